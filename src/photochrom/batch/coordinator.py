@@ -211,6 +211,7 @@ def listed_items(
 
     Raises:
         OptionError: There is no such source, or two inputs would share an output.
+        PhotochromError: fsspec or the package for the protocol is missing.
     """
     items: Callable[[], Iterator[Item]]
     if isinstance(source, str | os.PathLike):
@@ -252,6 +253,11 @@ def pending_items(items: list[Item], folder: Path, job: BatchJob, options: Batch
         folder: Folder of the report.
         job: How to colour.
         options: Options of the batch.
+
+    Raises:
+        OptionError: A report or the target cannot be read.
+        ModelError: There is no such model.
+        PhotochromError: fsspec or the package for the protocol is missing.
     """
     marks = marks_by_status(report_paths(folder))
     done, failed, skipped = marks["ok"], marks["error"], marks["skipped"]

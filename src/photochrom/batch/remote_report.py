@@ -31,6 +31,7 @@ class ReportCopy:
 
         Raises:
             OptionError: The target cannot be read, or a report in it is invalid.
+            PhotochromError: fsspec or the package for the protocol is missing.
         """
         if not self._is_remote:
             return
@@ -48,6 +49,7 @@ class ReportCopy:
 
         Raises:
             OptionError: The target cannot be written.
+            PhotochromError: fsspec or the package for the protocol is missing.
         """
         if not self._is_remote or self._own not in report_paths(self._own.parent):
             return

@@ -190,7 +190,12 @@ def _hints(address: str) -> tuple[Any, ...]:
 
 @contextmanager
 def local_copy(item: Item) -> Iterator[Path]:
-    """Yield a local path of an item's source; a remote source and its sidecar are downloaded for the block."""
+    """Yield a local path of an item's source; a remote source and its sidecar are downloaded for the block.
+
+    Raises:
+        OptionError: The source cannot be read.
+        PhotochromError: fsspec or the package for the protocol is missing.
+    """
     if not is_remote(item.source):
         yield Path(item.source)
         return

@@ -1,4 +1,4 @@
-"""Computes luma and alpha of Pillow images."""
+"""Computes luma and alpha of Pillow images, and converts those that are CMYK or have 16 bits."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import PhotoError
+from .bands import at_8_bits
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,3 +25,12 @@ def from_pillow(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
         return np.asarray(image.convert("L")), None
     image = image.convert("LA" if image.mode in ("1", "L", "La", "LA") else "RGBA")
     return np.asarray(image.convert("L")), np.asarray(image.getchannel("A"))
+
+
+def grey_or_rgb(image: Image.Image) -> Image.Image:
+    """Round 16-bit grey to 8 bits, since PIL has no 16-bit colour, and convert CMYK to RGB, ignoring its profile."""
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):
+        return Image.fromarray(at_8_bits(np.asarray(image).astype(np.uint16)))
+    return image.convert("RGB") if image.mode == "CMYK" else image

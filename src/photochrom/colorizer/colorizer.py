@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 import cv2
 import numpy as np
 
-from ..color.bands import at_8_bits, in_parallel, threads
+from ..color.bands import in_parallel, threads
 from ..color.coding import Coding
 from ..color.gamut import rgb_of_luma
-from ..color.pillow import from_pillow
+from ..color.pillow import from_pillow, grey_or_rgb
 from ..color.spaces import ab_to_cbcr, lightness_of_luma, luma_of_rgb, quick_ab_to_cbcr
 from ..color.thumbnail import thumbnail
 from ..color.upsample import CENTER, apply_to_luma, linear_coefficients, to_thumbnail
@@ -120,7 +120,7 @@ class Colorizer:
         if not isinstance(image, Image.Image):
             raise PhotoError(f"a picture is an array or a PIL image, not {type(image).__name__}", remedy="convert it")
         upright = ImageOps.exif_transpose(image)
-        luma, alpha = from_pillow(_grey_or_rgb(upright))
+        luma, alpha = from_pillow(grey_or_rgb(upright))
         colored = Image.fromarray(rgb_of_luma(luma, *self.chroma(luma, options)))
         if alpha is not None:
             colored.putalpha(Image.fromarray(alpha))
@@ -380,15 +380,6 @@ def _blend_near_hints(hinted: Prediction, plain: Prediction, hints: Sequence[Hin
         if (without := getattr(plain, name)) is not None:
             changes[name] = without + influence * (getattr(hinted, name) - without)
     return replace(plain, **changes)
-
-
-def _grey_or_rgb(image: Image.Image) -> Image.Image:
-    """Round 16-bit grey to 8 bits, since PIL has no 16-bit colour, and convert CMYK to RGB, ignoring its profile."""
-    from PIL import Image
-
-    if image.mode.startswith("I;16"):
-        return Image.fromarray(at_8_bits(np.asarray(image).astype(np.uint16)))
-    return image.convert("RGB") if image.mode == "CMYK" else image
 
 
 def _checked(luma: np.ndarray) -> np.ndarray:

@@ -58,6 +58,7 @@ class References:
             EngineError: OpenVINO is not installed or failed.
             ModelError: The model has no file, or no encoder is found in it.
             PhotoError: ``luma`` is not a luma plane, or has no pixels.
+            OptionError: The options ask for something that the model cannot do.
         """
         shape, features, lightness = self._features(luma)
         other_shape, other_features, other_lightness = self._features(luma_of_rgb(reference))

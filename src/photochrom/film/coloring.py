@@ -61,6 +61,9 @@ def color_frames(
 
     Raises:
         FilmError: None of the frames can be decoded, their size or format changes, or the codec fails.
+        OptionError: The options ask for something that the model cannot do.
+        ModelError: The network's output contradicts the model's card.
+        EngineError: The network could not be run.
     """
     segments = folder.finished()
     try:

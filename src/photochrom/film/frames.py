@@ -87,6 +87,11 @@ def predict_small(
     Returns:
         a*b*, float32 ``[2, h, w]``, and the weight of each pixel in averages over frames, float32 ``[h, w]``: its
         confidence, at least 0.05; 1 if the model computes no confidence.
+
+    Raises:
+        OptionError: The options ask for something that the model cannot do.
+        ModelError: The network's output contradicts the model's card.
+        EngineError: The network could not be run.
     """
     prediction = colorizer.predict(thumbnail, options)
     ab = colorizer.ab(prediction, options.hints, small)
@@ -260,6 +265,11 @@ class FrameColorizer:
         Returns:
             a*b*, float32 ``[2, h, w]`` at the size of ``PreparedFrame.small``, and the weight of each pixel in averages
             over frames, float32 ``[h, w]``: from 0.05 to 1 for predictions, 8 for stills.
+
+        Raises:
+            OptionError: The options ask for something that the model cannot do.
+            ModelError: The network's output contradicts the model's card.
+            EngineError: The network could not be run.
         """
         color = self.color_options(prepared.pts)
         if (known := self.stills.get(prepared.pts)) is not None and not self._is_kept(prepared.pts):
@@ -352,6 +362,11 @@ class FrameColorizer:
 
         Yields:
             A prepared frame, its colours, and whether a shot begins with it.
+
+        Raises:
+            OptionError: The options ask for something that the model cannot do.
+            ModelError: The network's output contradicts the model's card.
+            EngineError: The network could not be run.
         """
         waiting: deque[tuple[PreparedFrame, bool]] = deque()
 

@@ -68,6 +68,9 @@ def preview(
 
     Raises:
         FilmError: The film cannot be read, or has no frame at a hint's time.
+        OptionError: The options ask for something that the model cannot do.
+        ModelError: The network's output contradicts the model's card.
+        EngineError: The network could not be run.
     """
     frame_colorizer = frame_colorizer.with_hints(track_hints(frame_colorizer, hints, on_frame))
     found = list(_shots(frame_colorizer, plan, keep=_MOST_FRAMES, on_frame=on_frame))
@@ -104,6 +107,9 @@ def preview_film(
     Raises:
         FilmError: The film cannot be read, or has no frame at a hint's time.
         OSError: The file cannot be written.
+        OptionError: The options ask for something that the model cannot do.
+        ModelError: The network's output contradicts the model's card.
+        EngineError: The network could not be run.
     """
     frame_colorizer = frame_colorizer.with_hints(track_hints(frame_colorizer, hints, on_frame))
     shots = _some([shot for shot, _ in _shots(frame_colorizer, plan, keep=1, on_frame=on_frame)])
@@ -143,7 +149,14 @@ def _some(items: Sequence[_Item]) -> list[_Item]:
 
 
 def frames_per_second(frame_colorizer: FrameColorizer, plan: Plan) -> float:
-    """Measure the speed of colouring on the film's first 96 frames, in frames per second."""
+    """Measure the speed of colouring on the film's first 96 frames, in frames per second.
+
+    Raises:
+        FilmError: The film cannot be read; see ``FilmReader.frames``.
+        OptionError: The options ask for something that the model cannot do.
+        ModelError: The network's output contradicts the model's card.
+        EngineError: The network could not be run.
+    """
     frames = islice(frame_colorizer.reader.frames(plan.first), _TRIAL_FRAMES)
     with tempfile.TemporaryDirectory() as folder:
         segment = _trial_encoder(Path(folder), frame_colorizer, plan)
@@ -263,6 +276,9 @@ def shot_pictures(
 
     Raises:
         FilmError: The film cannot be read.
+        OptionError: The options ask for something that the model cannot do.
+        ModelError: The network's output contradicts the model's card.
+        EngineError: The network could not be run.
     """
     for shot, frames in _shots(frame_colorizer, plan, keep=2, on_frame=on_frame):
         pair = _pair(frame_colorizer, frames[len(frames) // 2])

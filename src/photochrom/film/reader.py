@@ -342,6 +342,9 @@ class FilmReader:
 
         Args:
             on_frame: Called before each frame that is read; an exception that it raises ends the reading.
+
+        Raises:
+            FilmError: The film cannot be opened again.
         """
         if not self.may_have_colors:
             return "none"
@@ -356,6 +359,9 @@ class FilmReader:
 
         Args:
             on_frame: Called before each frame that is read; an exception that it raises ends the reading.
+
+        Raises:
+            FilmError: The film cannot be opened again.
         """
         found = []
         for frames in self._spread(on_frame):

@@ -100,6 +100,8 @@ class ClipColorizer:
 
         Raises:
             EngineError: The network could not be run.
+            OptionError: The options ask for something that the model cannot do.
+            ModelError: The network's output contradicts the model's card.
         """
         colors = self._colors(number)
         shape = tuple(-(-side // shared) for side, shared in zip(luma.shape, subsampling, strict=True))

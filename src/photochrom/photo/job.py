@@ -168,6 +168,9 @@ def colorize_job(
     Raises:
         PhotoError: The photograph cannot be read or written, or a standard stream is closed.
         OptionError: The options ask for something that the model cannot do.
+        ModelError: The network's output contradicts the model's card.
+        EngineError: The network could not be run.
+        PhotochromError: The output cannot be signed.
     """
     if destination == STREAM:
         return colorize_stream(colorizer, source, options, output, negative=negative, page=page, on_page=on_page)
@@ -199,6 +202,9 @@ def colorize_stream(
     Raises:
         PhotoError: The photograph cannot be read, or the standard output is closed.
         OptionError: The options ask for something that the model cannot do.
+        ModelError: The network's output contradicts the model's card.
+        EngineError: The network could not be run.
+        PhotochromError: The output cannot be signed.
     """
     if sys.stdout is None:
         raise PhotoError("the standard output is closed", remedy="name a file")

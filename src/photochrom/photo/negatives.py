@@ -31,6 +31,10 @@ def looks_negative(colorizer: Colorizer, prediction: Prediction, options: ColorO
         colorizer: The model, which is run on the inverted photograph if the statistics are not conclusive.
         prediction: Result of ``Colorizer.predict`` for the photograph.
         options: Options of the prediction, without hints.
+
+    Raises:
+        ModelError: The network's output contradicts the model's card.
+        EngineError: The network could not be run.
     """
     values = statistics(prediction.luma)
     if prediction.confidence is None or not may_be_negative(values):

@@ -120,7 +120,13 @@ class Item(ABC, Generic[Choices]):
         return self._history.turn(dial, value)
 
     def picture(self) -> Picture:
-        """Return the displayed picture, with a prediction for the current choices in ``cached``."""
+        """Return the displayed picture, with a prediction for the current choices in ``cached``.
+
+        Raises:
+            OptionError: The options ask for something that the model cannot do.
+            ModelError: The network's output contradicts the model's card.
+            EngineError: The network could not be run.
+        """
         with self.lock:
             picture = self._loaded()
             found = cached_prediction(self._colorizer, picture.thumbnail, self.options(), picture.cached)
@@ -132,13 +138,25 @@ class Item(ABC, Generic[Choices]):
             return self._state.pictures.get(self.id) or self._state.pictures.put(self.id, self._load())
 
     def rendered(self, longest: int) -> np.ndarray:
-        """Return the displayed picture in colour: RGB, uint8 ``[h, w, 3]``, with sides of at most ``longest``."""
+        """Return the displayed picture in colour: RGB, uint8 ``[h, w, 3]``, with sides of at most ``longest``.
+
+        Raises:
+            OptionError: The options ask for something that the model cannot do.
+            ModelError: The network's output contradicts the model's card.
+            EngineError: The network could not be run.
+        """
         picture, options = self.picture(), self.options()
         assert picture.cached is not None
         return colored(self._colorizer, small(picture.luma, longest), options, picture.cached.prediction)
 
     def prediction(self) -> Prediction:
-        """Return the prediction for the current choices."""
+        """Return the prediction for the current choices.
+
+        Raises:
+            OptionError: The options ask for something that the model cannot do.
+            ModelError: The network's output contradicts the model's card.
+            EngineError: The network could not be run.
+        """
         found = self.picture().cached
         assert found is not None
         return found.prediction

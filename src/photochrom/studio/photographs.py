@@ -104,6 +104,11 @@ class Photograph(Item[Choices]):
 
         Returns:
             For each, its name and a small RGB picture, uint8 ``[h, w, 3]``.
+
+        Raises:
+            OptionError: The options ask for something that the model cannot do.
+            ModelError: The network's output contradicts the model's card.
+            EngineError: The network could not be run.
         """
         if not self._colorizer.card.bins:
             return []
@@ -151,7 +156,14 @@ class Photograph(Item[Choices]):
         return hints_json(self.options().hints)
 
     def full_size(self) -> FullSize:
-        """Return the coloured photograph at full size, which is cached; see ``AppState.full_sizes``."""
+        """Return the coloured photograph at full size, which is cached; see ``AppState.full_sizes``.
+
+        Raises:
+            PhotoError: The upload cannot be read.
+            OptionError: The options ask for something that the model cannot do.
+            ModelError: The network's output contradicts the model's card.
+            EngineError: The network could not be run.
+        """
         key = (self.id, self._revision)
         with self.lock:
             found = self._state.full_sizes.get(key)
@@ -181,7 +193,11 @@ class Photograph(Item[Choices]):
         return path
 
     def download(self) -> Path:
-        """Return the path of the coloured file for download; write it first if it is missing or outdated."""
+        """Return the path of the coloured file for download; write it first if it is missing or outdated.
+
+        Raises:
+            PhotochromError: The file cannot be written; see ``write``.
+        """
         with self.lock:
             folder = self.folder / f"result-{self._revision}"
             path = folder / colored_path(self.source).name

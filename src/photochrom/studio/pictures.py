@@ -46,6 +46,11 @@ def cached_prediction(
         thumbnail: Luma of the picture, uint8 ``[h, w]``, from ``Colorizer.thumbnail``.
         options: Options for colouring the picture.
         former: Earlier predictions for the same picture.
+
+    Raises:
+        OptionError: The options ask for something that the model cannot do.
+        ModelError: The network's output contradicts the model's card.
+        EngineError: The network could not be run.
     """
     plain = former.plain if former and former.vividness == options.vividness else None
     if former and plain and former.hints == options.hints:

@@ -119,6 +119,9 @@ def measure(trainer: Trainer, source: Batches, held_out: int) -> tuple[Costs, in
         trainer: A trainer for this measurement only, since its weights change.
         source: Source of the views to train on and to validate.
         held_out: Number of held-out views of the run.
+
+    Raises:
+        TrainingError: The loss is not a number, or a photograph cannot be decoded.
     """
     batch = source.batch(np.arange(trainer.recipe.batch) % len(source))
 

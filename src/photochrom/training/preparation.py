@@ -167,7 +167,11 @@ class TrainingRun:
         return moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def trainer(self, training: Batches) -> Trainer:
-        """Return a trainer at its first step; the bins of an untrained head are determined from the training views."""
+        """Return a trainer at its first step; the bins of an untrained head are determined from the training views.
+
+        Raises:
+            TrainingError: The weights of a network in the perceptual loss are not installed.
+        """
         bins = self.initial.bins
         if bins is None and self.recipe.rebalance_lambda is not None:
             indices = np.linspace(0, len(training) - 1, min(_COLOR_VIEWS, len(training))).astype(int)

@@ -88,7 +88,11 @@ class KeptParts:
         return sum(1 for _ in itertools.takewhile(lambda pair: 0 <= pair[0] - pair[1] <= rounding, pairs))
 
     def remove_changed(self, shots: ShotPlan | None) -> None:
-        """Remove the segments of shots whose appearance, first frame or last frame has changed."""
+        """Remove the segments of shots whose appearance, first frame or last frame has changed.
+
+        Raises:
+            FilmError: A file of the folder is damaged.
+        """
         before = self._before
         if before.starts:
             unchanged = self._unchanged(shots)
@@ -137,7 +141,11 @@ class KeptParts:
         self._folder.write(_FILE, facts)
 
     def hints_to_track(self, shots: ShotPlan | None) -> list[FilmHint]:
-        """Return the hints of shots that still have frames to colour; all hints if the shots are not known yet."""
+        """Return the hints of shots that still have frames to colour; all hints if the shots are not known yet.
+
+        Raises:
+            FilmError: A file of the folder is damaged.
+        """
         if shots is None:
             return list(self._hints)
         spans = [(segment.pts[0], segment.next) for segment in self._folder.segments()]

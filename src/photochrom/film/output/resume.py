@@ -145,23 +145,39 @@ class ResumeFolder:
         return self.folder / f"{number:05}.nut"
 
     def finished(self) -> list[FinishedSegment]:
-        """Return the finished segments from the film's beginning to the first gap."""
+        """Return the finished segments from the film's beginning to the first gap.
+
+        Raises:
+            FilmError: A file of the folder is damaged.
+        """
         found: list[FinishedSegment] = []
         while (segment := self.segment(len(found))) is not None:
             found.append(segment)
         return found
 
     def segment(self, number: int) -> FinishedSegment | None:
-        """Return the record of a segment; None if it is not finished."""
+        """Return the record of a segment; None if it is not finished.
+
+        Raises:
+            FilmError: A file of the folder is damaged.
+        """
         record = self._record(number)
         return _segment(record) if record.is_file() else None
 
     def segments(self) -> list[FinishedSegment]:
-        """Return all finished segments in order, including those after gaps."""
+        """Return all finished segments in order, including those after gaps.
+
+        Raises:
+            FilmError: A file of the folder is damaged.
+        """
         return [_segment(record) for record in self._records()]
 
     def remove(self, is_outdated: Callable[[FinishedSegment], bool]) -> None:
-        """Remove the finished segments for whose record ``is_outdated`` is true."""
+        """Remove the finished segments for whose record ``is_outdated`` is true.
+
+        Raises:
+            FilmError: A file of the folder is damaged.
+        """
         for record in self._records():
             if is_outdated(_segment(record)):
                 record.unlink()
@@ -171,7 +187,11 @@ class ResumeFolder:
         return sorted(self.folder.glob("[0-9]*.json"))
 
     def read(self, name: str) -> dict[str, Any] | None:
-        """Read the JSON object that ``write`` stored under a name; None if there is none."""
+        """Read the JSON object that ``write`` stored under a name; None if there is none.
+
+        Raises:
+            FilmError: A file of the folder is damaged.
+        """
         path = self.folder / f"{name}.json"
         return _read(path) if path.is_file() else None
 

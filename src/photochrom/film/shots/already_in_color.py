@@ -87,6 +87,9 @@ def find_colored_shots(
         frame_colorizer: Prepares the frames of the film.
         plan: The part of the film to colour.
         on_frame: Called before each frame; an exception that it raises ends the reading.
+
+    Raises:
+        FilmError: The film cannot be read; see ``FilmReader.frames``.
     """
     reader = frame_colorizer.reader
     if not reader.may_have_colors:

@@ -40,7 +40,11 @@ class ShotPlan:
         return self.number(pts) in self.left_out
 
     def starts_of_hinted_shots(self, reader: FilmReader, hints: Sequence[FilmHint]) -> Iterator[int]:
-        """Yield the pts of the first frame of each shot that has hints, in order."""
+        """Yield the pts of the first frame of each shot that has hints, in order.
+
+        Raises:
+            FilmError: The film cannot be read up to one of these shots.
+        """
         for number in sorted({self.number(pts_of_hint(reader, hint)) for hint in hints}):
             yield reader.first_pts if number == 0 else reader.pts_at(reader.seconds(self.starts[number]))
 

@@ -63,6 +63,9 @@ def find_titles(frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[
         frame_colorizer: Prepares the frames of the film.
         plan: The part of the film to colour.
         on_frame: Called before each frame; an exception that it raises ends the reading.
+
+    Raises:
+        FilmError: The film cannot be read; see ``FilmReader.frames``.
     """
     reader = frame_colorizer.reader
     starts: list[int] = []
@@ -83,7 +86,11 @@ def find_titles(frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[
 def keeping_titles(
     frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[[], None] = lambda: None
 ) -> FrameColorizer:
-    """Return a frame colorizer that leaves titles unchanged, if ``keep_titles`` is set; add a note to the plan."""
+    """Return a frame colorizer that leaves titles unchanged, if ``keep_titles`` is set; add a note to the plan.
+
+    Raises:
+        FilmError: The film cannot be read; see ``FilmReader.frames``.
+    """
     if not frame_colorizer.options.keep_titles:
         return frame_colorizer
     titles = find_titles(frame_colorizer, plan, on_frame)

@@ -30,6 +30,9 @@ def note(reader: FilmReader, first: int) -> str:
     Args:
         reader: The film.
         first: pts of the first frame to colour.
+
+    Raises:
+        FilmError: The film cannot be read; see ``FilmReader.frames``.
     """
     if not _RATES[0] <= reader.rate <= _RATES[1] or reader.is_sequence or not has_pulldown(reader.frames(first)):
         return ""

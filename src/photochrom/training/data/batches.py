@@ -61,11 +61,19 @@ class Batches(Protocol):
         ...
 
     def stream(self, indices: Iterator[np.ndarray]) -> Generator[Batch]:
-        """Yield one batch per array of indices; the next batches are loaded while one is in use."""
+        """Yield one batch per array of indices; the next batches are loaded while one is in use.
+
+        Raises:
+            TrainingError: A photograph cannot be decoded.
+        """
         ...
 
     def batch(self, indices: np.ndarray) -> Batch:
-        """Return the batch of the views with the given indices, int ``[N]``."""
+        """Return the batch of the views with the given indices, int ``[N]``.
+
+        Raises:
+            TrainingError: A photograph cannot be decoded.
+        """
         ...
 
     def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
@@ -88,11 +96,19 @@ class Pictures:
         return len(self.views)
 
     def batch(self, indices: np.ndarray) -> Batch:
-        """Return the batch of the views with the given indices; its only input is lightness ``[N, 1, H, W]``."""
+        """Return the batch of the views with the given indices; its only input is lightness ``[N, 1, H, W]``.
+
+        Raises:
+            TrainingError: A photograph cannot be decoded.
+        """
         return _load_batch(self.views, self.sides, indices)
 
     def stream(self, indices: Iterator[np.ndarray]) -> Generator[Batch]:
-        """Yield one batch per array of indices; processes or threads decode the next ones ahead."""
+        """Yield one batch per array of indices; processes or threads decode the next ones ahead.
+
+        Raises:
+            TrainingError: A photograph cannot be decoded.
+        """
         if not self.processes:
             return load_ahead(self.batch, indices, os.cpu_count() or 1)
         return _decoded_by_processes(_Loader(self.views, self.sides), indices, self.processes)

@@ -117,14 +117,22 @@ class GrowingCache:
         return len(self.views)
 
     def batch(self, indices: np.ndarray) -> Batch:
-        """Return the batch of the views with the given indices; missing features are computed first."""
+        """Return the batch of the views with the given indices; missing features are computed first.
+
+        Raises:
+            TrainingError: A photograph cannot be decoded, or the folder cannot be written.
+        """
         with self._lock:
             if len(missing := indices[~self._computed[indices]]):
                 self._fill(missing)
         return self._cache.batch(indices)
 
     def stream(self, indices: Iterator[np.ndarray]) -> Generator[Batch]:
-        """Yield one batch per array of indices; one thread loads the next ones ahead."""
+        """Yield one batch per array of indices; one thread loads the next ones ahead.
+
+        Raises:
+            TrainingError: A photograph cannot be decoded, or the folder cannot be written.
+        """
         return load_ahead(self.batch, indices, 1)
 
     def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:

@@ -89,6 +89,11 @@ def along_dial(colorizer: Colorizer, truth: np.ndarray, options: ColorOptions) -
         colorizer: Colorizer to measure.
         truth: The photograph, RGB uint8 ``[H, W, 3]``.
         options: How to colour, apart from the dial.
+
+    Raises:
+        OptionError: The options ask for something that the model cannot do.
+        ModelError: The network's output contradicts the model's card.
+        EngineError: The network could not be run.
     """
     luma, dial = luma_of_rgb(truth), dial_of(colorizer)
     pictures = (np.asarray(colorizer.colorize(luma, _with_dial(options, dial, v))) for v in _SETTINGS[dial])

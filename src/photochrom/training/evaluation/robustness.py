@@ -101,6 +101,10 @@ def measure_robustness(
         truth: The photograph, RGB uint8 ``[H, W, 3]``, at least 5 by 5.
         clean: The photograph's luma as the colorizer coloured it, without ageing and hints, RGB uint8 ``[H, W, 3]``.
         options: Options with which ``clean`` was made.
+
+    Raises:
+        ModelError: The network's output contradicts the model's card.
+        EngineError: The network could not be run.
     """
     luma = luma_of_rgb(truth)
     errors = ciede2000_map(clean, truth)
