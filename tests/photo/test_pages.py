@@ -185,7 +185,7 @@ def test_the_work_grows_with_the_pages_and_not_with_their_square(monkeypatch, tm
     data, given, read = source.read_bytes(), [], []
     directory = Tiff.directory
     monkeypatch.setattr(Tiff, "directory", lambda tiff, start: read.append(start) or directory(tiff, start))
-    for name in ("_read_8", "_read_16"):
+    for name in ("_read_by_pillow", "_read_by_others"):
         watch(monkeypatch, name, given)
     colorizer = Colorizer(tiny_model(tmp_path / "tiny.onnx"))
     seen = []

@@ -60,14 +60,14 @@ def hint_influence(lightness: np.ndarray, hints: Sequence[Hint]) -> np.ndarray:
     Returns:
         float32 ``[H, W]``, 0 to 1; where hints overlap, the largest influence of any of them.
     """
-    tone = lightness * np.float32(0.5**0.5 / _UNLIKE)
-    strongest, influence = np.full_like(tone, -np.inf), np.empty_like(tone)
+    tone = lightness * np.float32(0.5**0.5 / _UNLIKE)  # scaled so that squared differences are exponents of a Gaussian
+    log_strongest, log_influence = np.full_like(tone, -np.inf), np.empty_like(tone)
     for hint in hints:
         pixel = hint.pixel(tone.shape)
-        np.square(np.subtract(tone, tone[pixel], out=influence), out=influence)
-        np.subtract(_falloff_at(tone.shape, _FAR, hint, pixel)[0], influence, out=influence)
-        np.maximum(strongest, influence, out=strongest)
-    return np.exp(strongest, out=strongest)
+        contrast = np.square(np.subtract(tone, tone[pixel], out=log_influence), out=log_influence)
+        np.subtract(_falloff_at(tone.shape, _FAR, hint, pixel)[0], contrast, out=log_influence)
+        np.maximum(log_strongest, log_influence, out=log_strongest)
+    return np.exp(log_strongest, out=log_strongest)
 
 
 def propagate_hints(ab: np.ndarray, lightness: np.ndarray, hints: Sequence[Hint]) -> np.ndarray:
@@ -90,21 +90,21 @@ def propagate_hints(ab: np.ndarray, lightness: np.ndarray, hints: Sequence[Hint]
     """
     if not hints:
         return ab
-    tone = lightness * np.float32(0.5**0.5 / _EDGE)
-    change, total, strongest = np.zeros_like(ab), np.zeros_like(tone), np.full_like(tone, -np.inf)
+    tone = lightness * np.float32(0.5**0.5 / _EDGE)  # scaled as in ``hint_influence``
+    change, total, log_strongest = np.zeros_like(ab), np.zeros_like(tone), np.full_like(tone, -np.inf)
     at_pixels = {hint.pixel(tone.shape): (hint, color) for hint, color in zip(hints, _ab(hints), strict=True)}
     for pixel, (hint, color) in at_pixels.items():
         window = _window(pixel, (_CUTOFF * _SPREAD + hint.radius) * min(tone.shape))
-        influence, half_square = (plane[window] for plane in _falloff_at(tone.shape, _SPREAD, hint, pixel))
+        log_falloff, half_square = (plane[window] for plane in _falloff_at(tone.shape, _SPREAD, hint, pixel))
         contrast = np.square(tone[window] - tone[pixel])
-        weight = influence - contrast
-        np.maximum(strongest[window], weight, out=strongest[window])
-        np.exp(weight, out=weight)
+        log_influence = log_falloff - contrast
+        np.maximum(log_strongest[window], log_influence, out=log_strongest[window])
+        weight = np.exp(log_influence, out=log_influence)
         weight /= np.add(contrast, half_square, out=contrast)
         total[window] += weight
         for plane, rest in zip(change, color - ab[:, *pixel], strict=True):
             cv2.scaleAdd(weight, float(rest), plane[window], plane[window])
-    return ab + np.exp(strongest) * change / np.maximum(total, _TINY)
+    return ab + np.exp(log_strongest) * change / np.maximum(total, _TINY)
 
 
 def _window(pixel: tuple[int, int], radius: float) -> tuple[slice, slice]:
@@ -134,8 +134,8 @@ def _falloff_at(
         return _falloff(np.arange(height) - pixel[0], np.arange(width) - pixel[1], unit, radius)
     top, left = height - 1 - pixel[0], width - 1 - pixel[1]
     window = slice(top, top + height), slice(left, left + width)
-    influence, half_square = _default_falloff(height, width, unit, radius)
-    return influence[window], half_square[window]
+    log_falloff, half_square = _default_falloff(height, width, unit, radius)
+    return log_falloff[window], half_square[window]
 
 
 @functools.lru_cache(maxsize=8)
@@ -150,11 +150,11 @@ def _default_falloff(height: int, width: int, unit: float, radius: float) -> tup
 def _falloff(down: np.ndarray, right: np.ndarray, unit: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
     down, right = (axis.astype(np.float32) / np.float32(unit) for axis in (down, right))
     square = (down * down)[:, None] + right * right
-    beyond = np.sqrt(square)
-    beyond -= np.float32(radius)
-    np.maximum(beyond, 0, out=beyond)
-    beyond *= beyond
-    beyond *= np.float32(-0.5)
+    log_falloff = np.sqrt(square)
+    log_falloff -= np.float32(radius)
+    np.maximum(log_falloff, 0, out=log_falloff)  # distance from the disc
+    log_falloff *= log_falloff
+    log_falloff *= np.float32(-0.5)
     square += _TINY
     square *= np.float32(0.5)
-    return beyond, square
+    return log_falloff, square

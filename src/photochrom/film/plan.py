@@ -33,13 +33,13 @@ from .source.negatives import is_surely_negative
 from .span import Span
 from .times import time_text
 
-_STATE_RANGE = ("matroska", "mxf")  # containers that store the color range, which FFV1 itself does not
+_CONTAINERS_WITH_RANGE = ("matroska", "mxf")  # containers that store the color range, which FFV1 itself does not
 _MACHINE_ERRORS: tuple[int, ...] = (
     errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EROFS,
 )  # fmt: skip
 """Error numbers that have nothing to do with the film: a full disk, too many open files, a folder not writable."""
-_LACK_TIME_CODE = ("avi", "tiff", "png", "jp2")  # containers and frame formats that store no time code
-_LACK_ASPECT = ("nut",)  # containers whose pixel aspect ratio PyAV cannot set
+_WITHOUT_TIME_CODE = ("avi", "tiff", "png", "jp2")  # containers and frame formats that store no time code
+_WITHOUT_ASPECT = ("nut",)  # containers whose pixel aspect ratio PyAV cannot set
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
             output = output / _beside(reader, options).name
     container = options.codec if frames else _container(output, options)
     planes = plane_format(reader, CODECS[options.codec], options.profile, options.bits)
-    if options.codec == "ffv1" and planes.coding.full_range and container not in _STATE_RANGE:
+    if options.codec == "ffv1" and planes.coding.full_range and container not in _CONTAINERS_WITH_RANGE:
         raise FilmError(f"{output}: FFV1 in a {container} file cannot state full range", remedy="write to a .mkv file")
     if container in CONSTANT_RATE and (at := reader.irregular_at()) is not None:
         raise FilmError(
@@ -134,15 +134,15 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     start = wanted or Fraction(0)
     first = reader.first_pts if wanted is None else reader.pts_at(start)
     end = None if until is None else reader.first_pts * reader.time_base + until
-    shift = wanted is not None or until is not None
-    begins = first * reader.time_base if shift else Fraction(0)
-    span = Span(begins, end, shift)
+    is_part = wanted is not None or until is not None
+    begins = first * reader.time_base if is_part else Fraction(0)
+    span = Span(begins, end, is_part)
     if not span.is_before_end(begins):
         times = f"{time_text(start)} and {time_text(until or 0)}"
         raise FilmError(f"{reader.path} has no frame between {times}", remedy="give a later end")
-    until = reader.duration if until is None else min(until, reader.duration or until)
+    duration = reader.duration if until is None else min(until, reader.duration or until)
     stated = reader.stated_frames
-    total = max(0, round((until - start) * reader.rate)) if shift or not stated else stated
+    total = max(0, round((duration - start) * reader.rate)) if is_part or not stated else stated
     notes = reader.notes() + [
         f"not kept: {line}" for line in tracks.streams_to_copy(reader.container, reader.video.index)[1]
     ]
@@ -153,11 +153,11 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
         )
     if any(part.is_alpha for part in reader.video.codec_context.format.components) and options.codec != "exr":
         notes.append("not kept: the alpha channel (transparency)")
-    if options.codec == "ffv1" and reader.aspect != 1 and container in _LACK_ASPECT:
+    if options.codec == "ffv1" and reader.aspect != 1 and container in _WITHOUT_ASPECT:
         notes.append(
             f"the {container} header does not state the pixel aspect ratio {reader.aspect}; the frames of FFV1 do"
         )
-    if reader.time_code and container in _LACK_TIME_CODE:
+    if reader.time_code and container in _WITHOUT_TIME_CODE:
         notes.append(f"not kept: the time code {reader.time_code}, which {container} does not state")
     if change := planes.change():
         notes.append(change)
@@ -188,8 +188,8 @@ def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pa
 def _other_pictures(reader: FilmReader) -> list[str]:
     """Return a note for each further track of moving pictures, as in MXF files with several of them."""
     copied = tracks.streams_to_copy(reader.container, reader.video.index)[0]
-    still = av.stream.Disposition.attached_pic
-    moving = [s.index for s in copied if s.type == "video" and not s.disposition & still]
+    attached = av.stream.Disposition.attached_pic
+    moving = [s.index for s in copied if s.type == "video" and not s.disposition & attached]
     return [
         f"track {index} is a further video track, which is copied uncoloured: only the first is coloured"
         for index in moving
@@ -262,7 +262,7 @@ def check(
         OptionError: The options ask for content credentials in a sequence.
     """
     if plan.frames is not None:
-        _check_frames(reader, plan, options, overwrite=overwrite)
+        _check_sequence(reader, plan, options, overwrite=overwrite)
     else:
         plan.notes.extend(_rehearse(reader, plan, options))
     if found := pulldown.note(reader, plan.first):
@@ -302,7 +302,7 @@ def check_pictures(
         _refuse_negatives(reader, plan, on_frame)
     if options.recolor or (part := reader.colored_part(on_frame)) == "none":
         return options
-    if part == "all" and not (plan.span.shift or options.only_shots):
+    if part == "all" and not (plan.span.is_part or options.only_shots):
         raise in_color_error(reader)
     return replace(options, recolor="grey-shots")
 
@@ -321,7 +321,7 @@ def in_color_error(reader: FilmReader, shots: str = "") -> FilmError:
 def _refuse_negatives(reader: FilmReader, plan: Plan, on_frame: Callable[[], None]) -> None:
     """Raise an error if the film is certainly a negative."""
     if reader.is_log:
-        return  # film densities of a negative rise with light, like a positive's luma
+        return  # a scanned negative stores its densities, which are high where the scene is bright
     frames = (in_format(frame, plan.planes, chroma=False) for frame in reader.samples(on_frame))
     if is_surely_negative([at_small_size(luma_plane(frame), plan.planes.coding) for frame in frames]):
         raise FilmError(
@@ -330,7 +330,7 @@ def _refuse_negatives(reader: FilmReader, plan: Plan, on_frame: Callable[[], Non
         )
 
 
-def _check_frames(reader: FilmReader, plan: Plan, options: FilmOptions, *, overwrite: bool) -> None:
+def _check_sequence(reader: FilmReader, plan: Plan, options: FilmOptions, *, overwrite: bool) -> None:
     """Check that the frames of a sequence can be written as planned."""
     assert plan.frames is not None
     if options.c2pa is not None:

@@ -20,8 +20,9 @@ class Span:
     """Time in seconds of the first frame of the part; 0 for a whole film."""
     end: Fraction | None
     """Time in seconds at which the part ends; None for the film's end."""
-    shift: bool
-    """Whether times of the coloured film count from ``start``; otherwise they equal those of the source."""
+    is_part: bool
+    """Whether only a part of the film is coloured. If so, times of the coloured film count from ``start``; otherwise
+    they equal those of the source."""
 
     def until_end(self, frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[av.VideoFrame]:
         """Yield frames up to the span's end; their pts are in units of ``time_base`` seconds."""
@@ -33,7 +34,7 @@ class Span:
 
     def chapter(self, chapter: av.container.core.Chapter) -> av.container.core.Chapter | None:
         """Return a chapter limited to the span, with shifted times; None if it lies outside."""
-        if not self.shift:
+        if not self.is_part:
             return chapter
         base = chapter["time_base"] or Fraction(1, 1000)
         start, end = self._limited(chapter["start"] * base, chapter["end"] * base)
@@ -52,7 +53,7 @@ class Span:
         Returns:
             Whether the packet lies in the span, at least in part.
         """
-        if not self.shift:
+        if not self.is_part:
             return True
         base = packet.time_base
         start = begins

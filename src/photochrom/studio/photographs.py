@@ -31,7 +31,7 @@ _GUESS_SIDE = 320  # longest side of an alternative, in pixels
 
 @dataclass(frozen=True)
 class Choices:
-    """The user's choices for a photograph, which undo and redo restore."""
+    """The visitor's choices for a photograph, which undo and redo restore."""
 
     vividness: float | None
     strength: float = 1.0
@@ -100,7 +100,7 @@ class Photograph(Item[Choices]):
         return Picture(small(luma), self._colorizer.thumbnail(luma))
 
     def guesses(self) -> list[tuple[str, np.ndarray]]:
-        """Return other colourings that the model finds plausible, given the marks so far.
+        """Return guesses: other colourings (``alternatives``) that the model finds plausible, given the marks so far.
 
         Returns:
             For each, its name and a small RGB picture, uint8 ``[h, w, 3]``.
@@ -116,13 +116,13 @@ class Photograph(Item[Choices]):
         base = replace(self._history.now, guess=())
         options = ColorOptions(base.vividness, base.strength, (*base.borrowed, *hints_of(base.marks, self._size)))
         found = cached_prediction(self._colorizer, picture.thumbnail, options, picture.cached)
-        others = alternatives(self._colorizer, picture.thumbnail, GUESSES, options, prediction=found.prediction)
-        self._guesses = tuple(tuple(hint for hint in o.hints if hint not in options.hints) for o in others)
+        guessed = alternatives(self._colorizer, picture.thumbnail, GUESSES, options, prediction=found.prediction)
+        self._guesses = tuple(tuple(hint for hint in each.hints if hint not in options.hints) for each in guessed)
         luma = small(picture.luma, _GUESS_SIDE)
         predictions = [
-            cached_prediction(self._colorizer, picture.thumbnail, each, picture.cached).prediction for each in others
+            cached_prediction(self._colorizer, picture.thumbnail, each, picture.cached).prediction for each in guessed
         ]
-        pictures = [colored(self._colorizer, luma, *each) for each in zip(others, predictions, strict=True)]
+        pictures = [colored(self._colorizer, luma, *each) for each in zip(guessed, predictions, strict=True)]
         return list(zip(name_alternatives(found.prediction, predictions), pictures, strict=True))
 
     def borrow(self, reference: Path) -> int:
@@ -188,8 +188,8 @@ class Photograph(Item[Choices]):
         """
         path = folder / colored_path(self.source).name
         with hiding_folder(path):
-            photograph = read(self.source)
-            write_colored(self._colorizer, photograph, path, self.options(), self.prediction(), self._state.output)
+            photo = read(self.source)
+            write_colored(self._colorizer, photo, path, self.options(), self.prediction(), self._state.output)
         return path
 
     def download(self) -> Path:

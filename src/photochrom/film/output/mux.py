@@ -248,7 +248,7 @@ def _set_time_code(out: av.container.OutputContainer, metadata: dict[str, str], 
     if reader.reel_name:
         for tags in both if out.format.name == "mxf" else (metadata,):
             tags["reel_name"] = reader.reel_name
-    if not span.shift:
+    if not span.is_part:
         return
     skipped = round((span.start - reader.first_pts * reader.time_base) * reader.rate)
     for tags in both:
@@ -263,7 +263,7 @@ def _colored(
     """Yield the packets of the segments, with the source's times instead of frame numbers."""
     pts = [time for segment in segments for time in segment.pts]
     ends = [*pts[1:], segments[-1].end]
-    shift = round(span.start / time_base) if span.shift else 0
+    shift = round(span.start / time_base) if span.is_part else 0
     dts = decoding_times(pts, max(segment.delay for segment in segments))
     first = 0
     for segment in segments:

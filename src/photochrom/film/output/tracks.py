@@ -91,7 +91,7 @@ def packets(
 
 
 def _output_time(time: Fraction, span: Span) -> Fraction:
-    return max(time, span.start) - span.start if span.shift else time
+    return max(time, span.start) - span.start if span.is_part else time
 
 
 def _encoded(transcoder: SoundTranscoder, packet: av.Packet | None, span: Span) -> Iterator[av.Packet]:

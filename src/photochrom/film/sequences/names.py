@@ -116,7 +116,7 @@ def find_sequence(path: Path) -> Pattern | None:
     if path.is_dir():
         return _in_folder(path)
     if family := family_of(path):
-        return _numbered(*family, _digits(path.parent)[family[1:]])
+        return _checked_pattern(*family, _digits_by_name(path.parent)[family[1:]])
     return pattern_of(path) if is_pattern(path) and not path.is_file() else None
 
 
@@ -130,12 +130,12 @@ def family_of(path: Path) -> tuple[Path, str, str] | None:
 
 def is_alone(pattern: Pattern) -> bool:
     """Return whether a folder holds no other numbered frames than those of a pattern."""
-    return _digits(pattern.folder).keys() <= {(pattern.prefix, pattern.suffix)}
+    return _digits_by_name(pattern.folder).keys() <= {(pattern.prefix, pattern.suffix)}
 
 
 def _in_folder(folder: Path) -> Pattern:
     """Return the pattern of the only sequence in a folder."""
-    groups = _digits(folder)
+    groups = _digits_by_name(folder)
     if not groups:
         raise FilmError(
             f"cannot be read: it is a folder without numbered frames ({', '.join(SUFFIXES)})",
@@ -143,7 +143,7 @@ def _in_folder(folder: Path) -> Pattern:
             remedy="name a film in it",
         )
     if len(groups) > 1:
-        patterns = sorted((_unchecked(folder, a, b, digits).path for (a, b), digits in groups.items()), key=str)
+        patterns = sorted((_unchecked_pattern(folder, a, b, digits).path for (a, b), digits in groups.items()), key=str)
         firsts = sorted(f"{a}{min(digits, key=int)}{b}" for (a, b), digits in groups.items())
         raise FilmError(
             f"holds several sequences (beginning with {', '.join(firsts[:_MOST_LISTED])})",
@@ -151,10 +151,10 @@ def _in_folder(folder: Path) -> Pattern:
             remedy=f"name one, as in {patterns[0]}",
         )
     (((prefix, suffix), digits),) = groups.items()
-    return _numbered(folder, prefix, suffix, digits)
+    return _checked_pattern(folder, prefix, suffix, digits)
 
 
-def _digits(folder: Path) -> dict[tuple[str, str], list[str]]:
+def _digits_by_name(folder: Path) -> dict[tuple[str, str], list[str]]:
     """Return the digits of the numbered files in a folder, by prefix and suffix."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in folder.iterdir():
@@ -164,26 +164,26 @@ def _digits(folder: Path) -> dict[tuple[str, str], list[str]]:
     return groups
 
 
-def _numbered(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Pattern:
+def _checked_pattern(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Pattern:
     """Return the pattern of frames, given the digits in their names.
 
     Raises:
         FilmError: No single pattern matches them all, as with ``reel.7.dpx`` beside ``reel.0008.dpx``.
     """
-    found = _unchecked(folder, prefix, suffix, digits)
+    found = _unchecked_pattern(folder, prefix, suffix, digits)
     names = [f"{prefix}{text}{suffix}" for text in sorted(digits)]
-    alike = {found.file(int(text)).name for text in digits}
-    if others := [name for name in names if name not in alike]:
-        like = next(name for name in names if name in alike)
+    expected = {found.file(int(text)).name for text in digits}
+    if others := [name for name in names if name not in expected]:
+        example = next(name for name in names if name in expected)
         raise FilmError(
-            f"has frames whose numbers are written in several ways ({others[0]}, and {like})",
+            f"has frames whose numbers are written in several ways ({others[0]}, and {example})",
             path=folder,
             remedy="rename them alike, or name a pattern like reel.%07d.dpx",
         )
     return found
 
 
-def _unchecked(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Pattern:
+def _unchecked_pattern(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Pattern:
     """Return the pattern of frames, given the digits in their names, without checking that it matches all of them."""
     least = min(len(d) for d in digits)
     padded = any(len(d) > 1 and d.startswith("0") for d in digits) or len({len(d) for d in digits}) == 1

@@ -28,6 +28,9 @@ _CHANNELS: Final = {
     _MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3, _LINEAR_RAW: 1
 }  # fmt: skip
 _GREY_OR_RGB: Final = (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB)
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
+_STRIP_OFFSETS, _SAMPLES_PER_PIXEL, _ROWS_PER_STRIP, _STRIP_SIZES, _PLANAR, _PREDICTOR = 273, 277, 278, 279, 284, 317
+_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _EXTRA_SAMPLES, _SAMPLE_FORMAT, _SLICES = 322, 323, 324, 338, 339, 32997
 _LAYERS, _C2PA = 37724, 52545
 _LINEARIZATION, _BLACK_LEVEL, _WHITE_LEVEL = 50712, 50714, 50717  # DNG 1.7, chapter 4
 _NO_ALPHA, _UNSTATED, _PREMULTIPLIED, _ALPHA = -1, 0, 1, 2  # ExtraSamples
@@ -51,13 +54,13 @@ class _Page:
     photometric: int
     planar: bool
     compression: int
-    extra: int
+    alpha: int
     """Kind of alpha: ``_NO_ALPHA``, ``_PREMULTIPLIED`` or ``_ALPHA``."""
 
     @property
-    def unknown(self) -> int:
-        """Number of channels that are neither colour nor alpha."""
-        return self.samples - _CHANNELS[self.photometric] - (self.extra != _NO_ALPHA)
+    def extra_count(self) -> int:
+        """Number of extra channels, which are neither colour nor alpha."""
+        return self.samples - _CHANNELS[self.photometric] - (self.alpha != _NO_ALPHA)
 
 
 class _PillowDecoder(TiffImageFile):
@@ -107,31 +110,32 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
     if (stream := tiff_repair.old_jpeg(data, tiff, entries)) is not None:
         photo = jpeg.read(stream)
         return Decoded(photo.luma, None, metadata, warnings=tuple({*damage.WARNINGS} & {*photo.warnings}))
-    parts, warnings = _parts(tiff, entries, page), list[str]()
-    if page.compression in _DEFLATE and tiff.number(entries, 266, 1) == 1:  # 2: reversed bits; no program writes it
+    parts, damages = _parts(tiff, entries, page), []
+    if page.compression in _DEFLATE and tiff.number(entries, _FILL_ORDER, 1) == 1:  # no program reverses the bits
         _check_deflated(tiff, parts)
     if page.photometric == _YCBCR and page.compression == 1:
         luma = tiff_repair.ycbcr_luma(tiff, entries, parts.places, page.height, page.width)
         return Decoded(luma, None, metadata, warnings=tuple(_warnings(entries, page, None)))
     if page.bits == 16 and page.compression == _ZSTD:
-        samples = _planes_of(_by_strips(tiff, entries, page, parts), page)
+        planes = _planes_of(_by_strips(tiff, entries, page, parts), page)
     else:
-        page_data = _single_page_file(data, tiff, entries, is_first)
-        with damage.collected_fax_errors() as warnings:
-            samples = _read_16(page_data, page) if page.bits == 16 else _read_8(page_data, page, icc)
-        if not warnings and page.compression in _GROUP_3 and page.bits == page.samples == 1:
-            warnings.extend(damage.in_group3(page_data, samples.luma))
+        file = _single_page_file(data, tiff, entries, is_first)
+        with damage.collected_fax_errors() as fax_errors:
+            planes = _read_by_pillow(file, page, icc) if _suits_pillow(page) else _read_by_others(file, page)
+        damages = [*fax_errors]
+        if not damages and page.compression in _GROUP_3 and page.bits == page.samples == 1:
+            damages.extend(damage.in_group3(file, planes.luma))
         if page.compression == _JPEG:
-            warnings.extend(damage.in_jpegs(exif.find(entries, _JPEG_TABLES), (data[a:b] for a, b in parts.places)))
+            damages.extend(damage.in_jpegs(exif.find(entries, _JPEG_TABLES), (data[a:b] for a, b in parts.places)))
     linear = page.photometric == _LINEAR_RAW
     return Decoded(
-        samples.luma,
-        samples.alpha,
+        planes.luma,
+        planes.alpha,
         replace(metadata, icc=linear_rgb()) if linear else metadata,
         linear=linear,
         srgb=page.photometric == _CMYK,
-        warnings=(*_warnings(entries, page, samples.extra), *warnings),
-        extra=samples.extra,
+        warnings=(*_warnings(entries, page, planes.extra), *damages),
+        extra=planes.extra,
     )
 
 
@@ -147,30 +151,31 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
     def number(tag: int, default: int) -> int:
         return tiff.number(entries, tag, default)
 
-    depths = set(tiff.all_integers(entries, 258)) or {1}
-    photometric, samples = number(262, -1), number(277, 1)
+    depths = set(tiff.all_integers(entries, _BITS)) or {1}
+    photometric, samples = number(_PHOTOMETRIC, -1), number(_SAMPLES_PER_PIXEL, 1)
     bits = depths.pop() if len(depths) == 1 else 0
     if photometric == _CFA:
         raise PhotoError(f"holds the pixels of {tiff_pages.RAW}")
-    if number(339, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16) or photometric not in _CHANNELS:
+    if number(_SAMPLE_FORMAT, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16) or photometric not in _CHANNELS:
         raise PhotoError("holds pixels of an unusual kind: convert it to grey or RGB of 8 or 16 bits")
-    if (slices := number(32997, 1)) > 1:  # Pillow would read only the first slice
+    if (slices := number(_SLICES, 1)) > 1:  # Pillow would read only the first slice
         raise PhotoError(f"holds a volume of {slices} slices: save each as a page")
     if photometric == _LINEAR_RAW and ((samples, bits) != (1, 16) or not _has_whole_scale(tiff, entries)):
         raise PhotoError(f"holds the linear pixels of {tiff_pages.RAW}")
     if bits == 16 and photometric not in (*_GREY_OR_RGB, _LINEAR_RAW):
         raise PhotoError("holds 16-bit pixels that are neither grey nor RGB: convert it to one of these")
-    extra = _NO_ALPHA if samples == _CHANNELS[photometric] else number(338, _UNSTATED)
-    extra = _ALPHA if extra == 999 else extra  # written by CorelDRAW
-    if extra not in (_PREMULTIPLIED, _ALPHA) or photometric == _CMYK:
-        extra = _NO_ALPHA
+    alpha = _NO_ALPHA if samples == _CHANNELS[photometric] else number(_EXTRA_SAMPLES, _UNSTATED)
+    alpha = _ALPHA if alpha == 999 else alpha  # written by CorelDRAW
+    if alpha not in (_PREMULTIPLIED, _ALPHA) or photometric == _CMYK:
+        alpha = _NO_ALPHA
     if samples < _CHANNELS[photometric]:
         raise PhotoError("is damaged (too few samples per pixel): get a whole copy of the file")
-    planar = number(284, 1) == 2
-    unusual = photometric == _MIN_IS_WHITE or (extra == _PREMULTIPLIED and (planar or photometric == _MIN_IS_BLACK))
-    if bits <= 8 and extra != _NO_ALPHA and unusual:  # Pillow would report such files as damaged
+    planar = number(_PLANAR, 1) == 2
+    unusual = photometric == _MIN_IS_WHITE or (alpha == _PREMULTIPLIED and (planar or photometric == _MIN_IS_BLACK))
+    if bits <= 8 and alpha != _NO_ALPHA and unusual:  # Pillow would report such files as damaged
         raise PhotoError("holds transparency in an unusual way: save it again as a PNG")
-    return _Page(number(256, 0), number(257, 0), bits, samples, photometric, planar, number(259, 1), extra)
+    width, height, compression = number(_WIDTH, 0), number(_HEIGHT, 0), number(_COMPRESSION, 1)
+    return _Page(width, height, bits, samples, photometric, planar, compression, alpha)
 
 
 def _has_whole_scale(tiff: Tiff, entries: list[Entry]) -> bool:
@@ -199,9 +204,9 @@ def _parts(tiff: Tiff, entries: list[Entry], page: _Page) -> _Parts:
     Raises:
         PhotoError: Some are missing; libtiff would only warn, and leave the missing parts black.
     """
-    tiled = any(entry.tag == 324 for entry in entries)
-    across = tiff.number(entries, 322, page.width) if tiled else page.width
-    down = min(tiff.number(entries, 323 if tiled else 278, page.height), 2**31) or page.height
+    tiled = any(entry.tag == _TILE_OFFSETS for entry in entries)
+    across = tiff.number(entries, _TILE_WIDTH, page.width) if tiled else page.width
+    down = min(tiff.number(entries, _TILE_HEIGHT if tiled else _ROWS_PER_STRIP, page.height), 2**31) or page.height
     expected = -(-page.width // max(across, 1)) * -(-page.height // down) * (page.samples if page.planar else 1)
     offsets, sizes = tiff_cut.parts_of(tiff, entries)
     places = [(offset, offset + size) for offset, size in zip(offsets, sizes, strict=False)]
@@ -230,7 +235,7 @@ def _check_deflated(tiff: Tiff, parts: _Parts) -> None:
         raise PhotoError("is cut short or damaged: get a whole copy of the file")
 
 
-class _Samples(NamedTuple):
+class _Planes(NamedTuple):
     """Luma and alpha of a page, ``[H, W]``, and further channels, ``[H, W, channels]``, as in ``Decoded``."""
 
     luma: np.ndarray
@@ -238,24 +243,28 @@ class _Samples(NamedTuple):
     extra: np.ndarray | None = None
 
 
-def _read_8(data: bytes, page: _Page, icc: bytes | None) -> _Samples:
-    if page.bits == 8 and page.unknown and page.photometric in _GREY_OR_RGB and page.compression in _TIFFFILE_DECODES:
-        return _read_16(data, page)
+def _suits_pillow(page: _Page) -> bool:
+    """Return whether Pillow keeps all bits, which it does up to 8, and tifffile would not keep more channels."""
+    more = page.extra_count and page.photometric in _GREY_OR_RGB and page.compression in _TIFFFILE_DECODES
+    return page.bits < 8 or (page.bits == 8 and not more)
+
+
+def _read_by_pillow(data: bytes, page: _Page, icc: bytes | None) -> _Planes:
     image = _PillowDecoder(BytesIO(data))
     image.load()
-    if page.unknown and image.mode in ("RGBX", "RGBA") and page.samples == 4:  # Pillow may mistake it for alpha
-        return _Samples(from_pillow(image.convert("RGB"))[0], None, np.asarray(image)[..., 3:])
-    return _Samples(*from_pillow(cmyk_to_srgb(image, icc) if page.photometric == _CMYK else image))
+    if page.extra_count and image.mode in ("RGBX", "RGBA") and page.samples == 4:  # Pillow may mistake it for alpha
+        return _Planes(from_pillow(image.convert("RGB"))[0], None, np.asarray(image)[..., 3:])
+    return _Planes(*from_pillow(cmyk_to_srgb(image, icc) if page.photometric == _CMYK else image))
 
 
-def _read_16(data: bytes, page: _Page) -> _Samples:
-    """Read pixels of 16 bits, which Pillow would reduce to 8, or of 8 bits with channels unknown to Pillow."""
+def _read_by_others(data: bytes, page: _Page) -> _Planes:
+    """Read pixels of 16 bits, or of 8 bits with extra channels, by OpenCV or tifffile."""
     is_interleaved = not page.planar and page.samples in (1, 3, 4) and page.bits == 16
     stored = _by_opencv_16(data) if is_interleaved else _by_tifffile(data, page)
     return _planes_of(stored, page, blue_first=is_interleaved)
 
 
-def _planes_of(stored: np.ndarray, page: _Page, *, blue_first: bool = False) -> _Samples:
+def _planes_of(stored: np.ndarray, page: _Page, *, blue_first: bool = False) -> _Planes:
     """Convert the samples of a page to luma, alpha and further channels."""
     stored = stored.reshape(page.height, page.width, page.samples)
     channels = _CHANNELS[page.photometric]
@@ -267,10 +276,10 @@ def _planes_of(stored: np.ndarray, page: _Page, *, blue_first: bool = False) -> 
         luma = np.ascontiguousarray(stored[..., 0])
     if page.photometric == _MIN_IS_WHITE:
         luma = np.iinfo(luma.dtype).max - luma
-    alpha = None if page.extra == _NO_ALPHA else np.ascontiguousarray(stored[..., channels])
-    if alpha is not None and page.extra == _PREMULTIPLIED:
+    alpha = None if page.alpha == _NO_ALPHA else np.ascontiguousarray(stored[..., channels])
+    if alpha is not None and page.alpha == _PREMULTIPLIED:
         luma = unpremultiplied(luma, alpha)
-    return _Samples(luma, alpha, stored[..., page.samples - page.unknown :] if page.unknown else None)
+    return _Planes(luma, alpha, stored[..., page.samples - page.extra_count :] if page.extra_count else None)
 
 
 def _by_opencv_16(data: bytes) -> np.ndarray:
@@ -298,12 +307,12 @@ def _by_tifffile(data: bytes, page: _Page) -> np.ndarray:
 
 def _by_strips(tiff: Tiff, entries: list[Entry], page: _Page, parts: _Parts) -> np.ndarray:
     """Decode 16-bit strips that only Pillow can decompress (Zstandard), uint16 ``[H, W, samples]``."""
-    predictor = tiff.number(entries, 317, 1)
-    if page.planar or predictor not in (1, 2) or any(entry.tag == 324 for entry in entries):
+    predictor = tiff.number(entries, _PREDICTOR, 1)
+    if page.planar or predictor not in (1, 2) or any(entry.tag == _TILE_OFFSETS for entry in entries):
         raise PhotoError(
             "has 16 bits in a compression and an order of samples that cannot be read: save it again with deflate"
         )
-    rows = min(tiff.number(entries, 278, page.height), page.height) or page.height
+    rows = min(tiff.number(entries, _ROWS_PER_STRIP, page.height), page.height) or page.height
     row_bytes = page.width * page.samples * 2
     stored = np.empty((page.height, row_bytes), np.uint8)
     for top, (start, end) in zip(range(0, page.height, rows), parts.places, strict=False):
@@ -315,8 +324,9 @@ def _by_strips(tiff: Tiff, entries: list[Entry], page: _Page, parts: _Parts) -> 
 
 def _unpacked(strip: bytes, rows: int, row_bytes: int, compression: int) -> np.ndarray:
     """Decompress a strip by presenting it to Pillow as a grey 8-bit TIFF: uint8 ``[rows, row_bytes]``."""
-    tags = [(256, row_bytes), (257, rows), (258, 8), (259, compression), (262, _MIN_IS_BLACK)]
-    tags += [(273, 8 + 2 + 12 * 9 + 4), (277, 1), (278, rows), (279, len(strip))]
+    tags = [(_WIDTH, row_bytes), (_HEIGHT, rows), (_BITS, 8), (_COMPRESSION, compression)]
+    tags += [(_PHOTOMETRIC, _MIN_IS_BLACK), (_STRIP_OFFSETS, 8 + 2 + 12 * 9 + 4)]
+    tags += [(_SAMPLES_PER_PIXEL, 1), (_ROWS_PER_STRIP, rows), (_STRIP_SIZES, len(strip))]
     table = b"".join(struct.pack("<HHII", tag, exif.LONG, 1, value) for tag, value in tags)
     picture = b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + table + bytes(4) + strip
     return np.asarray(Image.open(BytesIO(picture)))
@@ -325,8 +335,8 @@ def _unpacked(strip: bytes, rows: int, row_bytes: int, compression: int) -> np.n
 def _warnings(entries: list[Entry], page: _Page, extra: np.ndarray | None) -> Iterator[str]:
     """Yield warnings about content that no output keeps."""
     tags = {entry.tag for entry in entries}
-    if page.unknown and extra is None:
-        yield f"{extra_channels(page.unknown)} not kept"
+    if page.extra_count and extra is None:
+        yield f"{extra_channels(page.extra_count)} not kept"
     if _LAYERS in tags:
         yield "its Photoshop layers are not kept: they would still be grey"
     if _C2PA in tags:
