@@ -155,6 +155,8 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         OptionError: The arguments contradict one another.
+        ModelError, EngineError: The model cannot be loaded or run.
+        PhotochromError: The report cannot be written, or a package for remote addresses is missing.
     """
     if args.source == "report" and args.folder is not None:
         return _report(args)

@@ -62,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         TrainingError: A package of ``photochrom[train]`` is missing, or there are no photographs.
+        OptionError: The vividness is out of range.
+        ModelError, EngineError: The model cannot be loaded or run.
     """
     options = ColorOptions(vividness=args.vividness)
     _check(args)

@@ -136,6 +136,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         OptionError: The arguments contradict one another or do not suit the films.
         FilmError: The only film cannot be coloured.
+        ModelError, EngineError: The model cannot be loaded or run.
+        PhotochromError: The only film cannot be signed.
     """
     # More threads of NumPy's BLAS library would only wait for one another. It reads this when NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -43,6 +43,7 @@ def show_without_coloring(film: str, request: Request, colorizer: Colorizer) -> 
     Raises:
         FilmError: The film cannot be read or coloured, or the preview cannot be written.
         OptionError: The options do not suit the film.
+        ModelError, EngineError: The model cannot be loaded or run.
     """
     from ..film.frames import FrameColorizer
     from ..film.plan import check, check_pictures, make_plan, resolved

@@ -65,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         StudioError: A package of ``photochrom[studio]`` is missing, or the address is not available.
+        OptionError: The port, a limit or a host name is invalid, or the signing identity cannot be read.
+        ModelError, EngineError: The model cannot be loaded or run.
     """
     from ..colorizer.colorizer import Colorizer
 

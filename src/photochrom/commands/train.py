@@ -106,6 +106,8 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         TrainingError: A package of ``photochrom[train]`` is missing, or the run cannot start or continue.
+        OptionError: The options contradict one another or the run that is resumed.
+        ModelError, EngineError: The model cannot be loaded or run.
     """
     try:
         with ending_at_once("SIGTERM", "SIGHUP"):

@@ -35,6 +35,9 @@ def update_for_output(decoded: Decoded, width: int, height: int, *, turned: bool
         height: Height of the upright picture.
         turned: Whether rows of the source have become columns.
         moved: Whether the picture was turned or mirrored, here or by its decoder.
+
+    Raises:
+        PhotoError: The ICC profile is grey and damaged.
     """
     metadata = decoded.metadata
     profile = None if decoded.srgb else icc.for_rgb(metadata.icc)

@@ -158,7 +158,11 @@ def count_pages(data: bytes | mmap) -> int:
 
 
 def with_sidecar(photo: Photo, path: Path) -> Photo:
-    """Return the photograph with captions and rights added from the XMP sidecar beside its path, if there is one."""
+    """Return the photograph with captions and rights added from the XMP sidecar beside its path, if there is one.
+
+    Raises:
+        PhotoError: The sidecar cannot be read.
+    """
     sidecar = next((file for file in (sidecar_path(path), path.with_suffix(".xmp")) if file.is_file()), None)
     if sidecar is None:
         return photo

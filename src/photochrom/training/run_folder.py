@@ -115,6 +115,7 @@ def finish(run: TrainingRun, epochs: float) -> Path:
     Raises:
         TrainingError: The exported model's colours differ from PyTorch's, a photograph cannot be decoded, or a file
             cannot be written.
+        ModelError, EngineError: The initial or the exported model cannot be loaded or run.
     """
     folder = run.config.run_folder
     trained = load_trained(folder / BEST, run.initial.encoder)

@@ -78,8 +78,8 @@ def fit(
         costs: Measured costs of steps and rounds, to forecast the remaining time; None to guess them.
 
     Raises:
-        TrainingError: The loss is not a number, the encoder's features no longer depend on the picture, the disk is
-            full, or the memory is too small; the last checkpoint is kept.
+        TrainingError: The loss is not a number, the encoder's features no longer depend on the picture, a photograph
+            cannot be decoded, the disk is full, or the memory is too small; the last checkpoint is kept.
         Stopped: A signal arrived; a checkpoint was written.
     """
     schedule = trainer.schedule
@@ -320,7 +320,11 @@ class Trainer:
 
     @torch.no_grad()
     def validate(self, source: Batches) -> float:
-        """Return the mean loss of the EMA weights over all views of a source, without hints."""
+        """Return the mean loss of the EMA weights over all views of a source, without hints.
+
+        Raises:
+            TrainingError: A photograph cannot be decoded.
+        """
         total = torch.zeros(2, 1, device=self.fabric.device)  # sums of weighted losses and of weights; becomes [2, K]
         indices = np.arange(self.fabric.global_rank, len(source), self.fabric.world_size)
         for start in range(0, len(indices), self.recipe.batch):

@@ -66,7 +66,12 @@ class Photograph:
         }
 
     def color(self, image: Any, vividness: float, strength: float, hints: tuple[Hint, ...] = ()) -> tuple[Any]:
-        """Return images ``[B, H, W, C]`` in colour, as RGB ``[B, H, W, 3]`` with unchanged luma."""
+        """Return images ``[B, H, W, C]`` in colour, as RGB ``[B, H, W, 3]`` with unchanged luma.
+
+        Raises:
+            OptionError: The options ask for something that the model cannot do.
+            ModelError, EngineError: The model cannot be loaded or run.
+        """
         options = ColorOptions(vividness, strength, tuple(hints))
         colored = [rgb_of_luma(luma, *_colorizer().chroma(luma, options)) for luma in _lumas(image)]
         return (_tensor(image, colored),)
@@ -85,7 +90,12 @@ class Frames:
         return {"required": {"frames": ("IMAGE",), "vividness": _VIVIDNESS, "strength": _STRENGTH}}
 
     def color(self, frames: Any, vividness: float, strength: float) -> tuple[Any]:
-        """Return consecutive frames ``[B, H, W, C]`` in colour, as RGB ``[B, H, W, 3]`` with unchanged luma."""
+        """Return consecutive frames ``[B, H, W, C]`` in colour, as RGB ``[B, H, W, 3]`` with unchanged luma.
+
+        Raises:
+            OptionError: The options ask for something that the model cannot do.
+            ModelError, EngineError: The model cannot be loaded or run.
+        """
         lumas = _lumas(frames)
         coding, options = Coding.of_photograph(lumas.dtype), ColorOptions(vividness, strength)
         clip = ClipColorizer(_colorizer(), lambda number: lumas[number], len(lumas), coding, options)

@@ -92,7 +92,7 @@ def has_loop(data: bytes) -> bool:
     """Return whether the directories of a TIFF file form a loop.
 
     Raises:
-        ValueError, struct.error: The file is damaged.
+        PhotoError, ValueError, struct.error: The file is damaged.
     """
     tiff = exif.open_tiff(data)
     *_, last = 0, *_chain(tiff)

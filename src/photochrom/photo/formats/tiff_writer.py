@@ -40,7 +40,11 @@ def write(
     compression: str = "deflate",
     masks: Sequence[bytes] = (),
 ) -> None:
-    """Write a file of one page and its masks; see ``TiffWriter``."""
+    """Write a file of one page and its masks; see ``TiffWriter``.
+
+    Raises:
+        PhotoError: The EXIF is damaged.
+    """
     writer = TiffWriter(stream, compression, ">" if any(mask.startswith(b"MM") for mask in masks) else "<")
     writer.add(planes, metadata)
     for mask in masks:
