@@ -25,15 +25,15 @@ def pictures(tmp_path):
     return Pictures(views, torch.nn.Identity(), Sides(64, 8, 32), processes=2)
 
 
-def rows():
+def indices():
     return [np.array(part) for part in ([3, 0, 17], [5, 9, 1], [16, 2, 8], [4, 11, 7], [10, 6, 14])]
 
 
 @pytest.mark.slow
 def test_batches_arrive_in_the_requested_order(pictures):
-    found = list(pictures.stream(iter(rows())))
+    found = list(pictures.stream(iter(indices())))
     assert len(found) == 5
-    for batch, wanted in zip(found, map(pictures.batch, rows()), strict=True):
+    for batch, wanted in zip(found, map(pictures.batch, indices()), strict=True):
         torch.testing.assert_close(batch.inputs[0], wanted.inputs[0], rtol=0, atol=0)
         torch.testing.assert_close(batch.chroma, wanted.chroma, rtol=0, atol=0)
         torch.testing.assert_close(batch.small_lightness, wanted.small_lightness, rtol=0, atol=0)
@@ -42,7 +42,7 @@ def test_batches_arrive_in_the_requested_order(pictures):
 def test_an_undecodable_photograph_is_reported_in_one_line(pictures):
     path = pictures.views[1].photograph.path
     path.write_bytes(b"no picture")
-    coming = pictures.stream(iter(rows()))
+    coming = pictures.stream(iter(indices()))
     next(coming)
     with pytest.raises(TrainingError, match=rf"{path.name} cannot be decoded: remove it from the photographs") as told:
         next(coming)

@@ -99,17 +99,17 @@ class TestGrowingCache:
     def test_each_view_is_computed_once_and_is_the_encoder_s(self, make, counted):
         cache, encoder, shown, run = make[0](), *make[1:]
         expected = few_features(encoder, run, shown, SIDES)
-        for rows in (np.array([1, 5, 7]), np.array([5, 7, 11]), np.arange(12)):
-            found = cache.batch(rows)
-            np.testing.assert_allclose(found.inputs[0], expected.batch(rows).inputs[0], atol=1e-3)
-            np.testing.assert_array_equal(found.chroma, expected.batch(rows).chroma)
+        for indices in (np.array([1, 5, 7]), np.array([5, 7, 11]), np.arange(12)):
+            found = cache.batch(indices)
+            np.testing.assert_allclose(found.inputs[0], expected.batch(indices).inputs[0], atol=1e-3)
+            np.testing.assert_array_equal(found.chroma, expected.batch(indices).chroma)
         assert counted["views"] == 12
 
     @pytest.mark.slow
-    def test_noted_rows_are_there_after_a_restart(self, make, counted, monkeypatch):
+    def test_noted_views_are_there_after_a_restart(self, make, counted, monkeypatch):
         monkeypatch.setattr(GrowingCache, "_EVERY", 2)
         first = make[0]()
-        batches = [first.batch(rows) for rows in (np.array([0, 1]), np.array([2, 3]), np.array([4]))]
+        batches = [first.batch(indices) for indices in (np.array([0, 1]), np.array([2, 3]), np.array([4]))]
         again = make[0]()
         np.testing.assert_array_equal(again.batch(np.array([0, 1])).inputs[0], batches[0].inputs[0])
         assert counted["views"] == 5
@@ -119,19 +119,19 @@ class TestGrowingCache:
 
 class TestRepeats:
     @pytest.fixture
-    def rows(self, monkeypatch, tmp_path, lite, bins):
+    def indices(self, monkeypatch, tmp_path, lite, bins):
         monkeypatch.setattr("photochrom.training.train.STRETCH", 3)
 
-        def rows(step=0):
+        def indices(step=0):
             trainer = trainer_of(tmp_path, lite, bins, count=40, repeats=2, epochs=2)
             trainer.step = step
             return [set(batch.tolist()) for batch in trainer.view_indices()]
 
-        return rows
+        return indices
 
     @pytest.mark.slow
-    def test_a_stretch_is_gone_through_twice_in_other_batches(self, rows):
-        found = rows()
+    def test_a_stretch_is_gone_through_twice_in_other_batches(self, indices):
+        found = indices()
         assert len(found) == 20
         first, second, next_one = (found[i : i + 3] for i in (0, 3, 6))
         assert set.union(*first) == set.union(*second)
@@ -140,8 +140,8 @@ class TestRepeats:
         assert not set.union(*first) & set.union(*next_one)
 
     @pytest.mark.slow
-    def test_a_resumed_run_sees_the_same_views(self, rows):
-        assert rows(7) == rows()[7:]
+    def test_a_resumed_run_sees_the_same_views(self, indices):
+        assert indices(7) == indices()[7:]
 
 
 class TestFrozenStages:

@@ -397,9 +397,9 @@ class TestDamagedCache:
         np.testing.assert_array_equal(again.features, expected)
 
     @pytest.mark.slow
-    def test_rows_reach_the_disk_before_they_count(self, views, tmp_path, monkeypatch):
+    def test_views_reach_the_disk_before_they_count(self, views, tmp_path, monkeypatch):
         done, note = [], features._note
-        monkeypatch.setattr(np.memmap, "flush", lambda rows: done.append("flushed"))
+        monkeypatch.setattr(np.memmap, "flush", lambda array: done.append("flushed"))
         monkeypatch.setattr(features, "_note", lambda *given: done.append("noted") or note(*given))
         cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES)
         assert done == ["flushed"] * 3 + ["noted"]

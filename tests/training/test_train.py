@@ -34,11 +34,11 @@ class Eventful:
     def __len__(self):
         return len(self.source)
 
-    def stream(self, rows):
-        return load_ahead(self.batch, rows, 1)
+    def stream(self, indices):
+        return load_ahead(self.batch, indices, 1)
 
-    def batch(self, rows):
-        return self.source.batch(rows)
+    def batch(self, indices):
+        return self.source.batch(indices)
 
     def backbone_features(self, inputs):
         object.__setattr__(self, "number", self.number - 1)
