@@ -34,7 +34,11 @@ History = Sequence[Mapping[str, float]]
 
 
 class RunLog:
-    """Writes the progress of a run into its folder."""
+    """Writes the progress of a run into its folder.
+
+    Raises:
+        TrainingError: The folder cannot be written.
+    """
 
     def __init__(self, run: TrainingRun, trainer: Trainer) -> None:
         self.run, self.trainer, self.folder = run, trainer, run.config.run_folder

@@ -136,6 +136,9 @@ class Trainer:
         bins: Bins of the head; None for squared error on a*b*.
         count: Number of training views.
         conditions: Facts by name that must be equal in a resumed run, besides the recipe.
+
+    Raises:
+        TrainingError: The weights of the perceptual loss's networks are not installed.
     """
 
     def __init__(

@@ -22,6 +22,9 @@ class LiteClassifier(nn.Module):
     """EfficientNet-Lite with its classification layers: R'G'B' 0..255, ``[N, 3, H, W]``, to logits and features.
 
     The output is that of ``classify_maps``.
+
+    Raises:
+        TrainingError: The network's weights are not installed.
     """
 
     def __init__(self, variant: int) -> None:
