@@ -468,7 +468,7 @@ def test_damage_that_the_decoder_of_ffv1_hides_is_reported(tmp_path, fake_colori
     source.write_bytes(data)
     report = colorize_film(source, None, LOSSLESS, colorizer=fake_colorizer)
     assert report.frames == 6
-    assert report.notes == ["1 damaged packets, left out or repaired by the decoder, at 0:00:00.125"]
+    assert report.notes == ["1 damaged packet, left out or repaired by the decoder, at 0:00:00.125"]
 
 
 def test_streams_without_checksums_are_not_called_damaged(tmp_path, fake_colorizer):

@@ -360,3 +360,13 @@ def test_few_photographs_still_give_a_validation_set(count, least):
     assert len(validation) == least
     assert set(training) | set(validation) == set(several)
     assert len(training) == count - least
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+def test_pipes_are_left_alone(tmp_path):
+    """Opening one would wait for a writer, and never end."""
+    for name in ("a.jpg", "b.tar"):
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "c.jpg").write_bytes(b"")
+    (tmp_path / "d.jpg").symlink_to("nowhere")
+    assert [file.path.name for file in sources.files(tmp_path)] == ["c.jpg", "d.jpg"]

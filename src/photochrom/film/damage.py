@@ -48,7 +48,8 @@ class Damage:
         found = []
         if self.packets:
             times = ", ".join(time_text(t) for t in self.packets[:5]) + (", ..." if len(self.packets) > 5 else "")
-            found.append(f"{len(self.packets)} damaged packets, left out or repaired by the decoder, at {times}")
+            packets = f"{len(self.packets)} damaged packet{'' if len(self.packets) == 1 else 's'}"
+            found.append(f"{packets}, left out or repaired by the decoder, at {times}")
         if self.ends_early:
             found.append(f"the file ends early, or cannot be read beyond this point ({self.ends_early})")
         if self.other_fields:

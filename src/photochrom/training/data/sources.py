@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,11 +66,22 @@ def files(folder: Path) -> Iterator[File]:
         TrainingError: A folder cannot be listed, or a shard is damaged.
     """
     for path in [folder] if folder.is_file() else _listed(folder):
+        if _is_special(path):
+            continue
         if path.suffix.lower() == ".tar":
             yield from _members(path)
         elif path.suffix.lower() in SUFFIXES:
             parts = path.relative_to(folder).parts
             yield File(path, parts[0] if len(parts) > 1 else "")
+
+
+def _is_special(path: Path) -> bool:
+    """Return whether a path is a pipe, socket or device, since reading one may never end."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False  # such as a broken link, which reading it will report
+    return not stat.S_ISREG(mode)
 
 
 def _listed(folder: Path) -> list[Path]:
