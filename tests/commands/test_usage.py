@@ -36,6 +36,7 @@ def test_misspelt_verbs_options_and_values(grey, capsys):
     assert "'phto' is neither a verb nor a file: did you mean photo?" in capsys.readouterr().err
     said = refused(["photo", str(grey), "--vividnss", "1"], capsys)
     assert "photochrom photo: unknown option --vividnss: did you mean --vividness?" in said
+    assert "unknown option --lr: see" in refused(["train", "photographs", "-o", "run", "--lr", "1"], capsys)
     assert main(["xyzzy"]) == 2
     assert "'xyzzy' is neither a verb nor a file: the verbs are photo, batch, film, " in capsys.readouterr().err
     assert "did you mean get?" in refused(["models", "gte"], capsys)

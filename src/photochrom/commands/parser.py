@@ -89,8 +89,9 @@ def is_option(text: str) -> bool:
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return ``: did you mean X?``, where X is the known word most similar to a wrong one; empty if none is similar."""
-    near = difflib.get_close_matches(wrong, list(known), n=1)
-    return f": did you mean {near[0]}?" if near else ""
+    names = {word.lstrip("-"): word for word in known}  # the dashes of options are no similarity
+    near = difflib.get_close_matches(wrong.lstrip("-"), list(names), n=1)
+    return f": did you mean {names[near[0]]}?" if near else ""
 
 
 def options_of(parser: argparse.ArgumentParser) -> Sequence[argparse.Action]:
