@@ -120,6 +120,14 @@ def test_sidecars_are_read_and_written(tree, tmp_path, options):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("text", ["{", "not JSON", "[" * 100_000, "null"])
+def test_a_json_file_that_is_no_manifest(text, tmp_path, options):
+    path = tmp_path / "list.json"
+    path.write_text(text)
+    with pytest.raises(OptionError, match=r"list\.json is not an IIIF manifest"):
+        color_batch(str(path), tmp_path / "out", options)
+
+
 def test_hints_and_vividness_of_a_manifest(tree, tmp_path, options):
     from PIL import Image
 

@@ -39,9 +39,17 @@ def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix == ".json":
-        return items_of_manifest(json.loads(data), name)
+        return items_of_manifest(_parsed(data), name)
     rows = {".csv": _csv, ".parquet": _parquet}.get(suffix, _json_lines)(data, name)
     return _items(rows, name, base)
+
+
+def _parsed(data: bytes) -> Any:
+    """Parse JSON; None if it is damaged."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[Item]:
