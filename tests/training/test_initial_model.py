@@ -3,12 +3,15 @@
 import re
 from dataclasses import asdict, replace
 
+import cv2
 import numpy as np
 import onnx
 import pytest
 import torch
+from skimage import data
 
 from photochrom import ModelError, OptionError, TrainingError
+from photochrom.color.spaces import lightness_of_luma, luma_of_rgb
 from photochrom.models.engines import OnnxRuntimeEngine
 from photochrom.models.registry import WEIGHTS, find_model
 from photochrom.training import checkpoint, export, initial_model, published_weights
@@ -46,6 +49,19 @@ def test_the_default_gives_the_same_in_pytorch_as_its_file():
         for name, value in zip(network.outputs, expected, strict=True):
             np.testing.assert_allclose(value.numpy(), outputs[name], atol=1e-3 if name == "ab" else 1e-5)
     assert np.ptp(outputs["ab"]) > 1
+
+
+@pytest.mark.slow
+def test_the_default_encoder_tells_pictures_apart_at_every_stride():
+    """Stages of versions 5 to 8 had become blind at stride 32: their features were the same for all pictures."""
+    found = load_initial_model("default", None, None)
+    pictures = [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
+    luma = np.stack([cv2.resize(luma_of_rgb(picture), (256, 256)) for picture in pictures])
+    lightness = torch.from_numpy(lightness_of_luma(luma)[:, None] / 100)  # [4, 1, 256, 256]
+    with torch.no_grad():
+        maps = found.head.features(found.encoder.backbone(lightness))
+    assert [m.shape[2] for m in maps] == [32, 16, 8]
+    assert encoders.constant_maps(maps) == []
 
 
 def test_the_reference_decoder_gives_the_same_in_pytorch_as_its_file(untrained_vgg16):

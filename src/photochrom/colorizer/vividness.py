@@ -24,7 +24,7 @@ NETWORK_GAIN_SLOPE: Final = 0.5
 # which has smaller errors: an object whose cells expect one hue becomes vivid as a whole, and other objects stay pale.
 _TURN: Final = 0.5
 _NETWORK_SHARE: Final = 0.7
-_GAIN: Final = 1.77
+_GAIN: Final = 2.0
 _LEAN: Final = 0.002
 _LEAN_SLOPE: Final = 0.006
 
