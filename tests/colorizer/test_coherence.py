@@ -61,7 +61,7 @@ def test_the_colorizer_decodes_the_cells_together_and_raises_their_chroma(level,
     prediction = colorizer.predict(np.tile(np.arange(64, dtype=np.uint8) + level, (64, 1)), options)
     bins, probability = colorizer.card.bins, prediction.probability
     agreed = mean_color(coherent(probability, prediction.luma, bins, 0.002 + 0.006 * max(0, vividness - 0.5)), bins)
-    assert np.allclose(prediction.ab, agreed * 1.77 ** min(vividness, 0.5), atol=1e-3)
+    assert np.allclose(prediction.ab, agreed * 2 ** min(vividness, 0.5), atol=1e-3)
     assert colorizer.inputs(prediction.luma, options)["vividness"] == pytest.approx(0.7 * min(vividness, 0.5))
 
 

@@ -156,8 +156,8 @@ class TestRun:
         assert main(["train", photographs, "-o", str(tmp_path / "run"), *options, "--cache-gb", "0"]) == 0
         assert not (tmp_path / "run" / "features").exists()
         ours, theirs = (np.genfromtxt(r / "losses.csv", delimiter=",", names=True) for r in (tmp_path / "run", run))
-        np.testing.assert_allclose(ours["training"], theirs["training"], rtol=0.01)
-        np.testing.assert_allclose(ours["validation"], theirs["validation"], rtol=0.01)
+        np.testing.assert_allclose(ours["training"], theirs["training"], rtol=0.03)
+        np.testing.assert_allclose(ours["validation"], theirs["validation"], rtol=0.03)
 
     def test_a_model_of_several_runs_has_the_mean_of_their_weights(self, finished, tmp_path, capsys, monkeypatch):
         best = finished[0] / "best.safetensors"
