@@ -215,7 +215,10 @@ def likely_colors(
 
 
 def _likely(colorizer: Colorizer, prediction: Prediction, x: float, y: float) -> list[Hint]:
-    """Find the peaks of the distribution at a place, highest first; at least two, unless all bins are similar.
+    """Find the peaks of the distribution at a place, highest first.
+
+    The first two are always returned, unless no two bins differ enough in colour. Further ones need a share of the
+    highest peak's probability.
 
     Each chosen colour removes the bins around it, so that the flanks of a peak do not count as separate colours.
     """

@@ -72,7 +72,8 @@ def find_jobs(
         destination: A file (for one photograph), a folder, or ``-``; None for ``NAME.color.EXT`` beside each source.
         output: Options that determine which files are written beside each destination.
         recursive: Whether to descend into subfolders.
-        recolor: Whether to colour Photochrom's own outputs again, except those of photographs in the same folders.
+        recolor: Whether to colour Photochrom's own outputs again. One that is found in a folder is still skipped if its
+            source is found, too.
         other_inputs: Other input files, such as files of hints, which must not be overwritten.
 
     Returns:

@@ -15,7 +15,7 @@ _NO_MORE: Final[Any] = object()
 
 @contextlib.contextmanager
 def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
-    """Compute the items of an iterator in another thread, at most ``count`` ahead of their use.
+    """Compute the items of an iterator in another thread, ahead of their use.
 
     An exception raised while computing an item is re-raised where the item would have been returned. At the end of the
     ``with`` block, the thread finishes the item that it is computing, and ends. If a signal handler raises an exception
@@ -23,14 +23,14 @@ def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
 
     Args:
         items: The iterator; only the other thread may use it.
-        count: Maximum number of items that are computed but not yet used.
+        count: Number of computed items that may wait for their use. The thread may have computed one more.
 
     Yields:
         An iterator over the same items, in order.
     """
     # SimpleQueue, because queue.Queue has a lock that stays locked if a signal interrupts the main thread inside it.
     ready: queue.SimpleQueue[tuple[bool, _Item | BaseException | None]] = queue.SimpleQueue()
-    room: queue.SimpleQueue[None] = queue.SimpleQueue()  # holds one entry for each item that may still be computed
+    room: queue.SimpleQueue[None] = queue.SimpleQueue()  # holds one entry for each item that may still wait
     over = False
     for _ in range(count):
         room.put(None)

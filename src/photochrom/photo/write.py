@@ -218,7 +218,10 @@ def _pixels(planes: Planes) -> np.ndarray:
 
 
 def _at_full_size(plane: np.ndarray, planes: Planes) -> np.ndarray:
-    """Enlarge chroma to the size of luma by repetition, from which encoders that average pixels recover the samples."""
+    """Enlarge chroma to the size of luma by repeating each sample.
+
+    An encoder that subsamples by averaging then gets the original samples back.
+    """
     height, width = planes.luma.shape
     if plane.shape == (height, width):
         return plane

@@ -126,6 +126,7 @@ class Item(ABC, Generic[Choices]):
             OptionError: The options ask for something that the model cannot do.
             ModelError: The network's output contradicts the model's card.
             EngineError: The network could not be run.
+            PhotochromError: The source had to be read again, and could not be read.
         """
         with self.lock:
             picture = self._loaded()
@@ -156,6 +157,7 @@ class Item(ABC, Generic[Choices]):
             OptionError: The options ask for something that the model cannot do.
             ModelError: The network's output contradicts the model's card.
             EngineError: The network could not be run.
+            PhotochromError: The source had to be read again, and could not be read.
         """
         found = self.picture().cached
         assert found is not None

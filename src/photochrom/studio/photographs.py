@@ -126,10 +126,15 @@ class Photograph(Item[Choices]):
         return list(zip(name_alternatives(found.prediction, predictions), pictures, strict=True))
 
     def borrow(self, reference: Path) -> int:
-        """Add hints with the colours of another photograph, where it matches this one, and return their number.
+        """Replace the borrowed hints by ones with the colours of another photograph, where it matches this one.
+
+        Returns:
+            The number of hints.
 
         Raises:
             PhotoError: ``reference`` cannot be read, or is too large.
+            ModelError: No encoder is found in the model.
+            EngineError: OpenVINO is not installed, or the encoder could not be run.
         """
         rgb = read_in_color(reference, self._state.max_pixels)
         found = self._state.references.borrow(self._loaded().thumbnail, rgb)

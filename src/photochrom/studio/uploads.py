@@ -100,7 +100,9 @@ def folder_name(path: str) -> str:
 
 
 def file_name(name: str) -> str:
-    """Return the name of an upload without folders and invalid characters.
+    """Return a file name for an upload, from the name that the browser sent.
+
+    Folders and leading dots are removed, invalid characters are replaced by ``_``, and a stem that is too long is cut.
 
     Raises:
         OptionError: No characters remain, or the extension alone is too long.

@@ -134,7 +134,11 @@ def _add_streams(
     reader: FilmReader,
     options: FilmOptions,
 ) -> tuple[dict[int, av.stream.Stream], dict[int, SoundTranscoder]]:
-    """Add all streams to the coloured film; return them, and the transcoders that some need, by index in the source."""
+    """Add the coloured video and all streams to copy (see ``tracks.streams_to_copy``) to the coloured film.
+
+    Returns:
+        The streams, and transcoders for those that cannot be copied; each by its index in the source.
+    """
     copied = {stream.index for stream in tracks.streams_to_copy(source, reader.video.index)[0]}
     streams: dict[int, av.stream.Stream] = {}
     transcoders: dict[int, SoundTranscoder] = {}

@@ -272,7 +272,7 @@ def _parsed(data: bytes) -> tuple[minidom.Document, minidom.Element]:
 
 
 def _defused(data: bytes) -> minidom.Document:
-    """Parse an untrusted packet, and raise an error if it contains an attack on XML parsers."""
+    """Parse an untrusted packet; any document type definition, which attacks on XML parsers need, is an error."""
     from defusedxml.minidom import parseString  # slow to load, since it loads an HTTP client
 
     document: minidom.Document = parseString(data, forbid_dtd=True)

@@ -41,7 +41,7 @@ class DialScores:
 
 @dataclass(frozen=True)
 class Point:
-    """Figures over a set of photographs at one setting of the dial; undefined figures are None."""
+    """Figures over a set of photographs at one setting of the dial, which is vividness or strength. None: undefined."""
 
     setting: float | None
     """Vividness or strength."""

@@ -80,7 +80,10 @@ def build_objective(
 
 
 def squared_error(output: Tensor, chroma: Tensor, small_lightness: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean squared error of a*b* over ``AB_SCALE``, and its weight, ``[1]`` both; see ``Objective``."""
+    """Return the mean squared error of ``a*b* / AB_SCALE``, and its weight, the number of output values; ``[1]`` both.
+
+    ``small_lightness`` is not used; see ``Objective``.
+    """
     error = F.mse_loss(output.float(), _downsample(chroma, output)) * (1 / AB_SCALE**2)
     return error[None], error.new_tensor([float(output.numel())])
 
