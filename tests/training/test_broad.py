@@ -120,7 +120,7 @@ class TestGrowingCache:
 class TestRepeats:
     @pytest.fixture
     def indices(self, monkeypatch, tmp_path, lite, bins):
-        monkeypatch.setattr("photochrom.training.train.STRETCH", 3)
+        monkeypatch.setattr("photochrom.training.schedule.STRETCH", 3)
 
         def indices(step=0):
             trainer = trainer_of(tmp_path, lite, bins, count=40, repeats=2, epochs=2)

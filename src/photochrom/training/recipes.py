@@ -67,8 +67,8 @@ class Recipe:
     aged: float = 0.4
     """Share of the random views that are aged."""
     repeats: int = 1
-    """Number of passes through each stretch of views (see ``Trainer.view_indices``), so that features that are computed
-    on demand are used several times while they are in memory."""
+    """Number of passes through each stretch of views (see ``Schedule.view_indices``), so that features computed on
+    demand are used several times while they are in memory."""
     gradient_weight: float = 0.0
     """Weight of the L1 error of the spatial gradient of the decoded colours, relative to the cross-entropy."""
     color_queries: int = 0

@@ -1,10 +1,13 @@
-"""``Schedule``: the numbers of steps, cycles and rounds of a run, and the steps that see whole pictures."""
+"""``Schedule``: the numbers of steps, cycles and rounds of a run, and the learning rate and the views of each step."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
 
 from .forecast import Costs
 from .recipes import Recipe
@@ -12,12 +15,14 @@ from .recipes import Recipe
 WHOLE_PICTURES: Final = 0.2  # share of a cycle's steps, at its end, that see whole pictures instead of crops
 ROUND: Final = 10_000  # views in a round; fewer if an epoch is shorter, more in a long run
 ROUNDS: Final = 50  # approximate maximum number of rounds in a run
+WARM_UP: Final = 200  # steps of rising learning rate at the start of a cycle; at most a tenth of the cycle
+STRETCH: Final = 200  # steps per pass through a stretch of views; see ``Schedule.view_indices``
 _FORWARD: Final = 0.3  # guessed cost of a forward pass, relative to a whole training step
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Numbers of steps, cycles and rounds of a run.
+    """Numbers of steps, cycles and rounds of a run, and what each step uses.
 
     Args:
         recipe: Recipe of the run.
@@ -57,6 +62,63 @@ class Schedule:
     def sees_whole_pictures(self, step: int) -> bool:
         """Return whether a step sees whole pictures: in a cycle's last fifth, or always if the recipe has no crop."""
         return self.recipe.crop is None or step % self.steps_per_cycle >= (1 - WHOLE_PICTURES) * self.steps_per_cycle
+
+    def learning_rate(self, step: int) -> float:
+        """Return the decoder's learning rate at a step.
+
+        In each cycle, it rises linearly to a maximum, then falls to zero along a cosine. The maximum halves from cycle
+        to cycle.
+        """
+        cycle, step = divmod(step, self.steps_per_cycle)
+        warm_up = min(WARM_UP, math.ceil(self.steps_per_cycle / 10))
+        maximum = self.recipe.learning_rate / 2**cycle
+        if step < warm_up:
+            return maximum * (step + 1) / warm_up
+        progress = (step - warm_up) / max(1, self.steps_per_cycle - warm_up)
+        return maximum * (1 + math.cos(math.pi * progress)) / 2
+
+    def view_indices(self, step: int, process: int) -> Iterator[np.ndarray]:
+        """Yield the indices of one process's views, int ``[recipe.batch]``, for each step from ``step`` on.
+
+        The views are shuffled once per epoch, seeded by the recipe's seed; those that do not fill a last step are left
+        out. If the recipe repeats views, each shuffled order is cut into stretches and lasts for ``repeats`` epochs:
+        each stretch is passed through that many times, reshuffled each time, before the next one begins; views that do
+        not fill a last stretch are left out, too. With stretches of 200 steps and 3 passes, for example, step 1,250 is
+        batch 50 of the first pass through the third stretch.
+        """
+        order, current = np.empty(0, np.intp), None
+        length, passes = self._stretch()
+        for current_step in range(step, self.steps):
+            stretches_done, step_in_stretch = divmod(current_step, length * passes)
+            shuffle, stretch = divmod(stretches_done, self.steps_per_epoch // length)
+            pass_number, step_in_pass = divmod(step_in_stretch, length)
+            if (shuffle, stretch, pass_number) != current:
+                order, current = self._order(shuffle, stretch, pass_number), (shuffle, stretch, pass_number)
+            first = step_in_pass * self.views_per_step
+            indices = np.sort(order[first : first + self.views_per_step])
+            yield indices[process :: self.processes]
+
+    def _stretch(self) -> tuple[int, int]:
+        """Return the number of steps per pass through a stretch of views, and the number of passes."""
+        if self.recipe.repeats == 1:
+            return self.steps_per_epoch, 1
+        return min(self.steps_per_epoch, STRETCH), self.recipe.repeats
+
+    def _order(self, shuffle: int, stretch: int, pass_number: int) -> np.ndarray:
+        """Return the indices of views in the order of the steps: of all views, or of a pass through a stretch of them.
+
+        Args:
+            shuffle: Number of times that all views were shuffled before.
+            stretch: Number of the stretch; 0 if the recipe does not repeat views.
+            pass_number: Number of the pass through the stretch; 0 if the recipe does not repeat views.
+        """
+        order = np.random.default_rng([self.recipe.seed, shuffle]).permutation(self.count)
+        length, passes = self._stretch()
+        if passes == 1:
+            return order
+        size = length * self.views_per_step
+        indices = order[stretch * size : (stretch + 1) * size]
+        return np.random.default_rng([self.recipe.seed, shuffle, stretch, pass_number]).permutation(indices)
 
     def remaining(self, step: int) -> tuple[int, int, int]:
         """Return how many steps on crops, steps on whole pictures, and rounds remain from ``step`` on."""

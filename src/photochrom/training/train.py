@@ -40,8 +40,6 @@ from .recipes import Recipe
 from .schedule import Schedule
 from .stop_signals import Stopped, stopping
 
-WARM_UP = 200  # steps of rising learning rate at the start of a cycle; at most a tenth of the cycle
-STRETCH = 200  # steps per pass through a stretch of views; see ``Trainer.view_indices``
 _STRIDES = (8, 16, 32)  # strides of the feature maps that ``ColorizationHead.features`` returns
 _COARSEST = 4  # side of a cell at stride 32, in cells at stride 8
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} steps [{elapsed}{postfix}]"
@@ -176,47 +174,8 @@ class Trainer:
         return [*groups, {"params": stages, "relative_rate": self.recipe.stages_rate}] if stages else groups
 
     def view_indices(self) -> Iterator[np.ndarray]:
-        """Yield, for each remaining step, the indices of this process's views, int ``[recipe.batch]``.
-
-        The views are shuffled once per epoch, seeded by the recipe's seed; those that do not fill a last step are left
-        out. If the recipe repeats views, each shuffled order is cut into stretches and lasts for ``repeats`` epochs:
-        each stretch is passed through that many times, reshuffled each time, before the next one begins; views that do
-        not fill a last stretch are left out, too. With stretches of 200 steps and 3 passes, for example, step 1,250 is
-        batch 50 of the first pass through the third stretch.
-        """
-        order, current = np.empty(0, np.intp), None
-        length, passes = self._stretch()
-        for step in range(self.step, self.steps):
-            stretches_done, step_in_stretch = divmod(step, length * passes)
-            shuffle, stretch = divmod(stretches_done, self.steps_per_epoch // length)
-            pass_number, step_in_pass = divmod(step_in_stretch, length)
-            if (shuffle, stretch, pass_number) != current:
-                order, current = self._order(shuffle, stretch, pass_number), (shuffle, stretch, pass_number)
-            first = step_in_pass * self.schedule.views_per_step
-            indices = np.sort(order[first : first + self.schedule.views_per_step])
-            yield indices[self.fabric.global_rank :: self.fabric.world_size]
-
-    def _stretch(self) -> tuple[int, int]:
-        """Return the number of steps per pass through a stretch of views, and the number of passes."""
-        if self.recipe.repeats == 1:
-            return self.steps_per_epoch, 1
-        return min(self.steps_per_epoch, STRETCH), self.recipe.repeats
-
-    def _order(self, shuffle: int, stretch: int, pass_number: int) -> np.ndarray:
-        """Return the indices of views in the order of the steps: of all views, or of a pass through a stretch of them.
-
-        Args:
-            shuffle: Number of times that all views were shuffled before.
-            stretch: Number of the stretch; 0 if the recipe does not repeat views.
-            pass_number: Number of the pass through the stretch; 0 if the recipe does not repeat views.
-        """
-        order = np.random.default_rng([self.recipe.seed, shuffle]).permutation(self.count)
-        length, passes = self._stretch()
-        if passes == 1:
-            return order
-        size = length * self.schedule.views_per_step
-        indices = order[stretch * size : (stretch + 1) * size]
-        return np.random.default_rng([self.recipe.seed, shuffle, stretch, pass_number]).permutation(indices)
+        """Yield, for each remaining step, the indices of this process's views; see ``Schedule.view_indices``."""
+        return self.schedule.view_indices(self.step, self.fabric.global_rank)
 
     def update(self, source: Batches, batch: Batch) -> float:
         """Make one training step: crop, hints, loss, gradient, AdamW, EMA.
@@ -261,7 +220,7 @@ class Trainer:
 
         # AdamW step, then EMA.
         for group in self.optimizer.param_groups:
-            group["lr"] = group["relative_rate"] * self.learning_rate()
+            group["lr"] = group["relative_rate"] * self.schedule.learning_rate(self.step)
         self.optimizer.step()
         self.step += 1
         self.update_ema()
@@ -300,20 +259,6 @@ class Trainer:
         positions = range(self.fabric.global_rank, self.schedule.views_per_step, self.fabric.world_size)
         seeds = [[self.recipe.seed, 2, step, position] for position in positions]
         return [simulate_hints(chroma, seeds, self.recipe.hintless)]
-
-    def learning_rate(self) -> float:
-        """Return the decoder's learning rate at this step.
-
-        In each cycle, it rises linearly to a maximum, then falls to zero along a cosine. The maximum halves from cycle
-        to cycle.
-        """
-        cycle, step = divmod(self.step, self.schedule.steps_per_cycle)
-        warm_up = min(WARM_UP, math.ceil(self.schedule.steps_per_cycle / 10))
-        maximum = self.recipe.learning_rate / 2**cycle
-        if step < warm_up:
-            return maximum * (step + 1) / warm_up
-        progress = (step - warm_up) / max(1, self.schedule.steps_per_cycle - warm_up)
-        return maximum * (1 + math.cos(math.pi * progress)) / 2
 
     def update_ema(self) -> None:
         """Update the EMA of the weights, with a lower decay in early steps, so that the first weights are forgotten."""
