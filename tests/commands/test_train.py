@@ -151,13 +151,18 @@ class TestRun:
         assert f"the run has other settings: initial is {run} and was not given" in capsys.readouterr().err
 
     def test_a_run_without_kept_features_learns_the_same(self, finished, unfinished, tmp_path):
-        """The encoder then runs at every step; cached features are rounded to float16."""
-        run, (photographs, _, _, *options) = finished
-        assert main(["train", photographs, "-o", str(tmp_path / "run"), *options, "--cache-gb", "0"]) == 0
-        assert not (tmp_path / "run" / "features").exists()
-        ours, theirs = (np.genfromtxt(r / "losses.csv", delimiter=",", names=True) for r in (tmp_path / "run", run))
-        np.testing.assert_allclose(ours["training"], theirs["training"], rtol=0.03)
-        np.testing.assert_allclose(ours["validation"], theirs["validation"], rtol=0.03)
+        """The encoder then runs at every step; cached features are rounded to float16.
+
+        The rate is low, because at a higher one the rounding alone makes the later steps diverge.
+        """
+        photographs, _, _, *options = finished[1]
+        kept, computed = tmp_path / "kept", tmp_path / "computed"
+        for run, cache in ((kept, []), (computed, ["--cache-gb", "0"])):
+            assert main(["train", photographs, "-o", str(run), *options, "--learning-rate", "1e-6", *cache]) == 0
+        assert not (computed / "features").exists()
+        ours, theirs = (np.genfromtxt(run / "losses.csv", delimiter=",", names=True) for run in (computed, kept))
+        np.testing.assert_allclose(ours["training"], theirs["training"], rtol=0.001)
+        np.testing.assert_allclose(ours["validation"], theirs["validation"], rtol=0.001)
 
     def test_a_model_of_several_runs_has_the_mean_of_their_weights(self, finished, tmp_path, capsys, monkeypatch):
         best = finished[0] / "best.safetensors"
