@@ -141,15 +141,22 @@ def test_frames_are_used_again_within_limits():
     assert pool.take(64, 32, "gray") is again[0]
 
 
-@pytest.mark.slow
-def test_luma_of_a_long_shot_takes_no_new_memory(tmp_path, fake_colorizer, monkeypatch):
-    """Freeing and allocating frames of scans in several threads would fragment the memory."""
+@pytest.fixture
+def allocations(monkeypatch):
+    """Return an empty frame pool, used everywhere, and the pixel formats of the frames that it allocates."""
     made = []
     pool = FramePool()
     new = av.VideoFrame
     monkeypatch.setattr(frame_buffers, "av", SimpleNamespace(VideoFrame=lambda *a: made.append(a[2]) or new(*a)))
     for module in (coloring, frames, planes, sequence_writer):
         monkeypatch.setattr(module, "pool", pool)
+    return pool, made
+
+
+@pytest.mark.slow
+def test_luma_of_a_long_shot_takes_no_new_memory(tmp_path, fake_colorizer, allocations):
+    """Freeing and allocating frames of scans in several threads would fragment the memory."""
+    pool, made = allocations
     source = write_dpx(tmp_path / "scans", pan(120, 96, 64))
     colorize_film(source, None, FilmOptions(), colorizer=fake_colorizer)
     waiting = propagation.reach(propagation.AHEAD) + detection.REACH + _PREDICTED_QUEUE + _RENDERED_QUEUE + 8
@@ -159,14 +166,9 @@ def test_luma_of_a_long_shot_takes_no_new_memory(tmp_path, fake_colorizer, monke
 
 
 @pytest.mark.slow
-def test_encoded_frames_take_no_new_memory(tmp_path, fake_colorizer, monkeypatch):
+def test_encoded_frames_take_no_new_memory(tmp_path, fake_colorizer, allocations):
     """Without reuse, each frame of a film would be allocated anew, and leave a hole in the memory."""
-    made = []
-    pool = FramePool()
-    new = av.VideoFrame
-    monkeypatch.setattr(frame_buffers, "av", SimpleNamespace(VideoFrame=lambda *a: made.append(a[2]) or new(*a)))
-    for module in (coloring, frames, planes):
-        monkeypatch.setattr(module, "pool", pool)
+    pool, made = allocations
     source = write_film(tmp_path / "a.mkv", pan(60, 96, 64), codec="ffv1")
     colorize_film(source, None, FilmOptions(preset="ultrafast"), colorizer=fake_colorizer)
     assert made.count("yuv420p") <= _RENDERED_QUEUE + 3
