@@ -288,7 +288,7 @@ def test_an_iiif_image(web, options, tmp_path):
     assert color_batch(f"{address}/one/info.json", tmp_path / "out", options).colored == 1
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "not json", '{"items": 3}', '{"items": [null]}'])
+@pytest.mark.parametrize("text", ["{}", "[]", "not json", "[" * 100_000, '{"items": 3}', '{"items": [null]}'])
 def test_an_address_that_is_not_iiif_is_reported(web, text):
     address, folder = web
     (folder / "manifest.json").write_text(text)

@@ -21,7 +21,7 @@ def list_iiif(address: str) -> Iterator[Item]:
     """
     try:
         facts = json.loads(read_address(address))
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise OptionError(
             f"{address} does not return JSON ({exc})", remedy="give an IIIF manifest or info.json"
         ) from exc
