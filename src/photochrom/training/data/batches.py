@@ -64,7 +64,7 @@ class Batches(Protocol):
         """Yield one batch per array of indices; the next batches are loaded while one is in use.
 
         Raises:
-            TrainingError: A photograph cannot be decoded.
+            TrainingError: A photograph cannot be read or decoded, or a cache on disk cannot be written.
         """
         ...
 
@@ -72,7 +72,7 @@ class Batches(Protocol):
         """Return the batch of the views with the given indices, int ``[N]``.
 
         Raises:
-            TrainingError: A photograph cannot be decoded.
+            TrainingError: A photograph cannot be read or decoded, or a cache on disk cannot be written.
         """
         ...
 
@@ -99,7 +99,7 @@ class Pictures:
         """Return the batch of the views with the given indices; its only input is lightness ``[N, 1, H, W]``.
 
         Raises:
-            TrainingError: A photograph cannot be decoded.
+            TrainingError: A photograph cannot be read or decoded.
         """
         return _load_batch(self.views, self.sides, indices)
 
@@ -107,7 +107,7 @@ class Pictures:
         """Yield one batch per array of indices; processes or threads decode the next ones ahead.
 
         Raises:
-            TrainingError: A photograph cannot be decoded.
+            TrainingError: A photograph cannot be read or decoded.
         """
         if not self.processes:
             return load_ahead(self.batch, indices, os.cpu_count() or 1)
@@ -178,7 +178,7 @@ def load_view(view: View, sides: Sides) -> tuple[np.ndarray, np.ndarray, np.ndar
         ``[thumbnail, thumbnail]``.
 
     Raises:
-        TrainingError: The photograph cannot be decoded.
+        TrainingError: The photograph cannot be read or decoded.
     """
     rgb, luma = view.load(sides.picture)
     lightness = lightness_of_luma(luma) / 100

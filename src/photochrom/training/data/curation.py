@@ -43,20 +43,21 @@ class InspectedFile:
     file: str
     """Path of the image file, or of the tar shard that contains it."""
     source: str
-    """Top-level folder, member, offset and size: see ``dataset.Photograph``."""
+    """See ``dataset.Photograph``, also for the next three fields."""
     member: str
     offset: int
     size: int
     stamp: str
-    """Size in bytes and modification time in nanoseconds of ``file``, to detect changes."""
+    """Size in bytes and modification time in nanoseconds of ``file``, to detect changes; empty if they are unknown."""
     sha1: str = ""
     """SHA-1 of the image file, hexadecimal; empty if it was not decoded."""
     colorfulness: float = 0.0
+    """See ``dataset.Photograph``; 0 if the file was not decoded."""
     hash: str = ""
     """Difference hash of 256 bits in hexadecimal: whether the picture gets brighter to the right, in each cell of a 16
-    by 16 grid, in shuffled order."""
+    by 16 grid, in shuffled order. Empty if the file was not decoded."""
     mean: str = ""
-    """Mean R, G and B, as text."""
+    """Mean R, G and B, 0 to 255, separated by spaces; empty if the file was not decoded."""
     dropped: str = ""
     """Reason for leaving the file out; empty if it is kept."""
 
@@ -81,11 +82,12 @@ def inspect(folder: Path, table: Path) -> Inspection:
 
     Args:
         folder: Folder of photographs and tar shards. If it contains an ``index.csv`` with the columns file, source,
-            colourfulness and sha1, the index is trusted, and no photograph is read.
+            colourfulness and sha1, the index is trusted: no photograph is read, and no table is written.
         table: CSV file for the results. If it exists, unchanged files in it are not inspected again.
 
     Raises:
-        TrainingError: A folder, the index or the table cannot be read, or fewer than 20 photographs are usable.
+        TrainingError: A folder, the index, a shard or the table cannot be read, the table cannot be written, or fewer
+            than 20 photographs are usable.
     """
     if (index := folder / "index.csv").is_file():
         listed = from_index(index)
@@ -100,7 +102,10 @@ def inspect(folder: Path, table: Path) -> Inspection:
 
 
 def _inspect_all(folder: Path, table: Path) -> list[InspectedFile]:
-    """Inspect all files that have changed, and write the table, even if the inspection is interrupted."""
+    """Inspect all files that have changed, and return the rows of all files.
+
+    The table is written, too, even if the inspection is interrupted.
+    """
     earlier = read_table(table) if table.is_file() else []
     known = {(row.file, row.member, row.offset, row.stamp): row for row in earlier}
     listed = list(files(folder))
@@ -139,7 +144,7 @@ def _inspect_file(file: File, known: dict[tuple[str, str, int, str], InspectedFi
 
 
 def _decode_strictly(data: bytes, path: Path) -> tuple[np.ndarray, int]:
-    """Return a picture as RGB uint8 ``[H, W, 3]``, JPEGs at a reduced scale, and its short side in pixels.
+    """Return a picture as RGB uint8 ``[H, W, 3]``, large JPEGs at a reduced scale, and its true short side in pixels.
 
     An error is raised for truncated files, which OpenCV, the decoder used in training, would accept.
     """
@@ -214,7 +219,7 @@ def read_table(path: Path) -> list[InspectedFile]:
     """Read a table written by ``write_table``.
 
     Raises:
-        TrainingError: The table is damaged.
+        TrainingError: The table cannot be read, or is damaged.
     """
     kinds = {"offset": int, "size": int, "colorfulness": float}
     try:
@@ -227,7 +232,7 @@ def read_table(path: Path) -> list[InspectedFile]:
 
 
 def write_table(rows: Iterable[InspectedFile], path: Path) -> None:
-    """Write one row per file; if writing fails, the previous table is kept.
+    """Write a table with one row per file, replacing the previous one; if writing fails, the previous one is kept.
 
     Raises:
         TrainingError: The table cannot be written.

@@ -86,10 +86,11 @@ def is_held_out(sha1: str) -> bool:
 
 
 Skip = Callable[[TrainingError], None]
+"""Function called with the error for a photograph that cannot be read, which is left out unless the function raises."""
 
 
 def refuse(exc: TrainingError) -> None:
-    """Raise an error; parameters named ``skip`` have this function as their default."""
+    """Raise the given error; parameters named ``skip`` have this function as their default."""
     raise exc
 
 
@@ -105,8 +106,8 @@ def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
             out.
 
     Raises:
-        TrainingError: The folder does not exist or contains no photographs, the index is invalid, or a photograph
-            cannot be read and ``skip`` raises the error.
+        TrainingError: The folder does not exist or contains no photographs, the index is invalid, a subfolder cannot be
+            listed, a shard is damaged, or a photograph cannot be read and ``skip`` raises the error.
     """
     if not folder.exists():
         raise TrainingError(f"there is no {folder}", remedy="give a folder of photographs")
@@ -195,7 +196,7 @@ class View:
         """Return the square, RGB uint8 ``[size, size, 3]``, and its luma, uint8 ``[size, size]``, which may be aged.
 
         Raises:
-            TrainingError: The photograph cannot be decoded.
+            TrainingError: The photograph cannot be read or decoded.
         """
         rgb = self.photograph.decode()
         if self.number == 0:

@@ -120,7 +120,7 @@ class GrowingCache:
         """Return the batch of the views with the given indices; missing features are computed first.
 
         Raises:
-            TrainingError: A photograph cannot be decoded, or the folder cannot be written.
+            TrainingError: A photograph cannot be read or decoded, or the folder cannot be written.
         """
         with self._lock:
             if len(missing := indices[~self._computed[indices]]):
@@ -131,7 +131,7 @@ class GrowingCache:
         """Yield one batch per array of indices; one thread loads the next ones ahead.
 
         Raises:
-            TrainingError: A photograph cannot be decoded, or the folder cannot be written.
+            TrainingError: A photograph cannot be read or decoded, or the folder cannot be written.
         """
         return load_ahead(self.batch, indices, 1)
 
@@ -173,7 +173,7 @@ def cache_features(
         encode: The compiled encoder; None to compile it if features are missing.
 
     Raises:
-        TrainingError: A photograph cannot be decoded, or the disk is too small or cannot be written.
+        TrainingError: A photograph cannot be read or decoded, or the disk is too small or cannot be written.
     """
     key = _key(encoder, views, sides)
     shapes = _shapes(encoder, sides.picture)
@@ -196,7 +196,7 @@ def few_features(encoder: Backbone, encode: Compiled, views: Sequence[View], sid
     """Return the features of a few views, computed now and kept in memory; see ``cache_features``.
 
     Raises:
-        TrainingError: A photograph cannot be decoded.
+        TrainingError: A photograph cannot be read or decoded.
     """
     features, chroma, thumbnails = (np.stack(part) for part in zip(*_arrays_of(encode, views, sides), strict=True))
     return FeatureCache(features, chroma, _shapes(encoder, sides.picture), thumbnails)
@@ -314,6 +314,9 @@ def compiled(network: nn.Module, example: Tensor, *, exact: bool = False) -> Com
         network: The network, with one input.
         example: Example input; the compiled network only takes inputs of this shape.
         exact: Whether to compute in float32 even if the processor supports bfloat16.
+
+    Returns:
+        A function from the input to the outputs; two threads must not run it at once.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"

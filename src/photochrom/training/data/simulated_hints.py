@@ -20,11 +20,11 @@ def simulate_hints(chroma: Tensor, seeds: Sequence[Sequence[int]], hintless: flo
     Args:
         chroma: float32 ``[N, 2, h, w]``, at stride 8, on the CPU.
         seeds: One seed per picture, for the number and places of its hints.
-        hintless: Share of the pictures without hints.
+        hintless: Probability that a picture has no hints.
 
     Returns:
-        float32 ``[N, 3, h, w]``: a mask that is 1 in the patches of hints, then a* and b* over ``AB_SCALE``; each patch
-        has the mean of its true colours.
+        float32 ``[N, 3, h, w]``: a mask that is 1 in the patches of hints, then a* and b* divided by ``AB_SCALE``; each
+        patch has the mean of its true colours, and all three are 0 elsewhere.
     """
     hints = np.zeros((len(chroma), 3, *chroma.shape[2:]), np.float32)
     for picture, planes, seed in zip(chroma.numpy(), hints, seeds, strict=True):

@@ -62,6 +62,8 @@ def read(place: Place) -> bytes:
 def files(folder: Path) -> Iterator[File]:
     """Yield the files with a photograph's extension in a folder, its subfolders and their tar shards, in a fixed order.
 
+    Pipes, sockets and devices are left out. ``folder`` may also be a single photograph or shard.
+
     Raises:
         TrainingError: A folder cannot be listed, or a shard is damaged.
     """
@@ -132,10 +134,12 @@ def copy_here(photographs: str, folder: Path) -> None:
 
     Args:
         photographs: Address of one tar shard, of several (``...-{000..146}.tar``, ``...-*.tar``), or of a folder.
-        folder: Folder for the copies, created if missing. A file appears in it only when it is complete.
+        folder: Folder for the copies, created if missing. A file appears in it only when it is complete. The address is
+            recorded in a file beside it, ``FOLDER.address``.
 
     Raises:
-        TrainingError: The address cannot be read, the folder contains copies from another address, or the disk is full.
+        TrainingError: The address cannot be read, it contains files of the same name in different folders, the folder
+            contains copies from another address, or a copy cannot be written.
     """
     import fsspec
 
@@ -164,7 +168,11 @@ def copy_here(photographs: str, folder: Path) -> None:
 
 
 def _note_address(photographs: str, note: Path) -> None:
-    """Record the address of the copies, so that copies from two addresses are not mixed."""
+    """Record the address of the copies, so that copies from two addresses are not mixed.
+
+    Raises:
+        TrainingError: Another address is recorded.
+    """
     if note.is_file() and (other := note.read_text()) != photographs:
         raise TrainingError(
             f"{note.parent} contains photographs from {other}", remedy=f"give another run folder for {photographs}"

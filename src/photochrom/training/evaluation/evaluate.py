@@ -52,7 +52,8 @@ class Evaluation:
     scores: dict[str, list[Scores]]
     """Scores by kind of picture, in the photographs' order."""
     trials: dict[str, list[Trial]]
-    """Trials of robustness by model, in the photographs' order; empty lists unless requested (``full``)."""
+    """Trials of robustness by model, in the photographs' order; empty lists unless ``evaluate`` was called with
+    ``full``."""
     not_measured: dict[str, str]
     """Why figures are missing and how to get them, by figure (``LPIPS`` or ``FID``)."""
     frechet: dict[str, float] = field(default_factory=dict)
@@ -60,7 +61,8 @@ class Evaluation:
     fid: dict[str, float] = field(default_factory=dict)
     """FID, the Fréchet distance in InceptionV3's features, by kind of picture; empty if not measured."""
     frontiers: dict[str, Frontier] = field(default_factory=dict)
-    """Figures along the dial, by model; empty unless requested (``frontier``)."""
+    """Figures along the dial (vividness or strength), by model; empty unless ``evaluate`` was called with
+    ``frontier``."""
     thumbnails: list[list[np.ndarray]] = field(default_factory=list)
     """Small pictures of each kind for the first photographs, RGB uint8 ``[THUMBNAIL, THUMBNAIL, 3]``."""
 
@@ -71,7 +73,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _Measured:
-    """Measurements with one photograph, by kind of picture or by model."""
+    """Measurements of one photograph, by kind of picture or by model; the fields are as in ``Evaluation``."""
 
     photograph: Photograph
     scores: dict[str, Scores]
@@ -93,7 +95,7 @@ def chosen(folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse) -> 
             out.
 
     Raises:
-        TrainingError: The folder does not exist or contains no colour photographs.
+        TrainingError: As for ``find_photographs``, or the folder contains no colour photographs to choose.
         OptionError: The limit is below 1.
     """
     if limit < 1:
@@ -125,14 +127,18 @@ def evaluate(
         photographs: At least one photograph.
         options: How to colour; None for each model's defaults.
         full: Whether to measure robustness, too (see ``measure_robustness``), at three times the cost.
-        frontier: Whether to measure each model along its dial, too, at six times the cost of colouring.
+        frontier: Whether to measure each model along its dial (see ``frontier.py``), too, at six times the cost of
+            colouring.
         thumbnails: Number of photographs whose small pictures are kept for a sheet.
         skip: Called with the error for each photograph that cannot be read; unless it raises, the photograph is left
             out.
 
     Raises:
-        TrainingError: No photograph can be read, or the classifier's weights are missing.
-        OptionError: The options contain a dial that a model lacks.
+        TrainingError: No photograph can be read, ``skip`` raises the error of one that cannot, or the classifier's
+            weights are missing.
+        OptionError: The options ask for something that a model cannot do.
+        ModelError: A network's output contradicts its model's card.
+        EngineError: A network could not be run.
     """
     kinds = ("grey", *colorizers, "truth")
     perceptual = open_perceptual()
@@ -177,7 +183,7 @@ def evaluate(
 
 
 def _measured(measure: _Measurement, photographs: Sequence[Photograph], skip: Skip) -> Iterator[list[_Measured]]:
-    """Yield batches of measurements in the photographs' order, made by several threads."""
+    """Yield batches of measurements in the photographs' order, made by several threads; pass errors to ``skip``."""
     with ThreadPoolExecutor(_THREADS) as pool, tqdm(total=len(photographs), desc="evaluating", disable=None) as bar:
         for start in range(0, len(photographs), _BATCH):
             batch = []
@@ -255,6 +261,11 @@ def versions(
         colorizers: Colorizers by name.
         truth: The true picture, RGB uint8 ``[H, W, 3]``.
         options: How to colour; None for each model's defaults.
+
+    Raises:
+        OptionError: The options ask for something that a model cannot do.
+        ModelError: A network's output contradicts its model's card.
+        EngineError: A network could not be run.
     """
     luma = luma_of_rgb(truth)
     colored = {name: np.asarray(c.colorize(luma, options)) for name, c in colorizers.items()}

@@ -23,7 +23,7 @@ class Gaussian:
         self._scatter = np.zeros((size, size))  # sum of outer products of the deviations from the mean
 
     def add(self, vectors: np.ndarray) -> None:
-        """Add vectors ``[n, size]`` of any real type."""
+        """Add at least one vector; the vectors are ``[n, size]``, of any real type."""
         batch = np.asarray(vectors, np.float64)
         batch_mean = batch.mean(axis=0)
         deviations, shift = batch - batch_mean, batch_mean - self.mean

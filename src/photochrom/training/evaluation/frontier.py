@@ -41,7 +41,7 @@ class DialScores:
 
 @dataclass(frozen=True)
 class Point:
-    """Figures over a set of photographs at one setting of the dial, which is vividness or strength. None: undefined."""
+    """Figures over a set of photographs at one setting of the dial; None if undefined."""
 
     setting: float | None
     """Vividness or strength."""
@@ -90,6 +90,9 @@ def along_dial(colorizer: Colorizer, truth: np.ndarray, options: ColorOptions) -
         truth: The photograph, RGB uint8 ``[H, W, 3]``.
         options: How to colour, apart from the dial.
 
+    Returns:
+        One ``DialScores`` per setting, from the lowest setting to the highest.
+
     Raises:
         OptionError: The options ask for something that the model cannot do.
         ModelError: The network's output contradicts the model's card.
@@ -111,7 +114,7 @@ def frontier(
 
     Args:
         dial: The dial.
-        photographs: Result of ``along_dial`` for each photograph.
+        photographs: Result of ``along_dial`` for each photograph; at least one.
         grey: Scores of the grey pictures, in the same order.
         truth: Scores of the photographs themselves, in the same order.
     """
@@ -130,7 +133,7 @@ def frontier(
 
 
 def _share(low: float | None, high: float | None, value: float) -> float | None:
-    """Return the position of a value between two others, 0 to 1; None if it is outside."""
+    """Return the position of a value between two others, 0 to 1; None if it is outside, or if one is undefined."""
     if low is None or high is None or not min(low, high) <= value <= max(low, high):
         return None
     return 0.0 if low == high else (value - low) / (high - low)

@@ -59,10 +59,12 @@ def write_page(evaluation: Evaluation, path: Path, protocol: Mapping[str, object
         evaluation: The evaluation.
         path: The file; it is replaced if it exists.
         protocol: Facts about the evaluation by name, for the head of the page.
-        count: Number of photographs in each section.
+        count: Maximum number of photographs in each section.
 
     Raises:
         TrainingError: A photograph cannot be read any more, or the page cannot be written.
+        ModelError: A network's output contradicts its model's card.
+        EngineError: A network could not be run.
     """
     ranked = list(_sections(evaluation, count))
     shown = {i: _photograph(evaluation, i) for i in sorted({i for _, _, rows in ranked for i in rows})}

@@ -79,7 +79,7 @@ def _open_inception() -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _library(weights: Sequence[str]) -> ModuleType:
-    """Import torch-fidelity.
+    """Import torch-fidelity, after checking that PyTorch has downloaded the weights at the given addresses.
 
     Raises:
         TrainingError: torch-fidelity is not installed, cannot be imported, or lacks its weights.

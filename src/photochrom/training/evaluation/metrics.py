@@ -79,7 +79,7 @@ def score(picture: np.ndarray, truth: np.ndarray, *, agrees: bool, lpips: float 
     """Compute the metrics of a picture.
 
     Args:
-        picture: The picture, RGB uint8 ``[H, W, 3]``.
+        picture: The picture, RGB uint8 ``[H, W, 3]``, at least 11 by 11.
         truth: The true picture, RGB uint8 ``[H, W, 3]``.
         agrees: Whether a classifier assigns both to the same class.
         lpips: The pictures' LPIPS; None if not measured.
@@ -122,7 +122,11 @@ def ssim(picture: np.ndarray, truth: np.ndarray) -> float:
 
 
 def ciede2000(picture: np.ndarray, truth: np.ndarray) -> float:
-    """Return the mean CIEDE2000 of two RGB uint8 pictures; see ``ciede2000_map``."""
+    """Return the mean CIEDE2000 of two RGB uint8 pictures; see ``ciede2000_map``.
+
+    Raises:
+        TrainingError: The pictures differ in size, or are not uint8.
+    """
     return float(ciede2000_map(picture, truth).mean(dtype=np.float64))
 
 

@@ -26,18 +26,22 @@ _Row = Sequence[str]
 
 @dataclass(frozen=True)
 class Table:
-    """A table of formatted cells."""
+    """A table of an evaluation."""
 
     title: str
     columns: _Row
     """Headings of the columns."""
     rows: Sequence[_Row]
+    """Formatted cells, row by row."""
     note: str = ""
     """Explanation of the figures, shown below the table."""
 
 
 def tables(evaluation: Evaluation) -> list[Table]:
-    """Return an evaluation's tables: fidelity, colour and meaning, then frontier and robustness if measured."""
+    """Return an evaluation's tables: one of fidelity, one of colour and meaning, and others if they were measured.
+
+    The others are figures along the dial, and robustness.
+    """
     measured = [_fidelity(evaluation), _color(evaluation)]
     if evaluation.frontiers:
         measured.append(_frontier(evaluation))
@@ -138,7 +142,7 @@ def _with_missing(note: str, evaluation: Evaluation, figure: str) -> str:
 
 
 def cell(value: float | None, form: str) -> str:
-    """Format a figure; return a dash if it is None or infinite."""
+    """Format a figure; return a dash if it is None or not finite."""
     return "-" if value is None or not math.isfinite(value) else format(value, form)
 
 
@@ -179,7 +183,11 @@ def facts(evaluation: Evaluation, protocol: Mapping[str, object]) -> dict[str, o
 
 
 def sources(evaluation: Evaluation) -> dict[str, dict[str, object]]:
-    """Return the number of photographs of each source, and each model's mean CIEDE2000 relative to grey pictures."""
+    """Return figures by source: the number of photographs, and each model's CIEDE2000 relative to grey pictures.
+
+    ``photographs`` is the number. ``ciede2000_ratio`` has, by model, the mean CIEDE2000 divided by that of the grey
+    pictures, or None if that is 0.
+    """
     by_source: dict[str, list[int]] = {}
     for i, photograph in enumerate(evaluation.photographs):
         by_source.setdefault(photograph.source, []).append(i)
@@ -210,7 +218,7 @@ def write_sheet(pictures: Sequence[Sequence[np.ndarray]], path: Path, columns: i
     """Write a PNG file that shows all pictures of each photograph side by side.
 
     Args:
-        pictures: Pictures of each photograph, RGB uint8 ``[H, W, 3]``, all of the same size.
+        pictures: Pictures of each of one or more photographs, RGB uint8 ``[H, W, 3]``, all of the same size.
         path: The file; it is replaced if it exists.
         columns: Number of photographs in a row.
 

@@ -22,12 +22,12 @@ from ...colorizer.suggestions import alternatives
 from ..data.aging import age
 from .metrics import ciede2000, ciede2000_map, mean, median, psnr, ratio
 
-HINTS = 10  # number of hints in the trial with several
+HINTS = 10  # number of hints in the trial with several hints
 OTHERS = 3  # number of alternatives that are measured
 NEAR = 2  # pixels on each side of a hint that are measured: 5 by 5
 FAR = 0.25  # share of the short side: pixels farther than this from a hint count as elsewhere
-EDGE = 10.0  # slope in 8-bit luma values per pixel, after a blur of one pixel: an edge of about 33 values
-_MIN_SHARE = 0.01  # minimum share of the picture that counts as elsewhere
+EDGE = 10.0  # slope of a strong edge, in luma values per pixel after a blur of one pixel: a step of about 33 values
+_MIN_SHARE = 0.01  # minimum share of the picture's pixels for a mean over them to be defined
 _BINS = 1024  # bins of confidence
 _AGED, _TEN, _ONE = 1, 2, 3  # numbers of the streams of random numbers
 
@@ -82,7 +82,7 @@ class RobustnessSummary:
     confidence_ratio: float | None
     """Mean CIEDE2000 over the half of the set's pixels with higher confidence, divided by that over the other half."""
     confidence_ratio_each: float | None
-    """Mean over the photographs of the ratio within each: whether confidence distinguishes the parts of a picture."""
+    """Mean of the same ratio within each photograph, which shows whether confidence tells parts of a picture apart."""
     alternatives_apart: float | None
     """Mean of ``Trial.apart``."""
     alternatives_best_ratio: float | None
@@ -103,6 +103,7 @@ def measure_robustness(
         options: Options with which ``clean`` was made.
 
     Raises:
+        OptionError: The options ask for something that the model cannot do.
         ModelError: The network's output contradicts the model's card.
         EngineError: The network could not be run.
     """
@@ -133,12 +134,12 @@ def _rng(sha1: str, stream: int) -> np.random.Generator:
 
 
 def _hinted(colorizer: Colorizer, luma: np.ndarray, points: Sequence[Hint], options: ColorOptions) -> np.ndarray:
-    """Colour a luma with hints."""
+    """Return the picture of a luma coloured with hints, RGB uint8 ``[H, W, 3]``."""
     return rgb_of_luma(luma, *colorizer.chroma(luma, dataclasses.replace(options, hints=tuple(points))))
 
 
 def _alternatives(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions) -> list[np.ndarray]:
-    """Colour a luma in alternative ways; return no pictures if the model has no distribution."""
+    """Return the ``OTHERS`` alternative pictures of a luma; none if the model has no distribution."""
     if not colorizer.card.bins:
         return []
     return [rgb_of_luma(luma, *colorizer.chroma(luma, o)) for o in alternatives(colorizer, luma, OTHERS, options)]
@@ -164,12 +165,12 @@ def hints(truth: np.ndarray, count: int, rng: np.random.Generator) -> list[Hint]
 def hint_error(picture: np.ndarray, hint: Hint) -> float:
     """Return the mean CIEDE2000 between the 5 by 5 pixels around a hint and the hint's colour at each pixel's luma.
 
-    The luma is the photograph's, because a hint only determines a*b*. If they are out of gamut at a pixel's luma, they
-    are reduced for the comparison.
+    A hint only determines a*b*, so the luma is that of the picture. Where the hint's a*b* are out of gamut at that
+    luma, they are reduced for the comparison.
 
     Args:
         picture: The coloured picture, RGB uint8 ``[H, W, 3]``.
-        hint: The hint.
+        hint: The hint, at least two pixels from the border.
     """
     y, x = hint.pixel(picture.shape)
     near = picture[y - NEAR : y + NEAR + 1, x - NEAR : x + NEAR + 1]
@@ -234,7 +235,8 @@ def sureness(confidence: np.ndarray, errors: np.ndarray) -> np.ndarray:
 def surer_half_ratio(histogram: np.ndarray) -> float | None:
     """Return the mean error of the half of the pixels with higher confidence, divided by that of the other half.
 
-    The middle bin is divided between the halves, so that an uninformative confidence gives 1.
+    The middle bin is divided between the halves, so that an uninformative confidence gives 1. The result is None if the
+    other half has no error.
 
     Args:
         histogram: Result of ``sureness``, or the sum of several results.

@@ -9,13 +9,15 @@ from ...colorizer.vividness import LOG_TEMPERATURE, LOG_TEMPERATURE_SLOPE, NETWO
 
 
 def anneal(unbiased_logits: Tensor, log_class_weights: Tensor, vividness: Tensor | float, dim: int = 1) -> Tensor:
-    """Return the annealed probabilities of the bins, whose mean is the predicted colour (Zhang et al. 2016).
+    """Return the probabilities of the bins after a softmax temperature, in the logits' shape (Zhang et al. 2016).
+
+    The predicted colour is the mean of the bins' colours, weighted by these probabilities.
 
     Args:
         unbiased_logits: Logits without class rebalancing, with the bins along ``dim``.
         log_class_weights: Logarithm of the class weight of each bin (``ColorBins.class_weights``); must broadcast with
             the logits.
-        vividness: 0 (cautious) to 1 (bold).
+        vividness: The network's vividness, 0 (cautious) to 1 (bold); a tensor must broadcast with the logits.
         dim: Dimension of the bins.
     """
     sharpness = torch.exp(-LOG_TEMPERATURE - LOG_TEMPERATURE_SLOPE * torch.as_tensor(vividness))
@@ -23,5 +25,9 @@ def anneal(unbiased_logits: Tensor, log_class_weights: Tensor, vividness: Tensor
 
 
 def network_gain(vividness: Tensor | float) -> Tensor | float:
-    """Return the factor that raises the chroma of the annealed mean, since a mean is greyer than the colours in it."""
+    """Return the factor that raises the chroma of the annealed mean, since a mean is greyer than the colours in it.
+
+    Args:
+        vividness: The network's vividness, 0 to 1.
+    """
     return 1 + NETWORK_GAIN_SLOPE * vividness

@@ -23,6 +23,9 @@ class LiteClassifier(nn.Module):
 
     The output is that of ``classify_maps``.
 
+    Args:
+        variant: Number of the variant: 0, 1 or 2.
+
     Raises:
         TrainingError: The network's weights are not installed.
     """
@@ -41,11 +44,15 @@ class LiteClassifier(nn.Module):
         return self.classify_maps(self.maps(rgb))
 
     def maps(self, rgb: Tensor) -> list[Tensor]:
-        """Return the feature maps at strides 8, 16 and 32, ``[N, C, h, w]`` each."""
+        """Return the feature maps of pictures, R'G'B' 0..255, at strides 8, 16 and 32, ``[N, C, h, w]`` each."""
         return self.encoder.features((rgb - 127) / 128)
 
     def classify_maps(self, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the logits ``[N, 1000]``, and the pooled features before them, 0 to 6, ``[N, FEATURES]``."""
+        """Return the class logits, ``[N, 1000]``, and the pooled features that they come from, 0..6, ``[N, FEATURES]``.
+
+        Args:
+            maps: Feature maps, as ``maps`` returns them; only the last is used.
+        """
         pooled = F.relu6(self.head(maps[-1])).mean(dim=(2, 3))
         return self.classify(pooled), pooled
 
@@ -72,7 +79,7 @@ class ImageClassifier:
         self._lock = Lock()  # a compiled network cannot run in two threads at once
 
     def __call__(self, rgb: np.ndarray) -> Classification:
-        """Classify a picture, RGB uint8 ``[H, W, 3]``."""
+        """Classify a picture of any size, RGB uint8 ``[H, W, 3]``, after scaling it to ``SIZE`` by ``SIZE`` pixels."""
         small = cv2.resize(rgb, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
         with self._lock:
             logits, features = (np.array(output[0]) for output in self._run(small.transpose(2, 0, 1)[None]))

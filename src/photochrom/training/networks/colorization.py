@@ -17,7 +17,10 @@ from .losses import ColorBins
 
 
 class ReferenceNetwork(nn.Module):
-    """The reference colorizer: lightness ``[N, 1, H, W]`` to a*b* ``[N, 2, H, W]``, at the picture's own size."""
+    """The reference colorizer: lightness ``L*/100``, ``[N, 1, H, W]``, to a*b* ``[N, 2, H, W]``.
+
+    H and W are multiples of 32.
+    """
 
     inputs = ("lightness",)
     outputs = ("ab",)
@@ -32,10 +35,10 @@ class ReferenceNetwork(nn.Module):
 
 
 class ColorizationHead(nn.Module):
-    """The trained part of a colorizer with hints: the encoder's later stages and the decoder.
+    """The trained part of a colorizer that takes hints: the encoder's later stages and the decoder.
 
-    Inputs: the backbone's features at stride 8, ``[[N, C, H/8, W/8]]``, or, if the later stages are frozen, the
-    features at strides 8, 16 and 32; and hints ``[N, 3, H/8, W/8]`` (see ``ColorDecoder``). Output: logits
+    Inputs: a list of feature maps, and hints ``[N, 3, H/8, W/8]`` (see ``ColorDecoder``). The list holds only the map
+    at stride 8, ``[N, C, H/8, W/8]``, or, if the later stages are frozen, those at strides 8, 16 and 32. Output: logits
     ``[N, bins, H/8, W/8]``.
     """
 
@@ -66,6 +69,12 @@ class DistributionNetwork(nn.Module):
     taken, and how much the chroma of the mean is raised, since a mean of colours is greyer than they are. At 0, the
     colours are cautious: they have the least error, but are dull. At 1, they are close to the likeliest colours of the
     biased distribution.
+
+    Args:
+        backbone: The encoder's backbone.
+        head: A ``ColorizationHead``.
+        bins: The bins of the head's logits.
+        rebalance_lambda: Share of the uniform distribution in the class weights of the head.
     """
 
     centres: Tensor
@@ -89,7 +98,10 @@ class DistributionNetwork(nn.Module):
 
     @staticmethod
     def confidence(unbiased_logits: Tensor) -> Tensor:
-        """Return 1 - entropy / maximum entropy: 1 where one colour is certain, 0 where all are equally likely."""
+        """Return 1 - entropy / maximum entropy: 1 where one colour is certain, 0 where all are equally likely.
+
+        The logits are ``[N, bins, h, w]``, the result ``[N, 1, h, w]``.
+        """
         log_p = unbiased_logits.log_softmax(dim=1)
         entropy = -(log_p.exp() * log_p).sum(dim=1, keepdim=True)
         return 1 - entropy / torch.log(torch.tensor(float(unbiased_logits.shape[1])))
@@ -104,10 +116,11 @@ def build_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0)
     Args:
         encoder: The pretrained encoder.
         bins: The bins that the decoder predicts; None for a decoder that predicts a*b*.
-        color_queries: Number of colour queries in the decoder.
+        color_queries: Number of colour queries in the decoder (see ``ColorQueries``); ignored if ``bins`` is None.
 
     Returns:
-        A ``ColorizationHead`` with a copy of the encoder's stages; a ``ReferenceDecoder`` if ``bins`` is None.
+        A ``ReferenceDecoder`` if ``bins`` is None; else a ``ColorizationHead`` with a copy of the encoder's stages. The
+        copy is trainable, except for the kernels of its depthwise convolutions.
     """
     if bins is None:
         return ReferenceDecoder(encoder.channels)
@@ -127,13 +140,16 @@ def new_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0) -
 def build_network(
     backbone: nn.Module, head: nn.Module, bins: ColorBins | None, rebalance_lambda: float | None
 ) -> Network:
-    """Assemble a whole colorizer, ready to run.
+    """Assemble a whole colorizer, and set it to evaluation mode.
 
     Args:
         backbone: The encoder's backbone.
-        head: The head, as ``build_head`` returns it.
+        head: The head, as ``build_head`` returns it. A ``ColorizationHead`` that was trained with a
+            ``rebalance_lambda`` other than ``DIAL_LAMBDA`` is copied and converted; any other head becomes part of the
+            colorizer.
         bins: The head's bins; None for a ``ReferenceDecoder``.
-        rebalance_lambda: Share of the uniform distribution in the class weights of the head.
+        rebalance_lambda: Share of the uniform distribution in the class weights with which the head was trained; None
+            for a ``ReferenceDecoder``.
     """
     if bins is None or rebalance_lambda is None:
         return ReferenceNetwork(backbone, head).eval()
@@ -144,7 +160,7 @@ def build_network(
 
 @torch.no_grad()
 def shift_class_weights(head: nn.Module, bins: ColorBins, before: float, after: float) -> nn.Module:
-    """Convert a head, in place, from the class weights of one ``rebalance_lambda`` to those of another.
+    """Convert a head, in place, from the class weights of one ``rebalance_lambda`` to those of another, and return it.
 
     Class weights bias the logits by their logarithms, so the difference of the logarithms is added to the bias of the
     last layer.
@@ -157,7 +173,8 @@ def shift_class_weights(head: nn.Module, bins: ColorBins, before: float, after: 
 def downsample_hints(hints: Tensor) -> Tensor:
     """Reduce hints ``[N, 3, H, W]`` (mask, a*, b*) to the decoder's ``[N, 3, H/8, W/8]``.
 
-    The mask of a cell is 1 if there is a hint in it, and its colour is the mean of these hints over ``AB_SCALE``.
+    The mask of a cell is 1 if the cell contains hints, and its a* and b* are the mean of their colours divided by
+    ``AB_SCALE``; all three are 0 elsewhere.
     """
     known, ab = hints[:, :1], hints[:, 1:]
     share = F.avg_pool2d(known, 8)

@@ -14,14 +14,14 @@ _REACHES = (1.5, 4.0, 10.0)  # distances over which hints are spread: standard d
 
 
 class ReferenceDecoder(nn.Module):
-    """Decoder of the reference colorizer: VGG16's features ``[[N, 512, h, w]]`` to a*b* ``[N, 2, 8h, 8w]``.
+    """Decoder of the reference colorizer: a list of VGG16's feature map ``[N, 512, h, w]`` to a*b* ``[N, 2, 8h, 8w]``.
 
     For a 224 by 224 picture: 7x7x512 -> 14x14x256 -> 28x28x64 -> 56x56x32 -> 56x56x16 -> 56x56x2. The last upsampling,
     to 224x224, is bilinear and has no parameters (see ``ReferenceNetwork``). True chroma at a quarter of the size
     already reaches a PSNR of 37 dB, and a training step at this size takes a third of the time.
     """
 
-    widths = (256, 64, 32)
+    widths = (256, 64, 32)  # channels at two, four and eight times the size of the features
 
     def __init__(self, channels: Sequence[int] = (512,)) -> None:
         super().__init__()
@@ -44,10 +44,15 @@ class ColorDecoder(nn.Module):
     It works from coarse to fine, with lateral connections (Lin et al. 2017). Residual blocks refine each level. At the
     two coarser levels, attention relates all places to one another, so that the parts of an object get one colour.
 
-    Hints are ``[N, 3, H/8, W/8]``: a mask that is 1 where a colour is known, then a* and b* there over ``AB_SCALE``;
-    all three are 0 elsewhere. They are added at every level (Zhang et al. 2017), but not in the encoder, so that its
-    features can be cached. They are first spread over their surroundings (``spread_hints``), since convolutions would
-    not propagate a single cell far enough.
+    Hints are ``[N, 3, H/8, W/8]``: a mask that is 1 where a colour is known, then a* and b* there, divided by
+    ``AB_SCALE``; all three are 0 elsewhere. They are added at every level (Zhang et al. 2017), but not in the encoder,
+    so that its features can be cached. They are first spread over their surroundings (``spread_hints``), since
+    convolutions would not propagate a single cell far enough.
+
+    Args:
+        channels: Channels of the features at strides 8, 16 and 32.
+        bins: Number of bins.
+        color_queries: Number of colour queries; 0 for none.
     """
 
     widths = (96, 192, 256)  # channels of the levels at strides 8, 16 and 32
@@ -88,7 +93,7 @@ class ColorDecoder(nn.Module):
 
 
 def spread_hints(hints: Tensor) -> Tensor:
-    """Return hints ``[N, 3, h, w]`` followed by the same hints spread over three distances, ``[N, 12, h, w]``.
+    """Return hints ``[N, 3, h, w]`` followed by the same hints spread over each of ``_REACHES``, ``[N, 12, h, w]``.
 
     Each distance has three planes: the proximity of hints, 0 to 1, and their mean a* and b* times that proximity.
     """
@@ -162,7 +167,7 @@ class ColorQueries(nn.Module):
         bins: Number of bins.
     """
 
-    width = 192
+    width = 192  # channels of a query
 
     def __init__(self, count: int, widths: Sequence[int], bins: int) -> None:
         super().__init__()
@@ -185,7 +190,12 @@ class ColorQueries(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Cross-attention block: tokens attend to the places of a feature map (Vaswani et al. 2017, pre-norm)."""
+    """Cross-attention block: tokens attend to the places of a feature map (Vaswani et al. 2017, pre-norm).
+
+    Args:
+        width: Channels of the tokens, a multiple of ``head``.
+        memory: Channels of the feature map.
+    """
 
     head = 32  # channels of each attention head
 

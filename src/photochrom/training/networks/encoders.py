@@ -36,7 +36,7 @@ class VGG16(nn.Module):
     channels = (512,)
     mean_bgr = (103.939, 116.779, 123.68)
     mean: Tensor
-    blocks = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+    blocks = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and number of convolutions of each
 
     def __init__(self) -> None:
         super().__init__()
@@ -162,7 +162,9 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite(nn.Module):
-    """EfficientNet-Lite (Tan and Le 2019; Google 2020) without its classifier: features at strides 8, 16 and 32.
+    """EfficientNet-Lite (Tan and Le 2019; Google 2020) without its classifier: lightness to three feature maps.
+
+    The maps are those at strides 8, 16 and 32.
 
     Args:
         variant: Number of the variant: 0, 1 or 2.
@@ -191,7 +193,7 @@ class EfficientNetLite(nn.Module):
         return self.features(((255 * lightness - 127) / 128).expand(-1, 3, -1, -1))
 
     def features(self, rgb: Tensor) -> list[Tensor]:
-        """Return the features of pictures, given their R'G'B' scaled to about -1..1, ``[N, 3, H, W]``."""
+        """Return the feature maps of pictures, given their R'G'B' scaled to about -1..1, ``[N, 3, H, W]``."""
         features: list[Tensor] = self.stages([self.backbone.features(rgb)])
         return features
 
@@ -226,7 +228,14 @@ class LiteBackbone(nn.Module):
 
 
 class LiteStages(nn.Module):
-    """Later stages of EfficientNet-Lite: a list of the feature map at stride 8 to those at strides 8, 16 and 32."""
+    """Later stages of EfficientNet-Lite, which add the feature maps at strides 16 and 32 to that at stride 8.
+
+    Input: a list of one map, at stride 8. Output: a list of the maps at strides 8, 16 and 32.
+
+    Args:
+        stages: The stages.
+        taps: Indices of the stages whose outputs are the added maps.
+    """
 
     def __init__(self, stages: Sequence[nn.Module], taps: Sequence[int]) -> None:
         super().__init__()
@@ -319,7 +328,7 @@ def load_encoder(name: str, weights: Path | None = None) -> Encoder:
         weights: Local file with VGG16's weights; None to download them. Ignored for other encoders.
 
     Raises:
-        TrainingError: There is no such encoder, or EfficientNet's weights are not installed.
+        TrainingError: There is no such encoder, or EfficientNet's weights are not installed or have another hash.
         ModelError: VGG16's weights cannot be downloaded or read.
     """
     encoder: Encoder

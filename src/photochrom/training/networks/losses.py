@@ -55,8 +55,8 @@ def build_objective(
     """Build the objective of a recipe.
 
     Args:
-        recipe: Recipe of the run.
-        bins: Bins of the head; None for squared error.
+        recipe: Recipe of the run. Without ``rebalance_lambda``, the objective is the squared error.
+        bins: Bins of the head; None for the squared error, too.
         autocast: Function that returns the autocast context for the perceptual loss's networks.
         device: Device of the training.
 
@@ -108,7 +108,7 @@ class ColorBins:
         """Determine the bins for a set of photographs.
 
         Args:
-            chroma: True a*b*, int8 ``[N, 2, h, w]``.
+            chroma: True a*b* of at least one photograph, int8 ``[N, 2, h, w]``.
             step: Distance between neighbouring bins on a square grid, in units of a*b*.
             rarest: Frequency below which a bin is left out.
         """
@@ -125,8 +125,8 @@ class ColorBins:
     def class_weights(self, rebalance_lambda: float) -> Tensor:
         """Return the weight of each bin, ``[bins]``: rarer colours weigh more (Zhang et al. 2016).
 
-        A weight is the inverse of the frequency mixed with a share ``rebalance_lambda`` of the uniform distribution,
-        scaled so that the mean weight of all pixels is 1.
+        The frequencies are mixed with a share ``rebalance_lambda``, 0 to 1, of the uniform distribution. The weights
+        are the inverses of the mixed frequencies, scaled so that the mean weight of all pixels is 1.
         """
         weights = 1 / ((1 - rebalance_lambda) * self.frequency + rebalance_lambda / len(self.frequency))
         return weights / (self.frequency * weights).sum()
@@ -215,7 +215,7 @@ class RebalancedCrossEntropy:
         return -(logits.log_softmax(1).gather(1, bins) * shares).sum(1), self.class_weights[bins[:, 0]]
 
     def _decode(self, logits: Tensor, truth: Tensor) -> Tensor:
-        """Return the annealed mean of the distribution, in the shape of the truth, ``[N, 2, h, w]``."""
+        """Return the annealed mean of the distribution, with raised chroma, in the truth's shape ``[N, 2, h, w]``."""
         unbiased_logits = logits - self.log_class_weights
         probability = anneal(unbiased_logits, self.dial, network_vividness(_VIVIDNESS))  # [pixels, bins]
         mean = probability @ self.centres * chroma_gain(_VIVIDNESS)  # [pixels, 2]
