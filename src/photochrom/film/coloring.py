@@ -60,7 +60,10 @@ def color_frames(
         All segments of the coloured film, in order.
 
     Raises:
-        FilmError: None of the frames can be decoded, their size or format changes, or the codec fails.
+        FilmError: The film cannot be read (see ``FilmReader.frames``), none of its frames can be decoded, the codec
+            fails, or a file of the working folder is damaged.
+        PhotoError: A PNG or TIFF frame of a sequence cannot be read or written.
+        OSError: A file of the working folder cannot be written.
         OptionError: The options ask for something that the model cannot do.
         ModelError: The network's output contradicts the model's card.
         EngineError: The network could not be run.
@@ -143,7 +146,7 @@ def _rendered(
     predicted: Iterator[tuple[PreparedFrame, propagation.Colors, bool]],
     is_written: Callable[[int], bool],
 ) -> Iterator[_Rendered]:
-    """Render frames that no earlier run has written, and recycle the memory of all frames."""
+    """Render each frame, unless an earlier run has written its file, and recycle the memory of the uncoloured frame."""
     for prepared, colors, start in predicted:
         frame = None if is_written(prepared.pts) else frame_colorizer.render(prepared, colors.ab)
         is_new = frame is not prepared.frame

@@ -14,11 +14,12 @@ class Damage:
     """Damage found in one film; every function that reads the film records it here."""
 
     packets: list[Fraction] = field(default_factory=list)
-    """Times, in seconds, of packets that could not be decoded."""
+    """Times, in seconds, of damaged packets, which the decoder left out or repaired."""
     ends_early: str = ""
-    """Reason and time at which reading stopped before the end; empty if the film was read to its end."""
+    """Reason why reading stopped before the end, and the time; empty if the film was read to its end."""
     other_fields: str = ""
-    """Time, as text, of the first frame whose interlacing differs from that of the film's first frame; may be empty."""
+    """Time, as text, of the first frame whose interlacing differs from that of the film's first frame; empty if there
+    is none."""
     clocks: dict[int, Fraction] = field(default_factory=dict)
     """Time, in seconds, at which the time stamps of a track first decrease, by the track's index."""
     cut_sound: Fraction = Fraction(0)
@@ -27,7 +28,7 @@ class Damage:
     """Kinds of side data found on the frames, such as ``A53_CC`` (closed captions); see ``source.side_data.lost``."""
 
     def note(self, seconds: Fraction) -> None:
-        """Record the time of a packet that could not be decoded; a packet that is read twice counts once."""
+        """Record the time of a damaged packet; a packet that is read twice counts once."""
         if seconds not in self.packets:
             self.packets.append(seconds)
 

@@ -92,7 +92,12 @@ def luma_plane(frame: av.VideoFrame) -> np.ndarray:
 
 
 def view(frame: av.VideoFrame, index: int) -> np.ndarray:
-    """Return a plane of a planar frame, uint8 or uint16 ``[h, w]``, as a view into the frame's memory."""
+    """Return a plane of a planar frame, uint8 or uint16 ``[h, w]`` in the frame's byte order, as a view of its memory.
+
+    Args:
+        frame: The frame.
+        index: 0 for luma, 1 for Cb, 2 for Cr; for RGB, 0 for green, 1 for blue, 2 for red.
+    """
     plane = frame.planes[index]
     order = ">u2" if frame.format.is_big_endian else "<u2"
     dtype = np.uint8 if frame.format.components[index].bits == 8 else np.dtype(order)

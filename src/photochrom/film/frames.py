@@ -159,6 +159,9 @@ class FrameColorizer:
 
         Args:
             stills: As for ``FrameColorizer``.
+
+        Raises:
+            FilmError: The picture area is invalid; see ``area``.
         """
         return self._changed(self.hints, self._is_kept, self.shots, {} if self.area.box else stills)
 
@@ -177,7 +180,8 @@ class FrameColorizer:
     def with_shots(self, shots: ShotPlan | None) -> FrameColorizer:
         """Return a copy of this colorizer that takes shots, their options and the frames to keep from a plan.
 
-        Without a plan, shots are detected during colouring.
+        The frames to keep replace those that ``keeping`` added. Without a plan, these stay, and shots are detected
+        during colouring.
         """
         is_kept = self._is_kept if shots is None else shots.is_left_out
         return self._changed(self.hints, is_kept, shots, self.stills)
@@ -200,7 +204,11 @@ class FrameColorizer:
         return color.with_hints(hints) if hints else color
 
     def prepare(self, frame: av.VideoFrame) -> PreparedFrame:
-        """Convert a decoded frame to the coloured film's format, and make its thumbnails."""
+        """Convert a decoded frame to the coloured film's format, and make its thumbnails.
+
+        Raises:
+            FilmError: The picture area is invalid; see ``area``.
+        """
         interlaced = bool(self.reader.fields or frame.interlaced_frame)
         chroma, decoded = self._may_keep(frame), frame
         frame = in_format(frame, self.planes, chroma=chroma)
@@ -260,11 +268,11 @@ class FrameColorizer:
             last = number
 
     def predict(self, prepared: PreparedFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Return the colours of one frame: from its still or the network, or grey if it is blank or left unchanged.
+        """Return the colours of a frame: from its still or the network; grey if left unchanged, or blank without hints.
 
         Returns:
             a*b*, float32 ``[2, h, w]`` at the size of ``PreparedFrame.small``, and the weight of each pixel in averages
-            over frames, float32 ``[h, w]``: from 0.05 to 1 for predictions, 8 for stills.
+            over frames, float32 ``[h, w]``: from 0.05 to 1 for predictions, 8 for stills, 0.05 for such grey.
 
         Raises:
             OptionError: The options ask for something that the model cannot do.
@@ -284,9 +292,12 @@ class FrameColorizer:
     def render(self, prepared: PreparedFrame, ab: np.ndarray) -> av.VideoFrame:
         """Return the coloured frame: the luma plane unchanged, and chroma planes upsampled along the luma's edges.
 
+        A frame that is left unchanged gets its own chroma, or neutral chroma if the film has none. The result may be
+        ``prepared.frame`` itself, changed in place.
+
         Args:
             prepared: The frame.
-            ab: a*b*, float32 ``[2, h, w]`` at the size of ``PreparedFrame.small``.
+            ab: a*b*, float32 ``[2, h, w]`` at the size of ``PreparedFrame.small``; not used if the frame has a still.
         """
         if self._is_kept(prepared.pts):
             return self._as_it_is(prepared.frame)

@@ -56,7 +56,7 @@ def track_hints(
     """Track hints forward and backward through their shots.
 
     The film is read up to the last shot that has hints; if the shots are known, only shots with hints are read. Parts
-    of a very long shot are read a second time if hints reach them backward.
+    of a very long shot are read a second time if hints of later parts are tracked back to them.
 
     Args:
         frame_colorizer: Prepares the frames of the film.
@@ -67,7 +67,7 @@ def track_hints(
         The hints of each frame that has any, by the frame's pts.
 
     Raises:
-        FilmError: The film has no frame at a hint's time.
+        FilmError: The film cannot be read, or has no frame at a hint's time.
     """
     reader = frame_colorizer.reader
     height, width = (reader.height, reader.width)[:: -1 if reader.turns % 2 else 1]
@@ -128,7 +128,17 @@ def _parts(prepared: Iterable[tuple[PreparedFrame, bool]]) -> Iterator[_Part]:
 def _track_both_ways(
     frames: Sequence[_Frame], times: Sequence[Fraction], hints: Sequence[FilmHint], found: Hints
 ) -> list[Hint]:
-    """Track hints from their own frames in both directions; return those that reach the first of ``frames``."""
+    """Track hints from their own frames in both directions, and add them to ``found``.
+
+    Args:
+        frames: Consecutive frames of one shot.
+        times: Times of these frames in seconds.
+        hints: Hints for some of these frames, in order of their times.
+        found: Receives the hints of each frame.
+
+    Returns:
+        The hints that reach the first of ``frames``.
+    """
     at_start: list[Hint] = []
     for time, group in itertools.groupby(hints, key=lambda hint: hint.time):
         at = max(0, bisect_right(times, time + ROUNDED) - 1)  # the frame that is still shown at that time
@@ -146,7 +156,15 @@ def _track_back(
     found: Hints,
     on_frame: Callable[[], None],
 ) -> None:
-    """Track hints that reach the first frame of a part back into the earlier parts of the same shot."""
+    """Track hints that reach the first frame of a part back into the earlier parts of the same shot.
+
+    Args:
+        frame_colorizer: Prepares the frames, which are read again.
+        starts: For each part, the pts of its first frame, and whether a shot begins there.
+        at_start: For each part, the hints that reach its first frame; hints of later parts are added.
+        found: Receives the hints of each frame.
+        on_frame: Called before each frame that is read.
+    """
     for number in range(len(starts) - 1, 0, -1):
         end, begins_shot = starts[number]
         if begins_shot or not at_start[number]:

@@ -87,8 +87,11 @@ def colorize_film(
         on_output: Called with the path of the output before any work. An exception that it raises stops the work.
 
     Raises:
-        FilmError: The film cannot be read, or cannot be written with these options.
-        OptionError: The options need something that the model or the codec does not support.
+        FilmError: The film cannot be read, is in colour already or certainly a negative, or has no frame at a hint's
+            time; the output exists, cannot be written with these options, or is being written by another process; or
+            unfinished work on it has other options.
+        OptionError: The options ask for something that the model, the codec or a sequence does not support.
+        PhotoError: A PNG or TIFF frame of a sequence cannot be read or written.
         ModelError: The default model cannot be loaded, or the network's output contradicts the model's card.
         EngineError: The network could not be run.
         PhotochromError: The film cannot be signed.
@@ -147,7 +150,8 @@ def _key(
 ) -> dict[str, str]:
     """Return all settings that the coloured frames depend on; only work with an equal key is resumed.
 
-    If ``keep_parts`` is set, the key leaves out the options of single shots, which ``KeptParts`` compares shot by shot.
+    If ``keep_parts`` is set, the key leaves out hints and the options of single shots, because ``KeptParts`` compares
+    these shot by shot.
     """
     known = repr(tuple(hints)).encode() + b"".join(still.ab.tobytes() for still in stills)
     digest = hashlib.sha256(known).hexdigest() if hints else "none"
@@ -192,7 +196,14 @@ def _assemble(
     overwrite: bool,
     progress: Callable[[Progress], None],
 ) -> None:
-    """Mux the finished segments with the source's other tracks, sign the film, and publish it."""
+    """Mux the finished segments with the source's other tracks, sign the film, and publish it.
+
+    The frames of a sequence are only published. The working folder is removed, unless ``keep_parts`` is set.
+
+    Raises:
+        FilmError: The output has appeared since the film was planned, or the container cannot hold a track.
+        PhotochromError: The film cannot be signed.
+    """
     if plan.frames is not None:
         _publish_frames(reader, folder, segments, plan, overwrite=overwrite)
         if not options.keep_parts:
@@ -221,7 +232,11 @@ def _assemble(
 def _publish_frames(
     reader: FilmReader, folder: ResumeFolder, segments: Sequence[FinishedSegment], plan: Plan, *, overwrite: bool
 ) -> None:
-    """Move the finished frames of a sequence to their final names."""
+    """Move the finished frames of a sequence to their final names.
+
+    Raises:
+        FilmError: A file with one of these names has appeared since the film was planned.
+    """
     assert plan.frames is not None
     numbers = [plan.number(reader, pts) for segment in segments for pts in segment.pts]
     if not overwrite and not is_publishing(folder.folder) and (found := first_existing(plan.frames, numbers)):

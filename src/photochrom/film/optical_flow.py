@@ -22,7 +22,8 @@ def backward_flow(
         source: Luma, uint8 ``[h, w]``.
         target: Luma, uint8 ``[h, w]``.
         fast: Whether to use the fastest and coarsest preset.
-        near: Result for the same source and the frame before or after the target, from which the search starts.
+        near: Result for the same source and the frame before or after the target, from which the search starts; not
+            used if a side of the frames is less than 16 pixels.
 
     Returns:
         Absolute column and row in the source, float32 ``[h, w, 2]``; a map for ``warp``.

@@ -30,7 +30,7 @@ class FilmOptions:
     Times are numbers of seconds, or text that ``parse_time`` can read.
 
     Raises:
-        OptionError: A value is out of its range.
+        OptionError: A value is invalid, or contradicts another one.
     """
 
     color: ColorOptions = field(default_factory=ColorOptions)
@@ -51,8 +51,8 @@ class FilmOptions:
     """End of the part to colour, in the same form as ``start``; None for the film's end."""
     recolor: bool | str = False
     """How to treat a film that is in colour already. ``"grey-shots"`` colours only the shots without colours; ``"all"``
-    (or True) colours all shots anew, from their luma. False raises an error if the whole film is in colour, and colours
-    only the grey shots if a part of it is."""
+    (or True) colours all shots anew, from their luma. False means ``"grey-shots"``, but raises an error if all shots to
+    colour are in colour already."""
     c2pa: Identity | None = field(default=None, repr=False)  # not in repr, so that another signer can resume the work
     """Signer of the film's content credentials (C2PA); None for an unsigned film. Containers that cannot hold
     credentials, such as Matroska and MXF, get a file ``NAME.EXT.c2pa`` beside the film."""
@@ -60,7 +60,8 @@ class FilmOptions:
     """Profile of ``prores`` (``hq``, ``standard``, ``lt``, ``proxy``, ``4444``, ``4444xq``) or ``dnxhr`` (``hqx``,
     ``hq``, ``sq``, ``lb``, ``444``); None for ``hq`` or ``hqx``, respectively."""
     bits: int | None = None
-    """Bits per sample of the coloured film; None for those of the source, or the codec's next greater depth."""
+    """Bits per sample of the coloured film: 8, 10, 12, 14 or 16; None for those of the source, or the codec's next
+    greater depth."""
     rate: Fraction | float | str | None = None
     """Frames per second of an image sequence: a number, or text such as ``24000/1001``; None for the rate in its
     headers, or 24."""
@@ -81,7 +82,8 @@ class FilmOptions:
     sprocket holes and frame lines, is ignored and stays neutral. None for the whole frame."""
     negative: bool | None = None
     """Whether the film is a negative. The network then sees the inverted luma; the film stays a negative, with the
-    complementary colours. None means a positive, and raises an error if the film is certainly a negative."""
+    complementary colours. False means a positive; so does None, but it raises an error if the film is certainly a
+    negative."""
     keep_titles: bool = False
     """Whether intertitles (still text on black) are left unchanged: tinted or grey as they are."""
 
@@ -112,7 +114,7 @@ class FilmOptions:
 
     @property
     def times(self) -> tuple[Fraction | None, Fraction | None]:
-        """``start`` and ``end`` in seconds, after their conversion to fractions."""
+        """``start`` and ``end`` in seconds, as fractions; each is None if its field is."""
         return cast(tuple[Fraction | None, Fraction | None], (self.start, self.end))
 
 
@@ -127,7 +129,11 @@ def _check_area(area: tuple[int, int, int, int] | None) -> None:
 
 
 def _seconds(name: str, time: Fraction | float | str | None) -> Fraction | None:
-    """Convert a time in any accepted form to seconds; ``name`` is that of the option, for messages."""
+    """Convert a time in any accepted form to seconds; None stays None.
+
+    Raises:
+        OptionError: The time is invalid; the message gives ``name`` as the option's name.
+    """
     if isinstance(time, str):
         return parse_time(time)
     if isinstance(time, float) and math.isfinite(time) and time >= 0:
@@ -138,7 +144,11 @@ def _seconds(name: str, time: Fraction | float | str | None) -> Fraction | None:
 
 
 def _rate(rate: Fraction | float | str | None) -> Fraction | None:
-    """Convert a frame rate in any accepted form to a fraction."""
+    """Convert a frame rate in any accepted form to a fraction; None stays None.
+
+    Raises:
+        OptionError: The rate is not a number above 0 and up to 1000.
+    """
     if rate is None:
         return None
     try:

@@ -44,7 +44,7 @@ _WITHOUT_ASPECT = ("nut",)  # containers whose pixel aspect ratio PyAV cannot se
 
 @dataclass(frozen=True)
 class Plan:
-    """Where to write a film, and in which format."""
+    """Where to write a film, and in which format. Functions that examine the film add notes to its plan."""
 
     output: Path
     """The file to write, or the pattern of the frames to write."""
@@ -61,7 +61,7 @@ class Plan:
     frames: Pattern | None = None
     """Names of the frames to write if the coloured film is a sequence; otherwise None."""
     first_number: int = 0
-    """Number of the source's first frame in the names of a sequence's files."""
+    """Number that stands for the film's first frame in the names of the frames to write."""
 
     @property
     def place(self) -> Path:
@@ -74,9 +74,9 @@ class Plan:
 
 
 def resolved(options: FilmOptions, reader: FilmReader, output: Path | None) -> FilmOptions:
-    """Replace the codec ``auto`` in the options by an actual codec.
+    """Return the options with an actual codec instead of ``auto``.
 
-    If the output is a pattern of numbered frames, its suffix decides the codec.
+    If the output is a pattern of numbered frames, its suffix decides the codec. None stands for the default output.
 
     Raises:
         OptionError: The codec does not have the requested profile.
@@ -106,9 +106,10 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
         options: How to colour and write.
 
     Raises:
-        FilmError: The output's suffix does not denote a container; the container cannot hold the codec, or the film's
-            range or frame rate; the codec does not support the size or depth of the frames; the film is HDR; or the
-            film has no frame between ``start`` and ``end``.
+        FilmError: The output's name denotes neither a container nor a valid pattern, or contradicts the codec; the
+            container cannot hold the codec, or the film's range or frame rate; the codec does not support the size or
+            depth of the frames; or the film is HDR, is to become OpenEXR but is not scene-linear, cannot be read, or
+            has no frame between ``start`` and ``end``.
         OptionError: The codec does not have the requested profile.
     """
     if output is not None and output.suffix.lower() not in FORMATS:
@@ -166,7 +167,15 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
 
 
 def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pattern:
-    """Return the names of the frames to write: those of the source's frames if possible, in a folder beside it."""
+    """Return the names of the frames to write.
+
+    These are the output's, if it is a pattern. Otherwise the folder is the output, or lies beside the source, and the
+    files are named like the source's frames, or after the source if it is one file.
+
+    Raises:
+        FilmError: The output is a file in a container or an invalid pattern, or OpenEXR is to be written and the source
+            is not scene-linear.
+    """
     if output is not None and is_pattern(output):
         return pattern_of(output)
     if output is not None and output.suffix.lower() in FORMATS:
@@ -208,7 +217,7 @@ def _not_in_frames(reader: FilmReader, codec: str) -> list[str]:
 
 
 def _container(output: Path, options: FilmOptions) -> str:
-    """Return the container format that the output's suffix denotes."""
+    """Return the container format that the output's suffix denotes; raise an error if it cannot hold the codec."""
     codec = CODECS[options.codec]
     if (container := FORMATS.get(output.suffix.lower())) is None:
         raise FilmError(f"{output} has no suffix of a container that can be written", remedy=f"use {suffixes(codec)}")
@@ -220,7 +229,10 @@ def _container(output: Path, options: FilmOptions) -> str:
 
 
 def _named_beside(folder: Path, suffix: str, stem: str = "") -> Path:
-    """Return a path beside a folder; it is absolute if the folder is given as ``.`` or ends in ``..``."""
+    """Return the path ``stem + suffix`` beside a folder; an empty stem stands for the folder's own name.
+
+    The path is absolute if the folder is given as ``.`` or ends in ``..``.
+    """
     folder = folder if folder.name not in ("", "..") else folder.absolute()
     return folder.with_name((stem or folder.name) + suffix)
 
@@ -244,7 +256,7 @@ def check(
     overwrite: bool,
     on_frame: Callable[[], None] = lambda: None,
 ) -> FilmOptions:
-    """Check that a film should be coloured, and that it can be written as planned; adds notes to the plan.
+    """Check that a film should be coloured, and that it can be written as planned; add notes to the plan.
 
     Args:
         reader: The film.
@@ -257,8 +269,8 @@ def check(
         The options, as returned by ``check_pictures``.
 
     Raises:
-        FilmError: The film is in colour already, or certainly a negative; the output exists, or its folder does not; or
-            the container cannot hold the film.
+        FilmError: The film is in colour already or certainly a negative, or cannot be read; the output is the film
+            itself, exists, or is in a folder that does not exist; or the codec or the container cannot hold the film.
         OptionError: The options ask for content credentials in a sequence.
     """
     if plan.frames is not None:
@@ -296,7 +308,7 @@ def check_pictures(
         only a part of a colour film is to be coloured, since that part may be grey.
 
     Raises:
-        FilmError: The film is in colour already, or certainly a negative.
+        FilmError: The film is in colour already or certainly a negative, or cannot be read.
     """
     if options.negative is None:
         _refuse_negatives(reader, plan, on_frame)
@@ -357,13 +369,11 @@ def _share_names(target: Pattern, source: Pattern, numbers: list[int]) -> bool:
 
 
 def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]:
-    """Mux a film of one empty frame, to find tracks that the container cannot hold before any frame is coloured.
-
-    Returns:
-        One line of text for each track that is re-encoded.
+    """Mux a film of one empty frame to a temporary file, to find out what the container cannot hold; return the notes.
 
     Raises:
-        FilmError: The container cannot hold the codec or a track of the source.
+        FilmError: The codec cannot encode such frames, the container cannot hold the codec or a track of the source, or
+            the temporary file cannot be written.
     """
     frame = av.VideoFrame(reader.width, reader.height, plan.planes.name)
     for plane in frame.planes:

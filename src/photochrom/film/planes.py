@@ -36,7 +36,7 @@ class PlaneFormat:
     converted: bool
     """Whether decoded frames have another format, so that they must be converted."""
     source: Coding | None = None
-    """Coding of the source's luma; None if equal to ``coding``."""
+    """Coding of the source's luma; None if equal to ``coding``, or if FFmpeg computes the luma from RGB."""
     exact_rgb: bool = False
     """Whether the source is full-range RGB whose luma is computed without FFmpeg, so that grey keeps its value."""
 
@@ -84,7 +84,8 @@ def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True)
     Args:
         frame: A decoded frame of the source.
         planes: Format of the coloured film.
-        chroma: Whether the frame's own chroma is needed. If not, the result may be a grey frame of the same depth.
+        chroma: Whether the frame's own chroma is needed. If not, the result may be a grey frame of the same depth. If
+            so, and the frame has none, the chroma of the result is undefined.
     """
     if not planes.converted:
         return frame
@@ -137,7 +138,10 @@ def _repacked(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.
 
 
 def _copy_luma(frame: av.VideoFrame, new: av.VideoFrame, planes: PlaneFormat) -> None:
-    """Convert luma by a table of code values, because FFmpeg's scaler dithers and takes grey for full range."""
+    """Write the luma of ``frame`` into ``new``, converted by a table of code values.
+
+    FFmpeg's scaler is not used, because it dithers and takes grey for full range.
+    """
     luma = view(frame, 0)
     bits = frame.format.components[0].bits
     old = Coding(bits, planes.source.full_range if planes.source else planes.coding.full_range, planes.coding.matrix)

@@ -41,7 +41,15 @@ _Item = TypeVar("_Item")
 
 
 def list_shots(frame_colorizer: FrameColorizer, plan: Plan) -> Iterator[Shot]:
-    """Detect the shots of a film, and yield each as soon as its end is found."""
+    """Detect the shots of a film, and yield each as soon as its end is found.
+
+    Args:
+        frame_colorizer: Prepares the frames of the film.
+        plan: The part of the film to examine.
+
+    Raises:
+        FilmError: The film cannot be read.
+    """
     for shot, _ in _shots(frame_colorizer, plan, keep=1):
         yield shot
 
@@ -97,7 +105,7 @@ def preview_film(
     Args:
         frame_colorizer: Colours the frames of the film.
         plan: The part of the film to show.
-        path: The file to write; its suffix decides the container.
+        path: The file to write, which is replaced if it exists. Its suffix decides the container; see ``FORMATS``.
         hints: Known colours at places of single frames.
         on_frame: Called before each frame that is read or coloured; an exception that it raises ends the preview.
 
@@ -105,7 +113,7 @@ def preview_film(
         Number of frames written.
 
     Raises:
-        FilmError: The film cannot be read, or has no frame at a hint's time.
+        FilmError: The film cannot be read, has no frame at a hint's time, or cannot be encoded by the codec.
         OSError: The file cannot be written.
         OptionError: The options ask for something that the model cannot do.
         ModelError: The network's output contradicts the model's card.
@@ -149,10 +157,14 @@ def _some(items: Sequence[_Item]) -> list[_Item]:
 
 
 def frames_per_second(frame_colorizer: FrameColorizer, plan: Plan) -> float:
-    """Measure the speed of colouring on the film's first 96 frames, in frames per second.
+    """Measure the speed of colouring on the first 96 frames to colour, in frames per second.
+
+    The coloured frames are written to a temporary folder.
 
     Raises:
-        FilmError: The film cannot be read; see ``FilmReader.frames``.
+        FilmError: The film cannot be read (see ``FilmReader.frames``), or cannot be encoded by the codec.
+        PhotoError: A PNG or TIFF frame of a sequence cannot be read or written.
+        OSError: The temporary folder cannot be written.
         OptionError: The options ask for something that the model cannot do.
         ModelError: The network's output contradicts the model's card.
         EngineError: The network could not be run.

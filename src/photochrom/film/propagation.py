@@ -26,7 +26,7 @@ _INTERVAL = 8  # usual number of frames from one key frame to the next
 _LEAST_INTERVAL = 3  # the same for fast motion
 _LEAST_CONFIDENCE = 0.6  # mean flow confidence from the last key frame, below which a frame becomes a key frame
 _RESIDUAL = 9.0  # difference of luma (0 to 255) at which the flow confidence falls to 1/e
-_DECAY = 0.95  # factor on propagated weights at each key frame, which averages over some twenty key frames
+_DECAY = 0.95  # factor on propagated weights at each key frame, so that colours are averaged over some twenty of them
 _LEAST_WEIGHT = 0.02  # added to flow confidences, so that pixels where both are 0 still get a mean of both colours
 _MOST_GAIN = 1.25  # limit on the factor that restores chroma, which averaging different hues has reduced
 
@@ -68,7 +68,8 @@ class _Key:
     before: np.ndarray | None
     """As ``Colors.before``."""
     propagated: np.ndarray
-    """Weighted mean of ``predicted`` and ``before``."""
+    """Weighted mean of ``predicted`` and ``before``; only ``predicted`` if ``before`` is None or the colours are
+    known."""
     between: list[tuple[np.ndarray, Flow]] = field(default_factory=list)
     """For each frame between this key frame and the next, its luma and the flow from this key frame to it."""
     is_known: bool = False
@@ -91,8 +92,9 @@ class Flow:
     def __init__(self, source: np.ndarray, target: np.ndarray, near: Flow | None = None) -> None:
         start = None if near is None else near.backward_flow
         self.backward_flow: np.ndarray = optical_flow.backward_flow(source, target, near=start)
+        """Column and row in the source of each pixel of the target, float32 ``[h, w, 2]``."""
         self.confidence = flow_confidence(self.warp(source), target)
-        """How well the flow explains the target's luma, float32 ``[h, w]``, 0 to 1."""
+        """How well the flow explains the target's luma, float32 ``[h, w]``, 0 to 1; 0 where it leaves the source."""
         height, width = source.shape
         self.confidence[cv2.inRange(self.backward_flow, (-1, -1), (width, height)) == 0] = 0
 
@@ -204,7 +206,10 @@ def _key(frame: Frame, before: np.ndarray | None, last: _Key | None) -> _Key:
 
 
 def _finish(keys: Sequence[_Key], number: int) -> None:
-    """Compute the final colours of a key frame: the mean of its own and those propagated from other key frames."""
+    """Set the final colours of the key frame ``keys[number]``.
+
+    They are the mean of its own and those propagated from other key frames. Known colours are used as they are.
+    """
     key, later_keys = keys[number], keys[number + 1 :]
     if key.is_known:
         key.final = np.ascontiguousarray(key.predicted[..., :2])
@@ -219,7 +224,10 @@ def _finish(keys: Sequence[_Key], number: int) -> None:
 
 
 def _with_restored_chroma(colors: np.ndarray) -> np.ndarray:
-    """Return a*b* ``[h, w, 2]`` of averaged colours, scaled up towards the mean of the chroma before averaging."""
+    """Return a*b* ``[h, w, 2]`` of averaged colours ``[h, w, 4]``, with the chroma that averaging has reduced restored.
+
+    a*b* is scaled up, by a factor of at most 1.25, to the mean chroma of the colours that were averaged.
+    """
     ab = colors[..., :2]
     chroma = np.hypot(ab[..., 0], ab[..., 1])
     factor = np.clip(colors[..., 2] / np.maximum(chroma, np.float32(1e-3)), 1, _MOST_GAIN)

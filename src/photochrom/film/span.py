@@ -29,11 +29,14 @@ class Span:
         return itertools.takewhile(lambda frame: self.is_before_end(frame.pts * time_base), frames)
 
     def is_before_end(self, time: Fraction) -> bool:
-        """Return whether a time in seconds on the source's clock lies before the span's end."""
+        """Return whether a time in seconds on the source's clock lies before the span's end; true if that is None."""
         return self.end is None or time < self.end - ROUNDED
 
     def chapter(self, chapter: av.container.core.Chapter) -> av.container.core.Chapter | None:
-        """Return a chapter limited to the span, with shifted times; None if it lies outside."""
+        """Return a chapter limited to the span, with times in the coloured film; None if it lies outside.
+
+        If the span is the whole film, the chapter is returned unchanged.
+        """
         if not self.is_part:
             return chapter
         base = chapter["time_base"] or Fraction(1, 1000)
@@ -44,7 +47,9 @@ class Span:
         return chapter | moved
 
     def adjust(self, packet: av.Packet, begins: Fraction) -> bool:
-        """Shift the times of a packet to the coloured film, and limit a subtitle's duration to the span.
+        """Convert the times of a packet to those in the coloured film, and limit a subtitle's duration to the span.
+
+        If the span is the whole film, the packet is left unchanged.
 
         Args:
             packet: A packet of any copied track, which is changed in place.

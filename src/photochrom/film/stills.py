@@ -126,7 +126,11 @@ def frame_at(
 
 
 def _read_still(path: str | os.PathLike[str], side: int = _HINT_SIDE) -> np.ndarray:
-    """Read a picture as upright RGB, uint8 ``[h, w, 3]``, reduced to a short side of at most ``side`` pixels."""
+    """Read a picture as upright RGB, uint8 ``[h, w, 3]``, reduced to a short side of at most ``side`` pixels.
+
+    Raises:
+        OptionError: The picture cannot be read.
+    """
     from PIL import Image, ImageOps
 
     try:
