@@ -25,7 +25,7 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     """Yield a seekable binary stream that writes a new file.
 
     The file gets its name when the block ends without an error. Until then, and after an error, an existing file of
-    that name is unchanged.
+    that name is unchanged. Temporary files that killed processes have left in the folder are removed first (``sweep``).
 
     Args:
         path: Name of the file; its folder exists.
@@ -41,16 +41,16 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
 
 @contextmanager
 def new_path(path: Path, *, overwrite: bool, suffix: str = "") -> Iterator[Path]:
-    """Yield a temporary path, at which the block must write the file; otherwise the same as ``new_file``.
+    """Yield a temporary path at which the block must write a new file, which then gets its name as in ``new_file``.
 
     Args:
         path: Name that the file gets at the end; its folder exists.
         overwrite: Whether a file of that name may be replaced.
-        suffix: Extension of the temporary name, for writers that require one.
+        suffix: Extension of the temporary name, with its dot, for writers that require one.
 
     Raises:
         FileExistsError: A file has this name, perhaps only since the block began, and ``overwrite`` is false.
-        OSError: The file cannot be written.
+        OSError: The file cannot be written, or the block has not written it.
     """
     sweep(path.parent)
     part = _temporary(path.parent, suffix)
@@ -64,7 +64,7 @@ def new_path(path: Path, *, overwrite: bool, suffix: str = "") -> Iterator[Path]
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder in one step, so that a killed process never leaves part of it under its name.
+    """Rename a folder and then remove it, so that a killed process never leaves part of the folder under its name.
 
     Raises:
         OSError: The folder cannot be renamed or removed.
@@ -81,7 +81,10 @@ def _temporary(folder: Path, suffix: str) -> Path:
 
 @functools.cache
 def sweep(folder: Path) -> None:
-    """Remove temporary files that killed processes have left in a folder; runs once per folder and process."""
+    """Remove temporary files and folders that killed processes have left in a folder; runs once per folder and process.
+
+    Entries that cannot be removed are left.
+    """
     with suppress(OSError), os.scandir(folder) as entries:  # a faulty folder is reported when the file is written
         for entry in entries:
             if entry.name.startswith(_PREFIX) and _is_abandoned(entry):
@@ -95,10 +98,10 @@ def sweep(folder: Path) -> None:
 def temporary_folder(name: str) -> Iterator[Path]:
     """Create a folder in the system's temporary folder, yield its path, and remove it after the block.
 
-    Folders of the same name that killed processes have left behind are removed first.
+    Folders that killed processes created with the same ``name`` are removed first.
 
     Args:
-        name: Beginning of the folder's name.
+        name: Beginning of the folder's name, to which a unique text is appended.
 
     Raises:
         OSError: The folder cannot be created.
@@ -124,7 +127,7 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
 
 
 def _has_ended(name: str) -> bool:
-    """Return whether the process that ``_owner`` has put into a name has ended; False if this cannot be known."""
+    """Return whether the process that a name from ``_owner`` identifies has ended; False if this cannot be known."""
     host, _, rest = name.partition("-")
     number = rest.partition("-")[0]
     if host != _host() or not number.isdigit():
@@ -158,11 +161,11 @@ def _host() -> str:
 
 
 def publish(part: Path, path: Path, *, overwrite: bool) -> None:
-    """Rename a finished file atomically.
+    """Give a finished file its final name atomically.
 
     Args:
-        part: The finished file.
-        path: Its new name; both paths must be in the same folder.
+        part: The finished file. If ``overwrite`` is false, it may remain as a hard link, which the caller must remove.
+        path: The final name; both paths must be in the same folder.
         overwrite: Whether to replace a file that has this name.
 
     Raises:

@@ -19,12 +19,12 @@ def statement(model: str) -> str:
 
 
 def short_statement() -> str:
-    """Return the label without the model, for metadata fields of at most 99 characters."""
+    """Return the label without the model's name, for metadata fields of at most 99 characters."""
     return f"Colours added by software (photochrom {__version__}); not a record of the original colours"
 
 
 def with_statement(text: str, model: str) -> str:
-    """Return a text with the label appended; an earlier label in the text is removed."""
+    """Return a text with the label for ``model`` (see ``statement``) appended; earlier labels in it are removed."""
     return f"{_OWN_SENTENCE.sub('', text).strip()} {statement(model)}".strip()
 
 

@@ -15,8 +15,8 @@ _CGROUP = Path("/sys/fs/cgroup")  # limits of the container, if the process runs
 _M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1  # from glibc's malloc.h
 _LARGEST_REUSED: Final = 1 << 25  # bytes: an array of a photograph of 32 megapixels
 LARGEST_REUSED_IN_FILMS: Final = 1 << 22
-"""Argument of ``reuse_freed_memory`` for films, whose frames and encoders come and go. In the memory that they leave,
-140 MB of holes would remain in a film of 1920 x 1080; their own frames are reused by ``film.frame_buffers``."""
+"""Argument of ``reuse_freed_memory``, in bytes, for films. With the default, freed frames and encoders would leave
+140 MB of holes in the memory (at 1920 x 1080). ``film.frame_buffers`` reuses the memory of frames instead."""
 _KEPT: Final = 1 << 26  # bytes of freed memory that are not returned to the system
 # When malloc or mmap fails, OpenCV raises cv2.error, Pillow OSError, libheif, OpenVINO and threading RuntimeError,
 # libwebp ValueError, and the loader of shared libraries ImportError.
@@ -50,11 +50,11 @@ def reuse_freed_memory(largest: int = _LARGEST_REUSED) -> None:
     """Configure glibc's allocator so that freed memory is reused; does nothing with other C libraries.
 
     By default, glibc gives each thread its own arena, whose freed memory other threads cannot use: some 50 MB while a
-    film is coloured. It also returns the arrays of each photograph to the system, which must fill them with zeros again
-    for the next photograph; this takes a tenth of the time.
+    film is coloured. glibc also returns the arrays of each photograph to the system, which must fill them with zeros
+    again for the next photograph; this takes a tenth of the time of a photograph.
 
     Args:
-        largest: Greatest size of an array, in bytes, whose memory is reused; that of larger ones is always returned.
+        largest: Size in bytes of the largest arrays whose memory is reused; larger arrays are returned to the system.
     """
     if sys.platform != "linux":
         return

@@ -18,7 +18,10 @@ def ending_at_once(*names: str) -> Iterator[None]:
     """Restore the default action of signals, which ends the process, during a block that writes no files.
 
     This is for long imports. If a handler raised ``KeyboardInterrupt`` there, a C extension that is being imported
-    could turn it into another exception.
+    could turn it into another exception. ``names`` are selected as by ``not_ignored``.
+
+    Raises:
+        ValueError: This is not the main thread.
     """
     former = {number: signal.signal(number, signal.SIG_DFL) for number in not_ignored(*names)}
     try:

@@ -65,7 +65,7 @@ def threads() -> int:
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
     """Cut ``height`` rows of ``width`` samples into strips that fit the processor's cache; yield start and stop rows.
 
-    Strips have at least 24 rows. If ``width`` is more than about 2,000, they may therefore exceed the cache.
+    Strips have at least 24 rows, except the last. If ``width`` is more than about 2,000, they may exceed the cache.
     """
     rows = max(_MIN_STRIP_ROWS, _STRIP_SAMPLES // width)
     for start in range(0, height, rows):
@@ -81,7 +81,8 @@ def bands(height: int, row_bytes: int) -> list[range]:
 def in_parallel(work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
     """Apply ``work`` to each part in threads, and yield the results in order.
 
-    This is faster than a loop only if ``work`` mostly calls NumPy, OpenCV or zlib, which release the GIL.
+    This is faster than a loop only if ``work`` mostly calls NumPy, OpenCV or zlib, which release the GIL. Nothing is
+    done before the first result is requested. An exception in ``work`` is raised in place of that part's result.
     """
     if len(parts) == 1:
         yield work(parts[0])
@@ -117,7 +118,7 @@ def product(left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None) 
 
 
 def at_8_bits(plane: np.ndarray) -> np.ndarray:
-    """Round uint16 (0..65535) of any shape to uint8 (0..255); uint8 is returned unchanged."""
+    """Round uint16 ``[H, W, ...]`` (0..65535) to uint8 (0..255); uint8 is returned unchanged."""
     if plane.dtype == np.uint8:
         return plane
     result = np.empty(plane.shape, np.uint8)

@@ -69,7 +69,10 @@ def rgb_of_luma(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
 
 
 def _rgb_of_8_bits(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, rgb: np.ndarray) -> None:
-    """Convert a strip of uint8 into ``rgb``: faster than ``_rgb_of_16_bits``, but ties may be rounded differently."""
+    """Convert a strip of uint8 Y'CbCr and write it into ``rgb``.
+
+    This is faster than ``_rgb_of_16_bits``, but ties may be rounded differently.
+    """
     import cv2
 
     add: Any = cv2.add  # the type stubs lack sums of different dtypes
@@ -91,7 +94,7 @@ def _chroma_tables() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rgb_of_16_bits(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, rgb: np.ndarray) -> None:
-    """Convert a strip of uint16 (or of uint8, as tests do) into ``rgb``."""
+    """Convert a strip of uint16 Y'CbCr (or of uint8, as tests do) and write it into ``rgb``."""
     middle = neutral_chroma(luma.dtype)
     top = 2 * middle - 1
     red_share, green_share, blue_share = (weight / 65536 for weight in LUMA_WEIGHTS)

@@ -93,7 +93,7 @@ def _flat_colors(planes: np.ndarray, mean: np.ndarray, variance: np.ndarray, lev
 
 
 def _blur(planes: np.ndarray) -> np.ndarray:
-    """Blur planes ``[n, levels, h, w]`` with the mean of a narrow and a wide Gaussian; they are padded with zeros."""
+    """Blur planes ``[n, levels, h, w]``, padded with zeros, with the mean of a narrow and a wide Gaussian."""
     height, width = planes.shape[2:]
     near, far = (product(_falloff(height, s), product(planes, _falloff(width, s))) for s in (_NEAR, _FAR))
     near += far
@@ -103,7 +103,11 @@ def _blur(planes: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=16)
 def _falloff(count: int, scale: float) -> np.ndarray:
-    """Return a Gaussian of the distance between each pair of cells in a row, float32 ``[count, count]``."""
+    """Return a Gaussian of width ``scale`` of the distance between each two of ``count`` cells in a row or column.
+
+    Returns:
+        float32 ``[count, count]``.
+    """
     away = np.subtract.outer(np.arange(count), np.arange(count))
     falloff: np.ndarray = np.exp(np.maximum(-0.5 * np.square(away / scale), _MIN_EXPONENT)) / (
         (2 * np.pi) ** 0.5 * scale
@@ -140,6 +144,6 @@ def _at_pixels(grid: np.ndarray, level: np.ndarray) -> np.ndarray:
 
 
 def _positions(pixels: int, cells: int) -> np.ndarray:
-    """Return the position of each pixel of a row, in units of cells, float32 ``[pixels]``."""
+    """Return the position of each pixel along one side, in units of cells, float32 ``[pixels]``."""
     positions = (np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * np.float32(cells / pixels) - np.float32(0.5)
     return np.clip(positions, 0, cells - 1)

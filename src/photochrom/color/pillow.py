@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 
 def from_pillow(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Compute luma and alpha of an 8-bit grey or RGB image, uint8 ``[H, W]`` each; alpha is None without transparency.
+    """Compute luma and alpha of an image, uint8 ``[H, W]`` each; alpha is None without transparency.
+
+    Args:
+        image: Grey, RGB, YCbCr or a palette, of at most 8 bits.
 
     Raises:
         PhotoError: The pixels are of another kind, such as CMYK, Lab, floating point, or integers of 16 or 32 bits.
+        OSError: Pillow reads the image's file only now, and the file is damaged.
     """
     if image.mode not in ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr"):
         raise PhotoError(f"holds {image.mode} pixels: convert it to grey or RGB of 8 or 16 bits")
@@ -28,7 +32,10 @@ def from_pillow(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def grey_or_rgb(image: Image.Image) -> Image.Image:
-    """Round 16-bit grey to 8 bits, since PIL has no 16-bit colour, and convert CMYK to RGB, ignoring its profile."""
+    """Round 16-bit grey to 8 bits, since PIL has no 16-bit colour, and convert CMYK to RGB, ignoring its ICC profile.
+
+    Images of other kinds are returned unchanged.
+    """
     from PIL import Image
 
     if image.mode.startswith("I;16"):

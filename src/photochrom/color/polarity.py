@@ -30,9 +30,9 @@ def statistics(luma: np.ndarray) -> np.ndarray:
         luma: uint8 ``[h, w]``, full range.
 
     Returns:
-        float64 ``[7]``: brightness; share of clipped highlights minus clipped shadows; light from above; correlation of
-        fine detail with brightness; correlation of brightness with height; skewness of detail of about one pixel, and
-        of two.
+        float64 ``[7]``: mean brightness; share of very light pixels minus share of very dark ones; steadiness with
+        which brightness falls from top to bottom (-1 to 1); correlation of the strength of detail with brightness;
+        correlation of brightness with height in the picture; skewness of detail of about one pixel, and of two pixels.
     """
     scale = _SIDE / min(luma.shape)
     size = tuple(max(16, round(side * scale)) for side in luma.shape[::-1])

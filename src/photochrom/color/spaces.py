@@ -159,7 +159,7 @@ def ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -> np.n
         matrix: Weights of R', G' and B' in the luma.
 
     Returns:
-        Cb and Cr float32 ``[2, h, w]``, -0.5..0.5, possibly out of gamut.
+        Cb and Cr float32 ``[2, h, w]``, possibly out of gamut and slightly beyond -0.5..0.5.
     """
     weights = matrix.luma
     cbcr = np.empty(ab.shape, np.float32)
@@ -199,7 +199,16 @@ def _lightness(luma: np.ndarray) -> np.ndarray:
 
 
 def _look_up(table: np.ndarray, values: np.ndarray, span: tuple[float, float, int]) -> np.ndarray:
-    """Return the table entry nearest to each value, float32 of any shape; those beyond ``span`` get an end entry."""
+    """Return the table entry nearest to each value; values beyond the table get its first or last entry.
+
+    Args:
+        table: float32 ``[entries]``.
+        values: float32, any shape.
+        span: Values at the first and at the last entry, and number of entries per unit.
+
+    Returns:
+        float32 of the shape of ``values``.
+    """
     low, _, steps = span
     places = values * np.float32(steps)
     places -= np.float32(low * steps - 0.5)  # to the nearest entry
@@ -225,11 +234,11 @@ def quick_ab_to_cbcr(luma: np.ndarray, ab: np.ndarray, matrix: Matrix = BT601) -
 
     Args:
         luma: Y' uint8 ``[h, w]``, full range.
-        ab: a*b* float32 ``[2, h, w]``.
+        ab: a*b* float32 ``[2, h, w]``; values beyond -110..110 are clipped.
         matrix: Weights of R', G' and B' in the luma.
 
     Returns:
-        Cb and Cr float32 ``[2, h, w]``, -0.5..0.5, possibly out of gamut.
+        Cb and Cr float32 ``[2, h, w]``, possibly out of gamut and slightly beyond -0.5..0.5.
     """
     import cv2
 

@@ -47,11 +47,17 @@ def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
 
 
 def along_edges(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
-    """Upsample chroma along the edges of a guide.
+    """Upsample chroma along the edges of the thumbnail.
 
-    The result is the bicubically interpolated chroma plus the guide's detail times the local slope of chroma over the
-    guide. Detail is the difference between the guide and its own copy reduced to the grid and interpolated back.
-    Arguments and result are those of ``to_thumbnail``.
+    The result is the bicubically interpolated chroma plus the detail of lightness times the local slope of chroma over
+    lightness. Detail is the difference between lightness and its copy reduced to the grid and interpolated back.
+
+    Args:
+        planes: a*b*, float32 ``[2, h, w]``.
+        guide: L* of the thumbnail (0..100), float32 ``[H, W]``.
+
+    Returns:
+        a*b*, float32 ``[2, H, W]``.
     """
     small = cv2.resize(guide, planes.shape[:0:-1], interpolation=cv2.INTER_AREA)
     detail = guide - _resize(small, guide, cv2.INTER_CUBIC)
@@ -78,7 +84,13 @@ def linear_coefficients(luma: np.ndarray, cbcr: np.ndarray) -> np.ndarray:
 
 
 def _gains(planes: np.ndarray, guide: np.ndarray, edge: float) -> list[np.ndarray]:
-    """Compute each plane's slope over the guide in 3 by 3 neighbourhoods; contrast below ``edge`` damps it."""
+    """Compute each plane's slope over the guide in 3 by 3 neighbourhoods; low contrast of the guide damps the slope.
+
+    Args:
+        planes: float32 ``[n, h, w]``.
+        guide: float32 ``[h, w]``.
+        edge: Standard deviation of the guide at which the slope is halved.
+    """
     mean = _mean(guide)
     variance = _mean(guide * guide) - mean * mean + edge * edge
     return [(_mean(guide * plane) - mean * _mean(plane)) / variance for plane in planes]
@@ -120,8 +132,8 @@ def apply_to_luma(
         threads: Number of threads that share the rows.
 
     Returns:
-        Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype. Each sample is in gamut at the luma of
-        every pixel that shares it.
+        Cb and Cr as code values, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype. Each sample is in gamut
+        at the luma of every pixel that shares it, or at the estimated range if ``reduced``.
     """
     coding = coding or Coding.of_photograph(luma.dtype)
     height, width = (-(-side // step) for side, step in zip(luma.shape, subsampling, strict=True))
@@ -131,7 +143,7 @@ def apply_to_luma(
     small = _in_code_values(np.float32(strength) * coefficients, coding)
     lines = coefficients.shape[1]
     row, column = ((place + 0.5) / step if step > 1 else 0.5 for place, step in zip(siting, subsampling, strict=True))
-    small = _moved_left(small, (0.5 - column) * small.shape[2] / width)
+    small = _sampled_further_left(small, (0.5 - column) * small.shape[2] / width)
     small = np.ascontiguousarray(small.transpose(1, 0, 2))  # [h, 4, w]
     # Position of each row of chroma among the lines of the coefficients.
     position = np.clip((np.arange(height) + row) * (lines / height) - 0.5, 0, lines - 1)
@@ -193,17 +205,21 @@ def _chroma(
     return planes[0], planes[1], offset
 
 
-def _moved_left(planes: np.ndarray, share: float) -> np.ndarray:
-    """Shift planes ``[n, h, w]`` left by a fraction of a sample, with linear interpolation."""
+def _sampled_further_left(planes: np.ndarray, share: float) -> np.ndarray:
+    """Interpolate planes ``[n, h, w]`` linearly at positions that lie ``share`` of a sample (at most 1) to the left."""
     if share == 0:
         return planes
     before = np.concatenate([planes[..., :1], planes[..., :-1]], axis=2)
-    moved: np.ndarray = planes + np.float32(min(share, 1)) * (before - planes)
-    return moved
+    sampled: np.ndarray = planes + np.float32(min(share, 1)) * (before - planes)
+    return sampled
 
 
 def _in_code_values(coefficients: np.ndarray, coding: Coding) -> np.ndarray:
-    """Convert coefficients to code values of luma and chroma (around 0): gains of Cb and Cr, then their offsets."""
+    """Convert the result of ``linear_coefficients`` to the code values of ``coding``, with chroma around 0.
+
+    Returns:
+        Gains of Cb and Cr, then their offsets, float32 ``[4, h, w]``.
+    """
     gains = coefficients[0::2] * np.float32(coding.chroma_span / coding.luma_span)
     offsets = coefficients[1::2] * np.float32(coding.chroma_span) - gains * np.float32(coding.black)
     return np.concatenate([gains, offsets])
@@ -292,7 +308,10 @@ def _distance(cb: np.ndarray, cr: np.ndarray, coding: Coding) -> np.ndarray:
 
 
 def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
-    """Return the distance of luma from black or white, whichever is nearer, in code values; 0 beyond either."""
+    """Return the distance of ``darkest`` from black or of ``brightest`` from white, whichever is less, in code values.
+
+    At limited range, luma beyond black or white counts as black or white.
+    """
     black, white = coding.black, coding.black + coding.luma_span
     if not coding.full_range:
         darkest, brightest = (np.clip(plane, black, white) for plane in (darkest, brightest))
@@ -313,7 +332,7 @@ def _luma_range(
         siting: As for ``apply_to_luma``.
 
     Returns:
-        Luma at each sample, then lowest and highest luma of its pixels, of the luma's dtype.
+        Luma at each sample, then lowest and highest luma of its pixels: one value per sample, of the luma's dtype.
     """
     rows, columns = subsampling
     luma = luma[start * rows : stop * rows]
@@ -350,10 +369,10 @@ def _luma_at_samples(luma: np.ndarray, subsampling: tuple[int, int], siting: tup
 
 
 def _estimated_luma_range(luma: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Estimate what ``_luma_range`` returns from a copy of the luma at half the picture's height and width.
+    """Estimate the result of ``_luma_range``, given a copy of the luma at half the picture's height and width.
 
-    The estimate is the range of the 3 by 3 samples around each sample, from which a decoder may interpolate chroma. It
-    is widened by half, since the copy averages out grain.
+    The estimated range is that of the 3 by 3 samples around each sample, from which a decoder may interpolate chroma.
+    The range is widened by half, since the copy averages out grain.
     """
     first, last = max(0, start - 1), min(stop + 1, luma.shape[0])
     around, inner = luma[first:last], slice(start - first, stop - first)
