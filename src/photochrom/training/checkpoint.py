@@ -101,7 +101,10 @@ def upgrade_name(name: str) -> str:
 
 
 def upgrade_facts(facts: Facts) -> Facts:
-    """Return the facts of a checkpoint under today's names, whichever version of Photochrom wrote them."""
+    """Return the facts of a checkpoint under today's names, whichever version of Photochrom wrote them.
+
+    Facts without ``conditions``, which older versions wrote, get them from the other facts.
+    """
     if not isinstance(facts.get("recipe"), dict):
         return facts
     recipe = {_RECIPE_FIELDS.get(name, name): value for name, value in facts["recipe"].items()}

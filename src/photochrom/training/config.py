@@ -38,7 +38,7 @@ class TrainingConfig:
     """Name of the initial model (see ``load_initial_model``); None for the embedded model, or for an untrained one if a
     recipe is given."""
     encoder: str | None = None
-    """Name of the encoder of an untrained model; see ``networks.encoders.ENCODERS``."""
+    """Name of the encoder of an untrained model (see ``networks.encoders.ENCODERS``); None for the default model's."""
     encoder_weights: Path | None = None
     """Local file with VGG16's weights; None to download them when needed."""
     recipe: str | None = None
@@ -110,6 +110,8 @@ class TrainingConfig:
     def resumed(self) -> TrainingConfig:
         """Return the configuration with missing settings taken from the run that is resumed.
 
+        It is returned unchanged if ``resume`` is False, or if the run's folder contains no settings.
+
         Raises:
             OptionError: Given settings differ from the run's; the message names each with both values.
             TrainingError: The run's settings cannot be read.
@@ -174,7 +176,7 @@ class TrainingConfig:
         return replace(recipe, **{name: value for name, value in given.items() if value is not None})
 
     def rounds_of_patience(self) -> int:
-        """Return the patience in rounds: as configured, else 0 with a published recipe, else ``PATIENCE``."""
+        """Return the patience in rounds: as configured, else 0 (no early stopping) with a recipe, else ``PATIENCE``."""
         if self.patience is not None:
             return self.patience
         return PATIENCE if self.recipe is None else 0

@@ -61,7 +61,8 @@ def estimate(run: TrainingRun) -> Estimate:
     """Estimate the resources of a run by training a copy of its network on a few views.
 
     Raises:
-        TrainingError: The disk or the memory is too small.
+        TrainingError: The disk or the memory is too small, a photograph cannot be read or decoded, the loss is not a
+            number, or the weights of a network in the perceptual loss are not installed.
     """
     with explain_memory_errors():
         few, seconds = _few_batches(run)
@@ -121,7 +122,7 @@ def measure(trainer: Trainer, source: Batches, held_out: int) -> tuple[Costs, in
         held_out: Number of held-out views of the run.
 
     Raises:
-        TrainingError: The loss is not a number, or a photograph cannot be decoded.
+        TrainingError: The loss is not a number, or a photograph cannot be read or decoded.
     """
     batch = source.batch(np.arange(trainer.recipe.batch) % len(source))
 

@@ -54,8 +54,9 @@ def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
         encoder: The encoder of the checkpoint's recipe; None to load it.
 
     Raises:
-        TrainingError: The file is not a checkpoint, or has another architecture.
-        ModelError: The encoder's weights cannot be downloaded or read.
+        TrainingError: The file is not a checkpoint, was written by another version, or has another architecture, or the
+            weights of EfficientNet are not installed.
+        ModelError: The weights of VGG16 cannot be downloaded or read.
     """
     tensors, facts = checkpoint.load(path)
     recipe = checkpoint.recipe_of(facts)
@@ -77,9 +78,12 @@ def load_mean(paths: Sequence[Path], encoder: Encoder | None = None) -> Trained:
         paths: Paths of the checkpoints, at least one.
         encoder: See ``load_trained``.
 
+    Returns:
+        The mean, with the recipe of the first checkpoint and the largest number of photographs.
+
     Raises:
-        TrainingError: A file is not a checkpoint, or the checkpoints have different networks or bins.
-        ModelError: The encoder's weights cannot be downloaded or read.
+        TrainingError: ``load_trained`` raises it, or the checkpoints have different networks or bins.
+        ModelError: The weights of VGG16 cannot be downloaded or read.
     """
     first, *others = (load_trained(path, encoder) for path in paths)
     mean = dict(first.network.named_parameters())
@@ -94,7 +98,7 @@ def load_mean(paths: Sequence[Path], encoder: Encoder | None = None) -> Trained:
 
 
 def _difference(one: Trained, other: Trained) -> str | None:
-    """Return what distinguishes two networks so that their weights have no mean; None if they have one."""
+    """Return why the weights of two networks cannot be averaged, such as ``other bins``; None if they can."""
     shapes = [{name: p.shape for name, p in trained.network.named_parameters()} for trained in (one, other)]
     if one.recipe.encoder != other.recipe.encoder or shapes[0] != shapes[1]:
         return "another network"
@@ -129,13 +133,14 @@ def load_ema(head: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
 def export(trained: Trained, card: ModelCard, path: Path) -> float:
     """Write a network and its card as a model file, and compare the file with PyTorch at three sizes.
 
-    The network's weights are first rounded, in place, to the precision of the file.
+    The network's weights are first rounded, in place, to the precision of the file. An existing file is replaced only
+    if the comparison succeeds.
 
     Returns:
         The largest difference in a*b*.
 
     Raises:
-        TrainingError: The file's colours differ from PyTorch's, or it cannot be written.
+        TrainingError: The file's colours differ from PyTorch's, or the file cannot be written.
         EngineError: ONNX Runtime cannot run the file.
     """
     network = trained.network
@@ -260,7 +265,11 @@ def strip_encoder(path: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line, and return its exit status."""
+    """Run the command of this module, and return its exit status: 0, 1 after an error, 2 if an option is wrong.
+
+    Args:
+        arguments: Arguments of the command; None for those of the process.
+    """
     args = _parser().parse_args(arguments)
     try:
         _check(args)

@@ -63,8 +63,8 @@ def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | N
         encoder_weights: Local file with VGG16's weights; None to download them when needed.
 
     Raises:
-        OptionError: There is no such model, or an encoder is given for a model that has its own.
-        TrainingError, ModelError: Weights are missing, damaged, or have another architecture.
+        OptionError: The name is none of these, or an encoder is given for a model that has its own.
+        TrainingError, ModelError: A file or its weights are missing, damaged, or have another architecture.
     """
     if name == "scratch":
         return _scratch(encoder or DEFAULT.encoder, encoder_weights)

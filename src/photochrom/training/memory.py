@@ -15,7 +15,10 @@ _M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1  # from glibc's malloc.h
 
 
 def keep_memory() -> None:
-    """Make glibc keep freed memory instead of returning it to the kernel and requesting it again in every step."""
+    """Make glibc keep freed memory instead of returning it to the kernel and requesting it again in every step.
+
+    With another C library, nothing changes.
+    """
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None)

@@ -28,6 +28,7 @@ def train(config: TrainingConfig) -> Path | None:
     Raises:
         PhotochromError: Something is missing or invalid; the message says what to do.
         Stopped: A signal arrived while training; a checkpoint was written.
+        SystemExit: Several processes train, and another one has failed and reports the error.
     """
     keep_memory()
     config = config.resumed()

@@ -107,7 +107,8 @@ class TrainingRun:
     def cache_limit(self) -> int:
         """Maximum size of the feature cache in bytes.
 
-        By default, it is 0 on a GPU, which computes features faster than a disk reads them.
+        By default, it is 0 on a GPU, which computes features faster than a disk reads them, and on a CPU 80 % of the
+        free disk space plus the cache's present size.
         """
         if self.config.cache_gb is not None:
             return round(1e9 * self.config.cache_gb)
@@ -130,10 +131,12 @@ class TrainingRun:
     def batches(self) -> tuple[Batches, Batches]:
         """Return the sources of training and validation batches.
 
-        Missing features are computed by one process while the others wait.
+        If features are cached, those that are missing are computed first, by one process while the others wait. With a
+        recipe that repeats views, a single process computes those of training views on first use instead. Without a
+        cache, training views are decoded in each step, and features of validation views are kept in memory.
 
         Raises:
-            TrainingError: A photograph cannot be decoded, or the disk is full.
+            TrainingError: A photograph cannot be read or decoded, or the features cannot be written.
         """
         backbone, sides = self.backbone, Sides.of(self.recipe)
         if not self.cached:
@@ -153,7 +156,10 @@ class TrainingRun:
             return training, cache("validation", self.parts["validation"])
 
     def _decoding_processes(self) -> int:
-        """Return the number of decoding processes: one per core on a GPU; 0 on a CPU, whose cores are busy training."""
+        """Return the number of decoding processes of one training process: 0 on a CPU, whose cores are busy training.
+
+        On a GPU, the cores are divided among the training processes.
+        """
         if self.config.accelerator == "cpu":
             return 0
         return max(1, (os.cpu_count() or 1) // process_counts(self.config)[0])
@@ -170,7 +176,8 @@ class TrainingRun:
         """Return a trainer at its first step; the bins of an untrained head are determined from the training views.
 
         Raises:
-            TrainingError: The weights of a network in the perceptual loss are not installed.
+            TrainingError: The weights of a network in the perceptual loss are not installed, or a photograph cannot be
+                read or decoded.
         """
         bins = self.initial.bins
         if bins is None and self.recipe.rebalance_lambda is not None:
@@ -239,7 +246,8 @@ def inspect_photographs(config: TrainingConfig, fabric: Fabric) -> Inspection:
 
     Raises:
         OptionError: The run's folder lies inside the folder of photographs.
-        TrainingError: The photographs or the run's folder cannot be read, or too few photographs are usable.
+        TrainingError: The run's folder cannot be written, the photographs cannot be read or copied into it, or too few
+            of them are usable.
     """
     folder, run_folder = Path(config.photographs), config.run_folder
     if not is_remote(config.photographs) and run_folder.resolve().is_relative_to(folder.resolve()):

@@ -45,7 +45,10 @@ def launch(config: TrainingConfig) -> Fabric:
 
 
 def process_counts(config: TrainingConfig) -> tuple[int, int]:
-    """Return the number of processes per machine and the number of machines, as configured or set by torchrun."""
+    """Return the number of processes per machine and the number of machines.
+
+    Each is as configured, else as set by torchrun, else 1.
+    """
     if "LOCAL_WORLD_SIZE" not in os.environ:  # Fabric itself sets WORLD_SIZE only
         return config.devices or 1, config.nodes or 1
     local = int(os.environ["LOCAL_WORLD_SIZE"])

@@ -125,7 +125,7 @@ def _block(name: str) -> str:
 
 
 def add_hint_planes(weight: Tensor, name: str, like: Tensor) -> Tensor:
-    """Append zeros to a weight of the hint inputs for planes that an older model lacks; its colours do not change.
+    """Append zeros to a weight of the hint inputs for planes that an older model lacks; the colours do not change.
 
     Args:
         weight: Weight of the older model.
@@ -143,8 +143,9 @@ def read_bins(card: ModelCard, weights: Weights, rebalance_lambda: float) -> Col
 
     Args:
         card: Card of the model.
-        weights: Weights of the model file.
-        rebalance_lambda: Share of the uniform distribution in the class weights; see ``ColorBins.class_weights``.
+        weights: Weights of the model file, among them ``log_class_weights``.
+        rebalance_lambda: Share of the uniform distribution in the class weights, below 1; see
+            ``ColorBins.class_weights``.
     """
     mixed = (-weights["log_class_weights"].ravel()).exp()
     mixed /= mixed.sum()

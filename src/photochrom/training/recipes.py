@@ -61,7 +61,7 @@ class Recipe:
     perceptual_networks: int = 0
     """Number of ImageNet networks in the perceptual loss."""
     cell: int = 0
-    """Side of one cell of colour in the picture that the perceptual loss sees, in pixels."""
+    """Side of one cell of colour in the picture that the perceptual loss sees, in pixels; 0 without that loss."""
     first_view: int = 0
     """Number of the first view of each photograph. View 0 is the central square; with 1 all views are random."""
     aged: float = 0.4

@@ -46,14 +46,16 @@ class RunLog:
             self.board = SummaryWriter(self.folder / "tensorboard", purge_step=trainer.step)
 
     def note(self, row: dict[str, float], seconds_left: float) -> None:
-        """Write the losses of a round, the curves, the samples, a checkpoint, and the best weights so far.
+        """Print and write the losses of a round, and write the curves, the samples and a checkpoint.
+
+        If the round is the best so far, its EMA weights are written, too.
 
         Args:
             row: The round's row of the history.
             seconds_left: Remaining seconds of training.
 
         Raises:
-            TrainingError: A file cannot be written, or a photograph cannot be decoded.
+            TrainingError: A file cannot be written, or a photograph cannot be read or decoded.
         """
         trainer = self.trainer
         write_losses(trainer.history, self.folder / "losses.csv")
@@ -107,7 +109,7 @@ def model_card(run: TrainingRun, network: Network, epochs: float) -> ModelCard:
 
 
 def finish(run: TrainingRun, epochs: float) -> Path:
-    """Export the best network of a run, compare it with the initial model, and write the report.
+    """Export the best network of a run, compare it with the initial model, write the report, and print its errors.
 
     Args:
         run: A finished run.
@@ -117,8 +119,8 @@ def finish(run: TrainingRun, epochs: float) -> Path:
         Path of the model file.
 
     Raises:
-        TrainingError: The exported model's colours differ from PyTorch's, a photograph cannot be decoded, or a file
-            cannot be written.
+        TrainingError: The exported model's colours differ from PyTorch's, a photograph cannot be read or decoded, or a
+            file cannot be written.
         ModelError, EngineError: The initial or the exported model cannot be loaded or run.
     """
     folder = run.config.run_folder
@@ -154,7 +156,7 @@ def write_samples(network: Network, card: ModelCard, photographs: Sequence[Photo
     """Write a PNG with the grey, the coloured and the true picture of the first ``SAMPLES`` photographs, side by side.
 
     Raises:
-        TrainingError: A photograph cannot be decoded, or the file cannot be written.
+        TrainingError: A photograph cannot be read or decoded, or the file cannot be written.
     """
     colorizer = Colorizer(engine=TorchEngine(network, card))
     shown = [versions({TRAINED: colorizer}, load(photograph)) for photograph in photographs[:SAMPLES]]
@@ -162,7 +164,7 @@ def write_samples(network: Network, card: ModelCard, photographs: Sequence[Photo
 
 
 def write_losses(history: History, path: Path) -> None:
-    """Write the history as a CSV file.
+    """Write the history, which must have a row, as a CSV file.
 
     Raises:
         TrainingError: The file cannot be written.

@@ -28,7 +28,8 @@ class Stopped(Exception):  # noqa: N818
 def stopping() -> Iterator[Callable[[], int]]:
     """Collect signals during the block; the yielded function returns the number of the last one, or 0.
 
-    A second Ctrl+C raises ``KeyboardInterrupt``.
+    A second Ctrl+C raises ``KeyboardInterrupt``. Outside the main thread, which alone receives signals, none are
+    collected.
     """
     received = 0
 
@@ -38,7 +39,7 @@ def stopping() -> Iterator[Callable[[], int]]:
             raise KeyboardInterrupt
         received = number
 
-    if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
+    if threading.current_thread() is not threading.main_thread():
         yield lambda: 0
         return
     before = {number: signal.signal(number, note) for number in not_ignored(*_SIGNALS)}

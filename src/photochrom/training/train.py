@@ -77,8 +77,10 @@ def fit(
 
     Raises:
         TrainingError: The loss is not a number, the encoder's features no longer depend on the picture, a photograph
-            cannot be decoded, the disk is full, or the memory is too small; the last checkpoint is kept.
+            cannot be read or decoded, a file cannot be written, or the memory is too small; the last checkpoint is
+            kept.
         Stopped: A signal arrived; a checkpoint was written.
+        KeyboardInterrupt: Ctrl+C was pressed twice within a step.
     """
     schedule = trainer.schedule
     hidden = None if log else True  # None hides the bar unless the output is a terminal
@@ -136,7 +138,7 @@ class Trainer:
         conditions: Facts by name that must be equal in a resumed run, besides the recipe.
 
     Raises:
-        TrainingError: The weights of the perceptual loss's networks are not installed.
+        TrainingError: The weights of a network in the perceptual loss are not installed.
     """
 
     def __init__(
@@ -271,7 +273,7 @@ class Trainer:
         """Return the mean loss of the EMA weights over all views of a source, without hints.
 
         Raises:
-            TrainingError: A photograph cannot be decoded.
+            TrainingError: A photograph cannot be read or decoded.
         """
         total = torch.zeros(2, 1, device=self.fabric.device)  # sums of weighted losses and of weights; becomes [2, K]
         indices = np.arange(self.fabric.global_rank, len(source), self.fabric.world_size)
@@ -289,7 +291,13 @@ class Trainer:
 
     @torch.no_grad()
     def constant_strides(self, source: Batches) -> set[int]:
-        """Return the strides at which the encoder's features are the same for all pictures of the first batch."""
+        """Return the strides at which the encoder's features are the same for all pictures of the first batch.
+
+        There are none if the source has only one view, or if the head contains no stages.
+
+        Raises:
+            TrainingError: A photograph cannot be read or decoded.
+        """
         indices = np.arange(min(len(source), self.recipe.batch))
         if len(indices) < 2 or not isinstance(self.head, ColorizationHead):
             return set()
@@ -306,7 +314,8 @@ class Trainer:
             constant_before: Strides at which the features were already constant when training began.
 
         Raises:
-            TrainingError: The features have become the same for all pictures at some stride.
+            TrainingError: The features have become the same for all pictures at some stride, or a photograph cannot be
+                read or decoded.
         """
         if constant := self.constant_strides(source) - constant_before:
             raise TrainingError(
@@ -317,7 +326,7 @@ class Trainer:
 
     @property
     def best(self) -> dict[str, float]:
-        """Row of the history with the lowest held-out loss; the first if several are equal."""
+        """Row of the history with the lowest held-out loss, the first if several are equal; needs at least one row."""
         return min(self.history, key=lambda row: row["validation"])
 
     @property

@@ -103,6 +103,7 @@ def measure_robustness(
         options: Options with which ``clean`` was made.
 
     Raises:
+        TrainingError: The two pictures differ in size, or are not uint8.
         OptionError: The options ask for something that the model cannot do.
         ModelError: The network's output contradicts the model's card.
         EngineError: The network could not be run.
