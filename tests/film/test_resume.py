@@ -210,19 +210,40 @@ def test_a_file_in_place_of_the_working_folder_is_not_called_a_full_disk(film, t
 
 
 @pytest.mark.slow
-def test_damaged_unfinished_work_is_named(film, tmp_path, short_segments):
+def test_a_damaged_record_of_the_settings_is_named(film, tmp_path, short_segments):
     with pytest.raises(Stop):
         colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(60))
-    for name in ("00000.json", "job.json"):
-        path = unfinished(film) / name
-        before = path.read_bytes()
-        for content in (b"{", b"\xff", b"7"):
-            path.write_bytes(content)
-            with pytest.raises(FilmError, match=f"{name}: is damaged, .*: start over with restart=True$"):
-                colorize_film(film, None, FAST, colorizer=varied_model(tmp_path))
-        path.write_bytes(before)
+    for content in (b"{", b"\xff", b"7"):
+        (unfinished(film) / "job.json").write_bytes(content)
+        with pytest.raises(FilmError, match=r"job.json: is damaged, .*: start over with restart=True$"):
+            colorize_film(film, None, FAST, colorizer=varied_model(tmp_path))
     report = colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), restart=True)
     assert report.frames == 106
+
+
+def with_a_flipped_bit(content):
+    return content[:-40] + bytes([content[-40] ^ 1]) + content[-39:]
+
+
+DAMAGES = [lambda content: content[:100], lambda _: b"", with_a_flipped_bit, None]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=["cut short", "empty", "flipped bit", "missing"])
+@pytest.mark.parametrize("name", ["00000.nut", "00001.nut", "00002.npz", "00001.json"])
+@pytest.mark.slow
+def test_a_damaged_segment_is_coloured_again(name, damage, film, whole, tmp_path, short_segments):
+    """A missing record is that of an unfinished segment; its file is then silently written anew."""
+    with pytest.raises(Stop):
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(95))
+    path = unfinished(film) / name
+    if damage is None:
+        path.unlink()
+    else:
+        path.write_bytes(damage(path.read_bytes()))
+    report = colorize_film(film, None, FAST, colorizer=varied_model(tmp_path))
+    note = f"segments damaged in a.color.mp4.photochrom, and coloured again: {path.stem}"
+    assert report.notes == ([] if damage is None and path.suffix == ".json" else [note])
+    assert all_packets(report.output) == all_packets(whole.output)
 
 
 def test_a_percent_sign_in_a_name_is_not_a_pattern(tmp_path):

@@ -571,6 +571,18 @@ def test_stopped_while_frames_get_their_names(reel, tmp_path, red, monkeypatch):
     assert len(files(colorize_film(reel, tmp_path / "out", colorizer=red))) == 6
 
 
+def test_a_finished_frame_that_is_deleted_is_coloured_again(reel, tmp_path, red, monkeypatch):
+    def stopped(*_):
+        raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr("photochrom.film.job.publish_frames", stopped)
+        with pytest.raises(Stop):
+            colorize_film(reel, tmp_path / "out", colorizer=red)
+    sorted((tmp_path / "out.photochrom" / "frames").iterdir())[3].unlink()
+    assert len(files(colorize_film(reel, tmp_path / "out", colorizer=red))) == 6
+
+
 def test_a_full_disk_gives_a_one_line_error_and_nothing_is_lost(reel, tmp_path, red, monkeypatch):
     from photochrom.film.sequences import writer
 

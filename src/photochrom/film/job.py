@@ -24,7 +24,7 @@ from .frames import FrameColorizer
 from .hint_tracking import track_hints
 from .hints import FilmHint
 from .options import FilmOptions
-from .output.kept_parts import KeptParts
+from .output.kept_parts import KeptParts, remove_incomplete
 from .output.mux import mux
 from .output.resume import FinishedSegment, ResumeFolder, is_publishing, sync
 from .output.segments import EncodedSegment
@@ -121,6 +121,8 @@ def colorize_film(
             _disk_errors(reader.pattern.folder if isinstance(reader, SequenceReader) else reader.path, plan.place),
             ResumeFolder(plan.output, key, restart=restart) as folder,
         ):
+            recolored = folder.remove_damaged()
+            remove_incomplete(folder, reader, plan)
             kept = KeptParts(folder, reader, plan, options, hints) if options.keep_parts else None
             shots = make_shot_plan(frame_colorizer, plan, kept.known_starts() if kept else (), examining)
             frame_colorizer = frame_colorizer.with_shots(shots)
@@ -134,7 +136,7 @@ def colorize_film(
             if kept:
                 kept.finish(segments, shots)
             _assemble(reader, folder, segments, plan, options, damage, label, overwrite=overwrite, progress=progress)
-        notes = plan.notes + side_data.lost(damage.side_data, options.codec) + damage.lines()
+        notes = plan.notes + recolored + side_data.lost(damage.side_data, options.codec) + damage.lines()
         starts = [reader.seconds(pts) for segment in segments for pts in segment.shots]
         return FilmReport(plan.output, _count(segments), starts, notes)
 
@@ -180,7 +182,8 @@ def _disk_errors(source: Path, output: Path) -> Iterator[None]:
         if exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             remedy = "ask for permission, or choose another folder"
         else:
-            remedy = "make room or repair the disk, then start again; finished work is kept"
+            is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            remedy = f"{'make room' if is_full else 'check the disk'}, then start again; finished work is kept"
         raise FilmError(f"{output} cannot be written ({exc.strerror or exc})", remedy=remedy) from exc
 
 

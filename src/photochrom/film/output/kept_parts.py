@@ -97,25 +97,14 @@ class KeptParts:
         if before.starts:
             unchanged = self._unchanged(shots)
             self._folder.remove(lambda segment: not _shots_in(segment, before.starts) <= unchanged)
-            if self._plan.frames is not None:
-                self._folder.remove(lambda segment: not all(self._file_exists(pts) for pts in segment.pts))
-                if len(unchanged) < len(before.starts):
-                    self._remove_loose_frames()
+            if self._plan.frames is not None and len(unchanged) < len(before.starts):
+                self._remove_loose_frames()
         self._write(self.known_starts(), shots)
-
-    def _file_exists(self, pts: int) -> bool:
-        """Return whether the file of a coloured frame exists, in the working folder or under its final name."""
-        return any(file.is_file() for file in self._files(pts))
-
-    def _files(self, pts: int) -> tuple[Path, Path]:
-        """Return the path of a frame's file in the working folder, and its final path."""
-        assert self._plan.frames is not None
-        final = self._plan.frames.file(self._plan.number(self._reader, pts))
-        return self._folder.frames / final.name, final
 
     def _remove_loose_frames(self) -> None:
         """Remove the frames of segments that an interrupted run left unfinished."""
-        finished = {self._files(pts)[0] for segment in self._folder.segments() for pts in segment.pts}
+        segments = self._folder.segments()
+        finished = {_files(self._folder, self._reader, self._plan, pts)[0] for part in segments for pts in part.pts}
         for path in self._folder.frames.iterdir() if self._folder.frames.is_dir() else ():
             if path not in finished:
                 path.unlink()
@@ -162,6 +151,27 @@ class KeptParts:
                     return True
                 covered = next_start
         return False
+
+
+def remove_incomplete(folder: ResumeFolder, reader: FilmReader, plan: Plan) -> None:
+    """Remove the segments of a sequence that miss a frame's file, in the working folder and under its final name.
+
+    Raises:
+        FilmError: A file of the folder is damaged.
+    """
+    if plan.frames is not None:
+        folder.remove(lambda segment: not all(_file_exists(folder, reader, plan, pts) for pts in segment.pts))
+
+
+def _file_exists(folder: ResumeFolder, reader: FilmReader, plan: Plan, pts: int) -> bool:
+    return any(file.is_file() for file in _files(folder, reader, plan, pts))
+
+
+def _files(folder: ResumeFolder, reader: FilmReader, plan: Plan, pts: int) -> tuple[Path, Path]:
+    """Return the path of a coloured frame's file in the working folder, and its final path."""
+    assert plan.frames is not None
+    final = plan.frames.file(plan.number(reader, pts))
+    return folder.frames / final.name, final
 
 
 def _shots_in(segment: FinishedSegment, starts: Sequence[int]) -> set[int]:

@@ -2,17 +2,19 @@
 
 For each finished segment, ``reel.color.mp4.photochrom/`` holds a file of frames, a JSON record, and, if the next
 segment begins inside a shot, the colours propagated so far. The record is written last: a segment without it is
-unfinished. If the output is a sequence, ``frames/`` holds the finished frames, including those of an unfinished
-segment. The folder is removed when the film is finished, or if it holds no finished work.
+unfinished. It holds digests of the other files, so that a damaged segment is noticed, and coloured again. If the output
+is a sequence, ``frames/`` holds the finished frames, including those of an unfinished segment. The folder is removed
+when the film is finished, or if it holds no finished work.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,8 @@ class FinishedSegment:
     """pts of the next segment's first frame; None at the end of the film."""
     warm_up: int | None
     """pts from which a resumed run must read to detect the same shots; None at the end of the film."""
+    digests: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the segment's other files by suffix, as ``ResumeFolder.finish`` wrote them."""
 
 
 def work_folder(output: Path) -> Path:
@@ -180,8 +184,19 @@ class ResumeFolder:
         """
         for record in self._records():
             if is_outdated(_segment(record)):
-                record.unlink()
-                record.with_suffix(".npz").unlink(missing_ok=True)
+                _remove(record)
+
+    def remove_damaged(self) -> list[str]:
+        """Remove the finished segments that have a missing or damaged file, so that they are coloured again.
+
+        Returns:
+            A note for the user, in a list; an empty list if all are whole.
+        """
+        damaged = [record for record in self._records() if not _is_whole(record)]
+        for record in damaged:
+            _remove(record)
+        names = ", ".join(record.stem for record in damaged)
+        return [f"segments damaged in {self.folder.name}, and coloured again: {names}"] if damaged else []
 
     def _records(self) -> list[Path]:
         return sorted(self.folder.glob("[0-9]*.json"))
@@ -213,7 +228,8 @@ class ResumeFolder:
         if propagated is not None:
             with new_file(self._state(number), overwrite=True) as stream:
                 np.savez(stream, colors=propagated)
-        _write(self._record(number), asdict(segment))
+        record = self._record(number)
+        _write(record, asdict(replace(segment, digests=_digests(record))))
 
     def propagated(self, number: int) -> np.ndarray | None:
         """Return the colours that ``finish`` stored with a segment; None if the next segment begins with a shot."""
@@ -239,6 +255,30 @@ def sync(path: Path) -> None:
     """Flush a file to the disk, so that a power failure does not lose it."""
     with path.open("rb+") as stream:
         os.fsync(stream.fileno())
+
+
+def _is_whole(record: Path) -> bool:
+    """Return whether the record of a segment can be read, and its other files are as ``finish`` recorded them."""
+    try:
+        return _segment(record).digests == _digests(record)
+    except FilmError:
+        return False
+
+
+def _digests(record: Path) -> dict[str, str]:
+    """Return the SHA-256 of a segment's frames and of its propagated colours, by suffix, as far as they exist."""
+    digests = {}
+    for path in (record.with_suffix(".nut"), record.with_suffix(".npz")):
+        if path.is_file():
+            with path.open("rb") as stream:
+                digests[path.suffix] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return digests
+
+
+def _remove(record: Path) -> None:
+    """Remove the record of a segment, and the colours that it hands on; its frames are written anew."""
+    record.unlink()
+    record.with_suffix(".npz").unlink(missing_ok=True)
 
 
 def _segment(record: Path) -> FinishedSegment:
