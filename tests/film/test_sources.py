@@ -13,6 +13,7 @@ from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.reader import FilmReader
 from photochrom.film.source.color_detection import has_colors
+from photochrom.film.source.samples import FrameSamples
 from photochrom.film.source.side_data import kinds
 from tests.helpers.films import (
     RATE,
@@ -114,7 +115,7 @@ def test_all_shots_of_a_film_partly_in_colour_are_recoloured_if_asked(tmp_path, 
 
 def test_a_film_is_refused_if_all_its_shots_turn_out_to_have_colours(tmp_path, red, monkeypatch):
     path = write_frames(tmp_path / "a.mkv", with_chroma(pan(12), halves), codec="ffv1")
-    monkeypatch.setattr(FilmReader, "colored_part", lambda *_: "some")
+    monkeypatch.setattr(FrameSamples, "colored_part", lambda *_: "some")
     with pytest.raises(FilmError, match="is in colour already"):
         colorize_film(path, None, LOSSLESS, colorizer=red)
     asked = colorize_film(path, None, replace(LOSSLESS, recolor="grey-shots"), colorizer=red)
@@ -147,7 +148,7 @@ def test_the_notes_on_a_grey_part_of_a_film_partly_in_colour_do_not_contradict_e
 
 @pytest.mark.slow
 def test_a_grey_part_of_a_film_whose_samples_are_all_in_colour_is_coloured(tmp_path, red, monkeypatch):
-    monkeypatch.setattr(FilmReader, "colored_part", lambda *_: "all")
+    monkeypatch.setattr(FrameSamples, "colored_part", lambda *_: "all")
     path = documentary(tmp_path)
     assert colorize_film(path, None, replace(LOSSLESS, end=20 / RATE), colorizer=red).frames == 20
     part = replace(LOSSLESS, start=26 / RATE, end=46 / RATE)
@@ -289,9 +290,10 @@ def test_samples_of_one_long_shot_are_read_on_and_read_once(tmp_path, monkeypatc
                 yield frame
 
         monkeypatch.setattr(reader, "_decoded", counted)
-        times = [frame.pts for frame in reader.samples()]
+        samples = FrameSamples(reader)
+        times = [frame.pts for frame in samples.frames()]
         assert len(times) == 8
         assert times == sorted(set(times))
         assert count <= 90
-        assert reader.colored_part() == "none"
+        assert samples.colored_part() == "none"
         assert count <= 90

@@ -95,6 +95,7 @@ def _read_film(source: Path, *, is_asked: bool) -> None:
     from photochrom.film.planes import in_format
     from photochrom.film.reader import FilmReader
     from photochrom.film.sequences.reader import open_film
+    from photochrom.film.source.samples import FrameSamples
 
     options = FilmOptions(codec="ffv1")
     open_file = FilmReader._open
@@ -106,7 +107,7 @@ def _read_film(source: Path, *, is_asked: bool) -> None:
     with mock.patch.object(FilmReader, "_open", open_without_threads), open_film(source, options) as reader:
         planes = make_plan(reader, source.with_name("coloured.mkv"), options).planes
         if is_asked:
-            reader.colored_part()
+            FrameSamples(reader).colored_part()
         damage = Damage()
         frames = list(reader.frames(damage=damage))
         assert all(before.pts < after.pts for before, after in itertools.pairwise(frames))

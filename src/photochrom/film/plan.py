@@ -30,6 +30,7 @@ from .sequences.reader import SequenceReader
 from .sequences.writer import first_existing, number_of
 from .source import pulldown
 from .source.negatives import is_surely_negative
+from .source.samples import FrameSamples
 from .span import Span
 from .times import time_text
 
@@ -263,7 +264,7 @@ def check(
         plan: Where to write the film, and in which format.
         options: How to colour and write.
         overwrite: Whether an existing output may be replaced.
-        on_frame: Called before each frame that is examined; an exception that it raises ends the check.
+        on_frame: As for ``FrameSamples``.
 
     Returns:
         The options, as returned by ``check_pictures``.
@@ -301,7 +302,7 @@ def check_pictures(
         reader: The film.
         plan: The part of the film to colour.
         options: How to colour.
-        on_frame: Called before each frame that is examined; an exception that it raises ends the check.
+        on_frame: As for ``FrameSamples``.
 
     Returns:
         The options. If ``recolor`` is False, it becomes ``"grey-shots"`` for a film that is partly in colour, and if
@@ -310,9 +311,10 @@ def check_pictures(
     Raises:
         FilmError: The film is in colour already or certainly a negative, or cannot be read.
     """
+    samples = FrameSamples(reader, on_frame)
     if options.negative is None:
-        _refuse_negatives(reader, plan, on_frame)
-    if options.recolor or (part := reader.colored_part(on_frame)) == "none":
+        _refuse_negatives(reader, plan, samples)
+    if options.recolor or (part := samples.colored_part()) == "none":
         return options
     if part == "all" and not (plan.span.is_part or options.only_shots):
         raise in_color_error(reader)
@@ -330,11 +332,11 @@ def in_color_error(reader: FilmReader, shots: str = "") -> FilmError:
     return FilmError(f"{reader.path}{subject} in colour already", remedy='recolor="all" colours from the luma')
 
 
-def _refuse_negatives(reader: FilmReader, plan: Plan, on_frame: Callable[[], None]) -> None:
+def _refuse_negatives(reader: FilmReader, plan: Plan, samples: FrameSamples) -> None:
     """Raise an error if the film is certainly a negative."""
     if reader.is_log:
         return  # a scanned negative stores its densities, which are high where the scene is bright
-    frames = (in_format(frame, plan.planes, chroma=False) for frame in reader.samples(on_frame))
+    frames = (in_format(frame, plan.planes, chroma=False) for frame in samples.frames())
     if is_surely_negative([at_small_size(luma_plane(frame), plan.planes.coding) for frame in frames]):
         raise FilmError(
             f"{reader.path} is a negative: the film around its pictures is clear",

@@ -6,26 +6,22 @@ import contextlib
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
 
 import av
 
 from ..errors import FilmError, OptionError
 from .damage import Damage
-from .source.color_detection import GAP, has_colors, is_blank_frame
 from .source.frame_facts import display_matrix, fields
+from .source.keyframes import keyframe_pairs
 from .source.opening import address, main_stream, open_container
 from .source.packet_damage import PacketCheck
 from .source.side_data import kinds
 from .source.time_code import reel_name_of, time_code_of
 from .times import ROUNDED, parse_time, time_text
 
-_SAMPLES = 8  # number of places at which a film is examined for colours
-_MOST_READ = 500  # most frames read to get past a keyframe that was sampled already
-_SAMPLE_INTERVAL = 50  # frames between samples of a film that is not seekable
 _MOST_BACKWARD = 1  # seconds by which a time stamp may decrease before the time stamps count as starting over
 _MISSING = 1  # seconds without picture that are tolerated at a film's end
 _STATE_LENGTH = ("matroska", "mov")  # containers whose header states the length; for others FFmpeg guesses
@@ -53,9 +49,6 @@ class FilmReader:
         self.path, self._max_pixels = Path(path), max_pixels
         self._file = self.path
         self._demuxer_options: dict[str, str] = {}
-        self._are_colored: list[bool] | None = None  # for each sample that is not blank; None until they are read
-        self._ahead: Iterator[av.VideoFrame] = iter(())  # decoded frames that follow the last sample
-        self._sampled: int | None = None  # pts of the last sample's second frame
         self._open()
         try:
             first = self._first_frame()
@@ -194,10 +187,28 @@ class FilmReader:
                     return
                 if frame.pts is None or frame.pts > start:
                     break
-        self._rewind()
-        for frame in self._checked_frames(self._decoded(damage), damage, on_frame):
+        for frame in self._checked_frames(self.unchecked_frames(damage), damage, on_frame):
             if start is None or frame.pts >= start:
                 yield frame
+
+    def unchecked_frames(self, damage: Damage | None = None) -> Iterator[av.VideoFrame]:
+        """Decode all frames from the film's beginning, without the checks and repairs of ``frames``.
+
+        Args:
+            damage: Collects damaged packets.
+
+        Raises:
+            FilmError: The film cannot be opened again.
+        """
+        self._rewind()
+        yield from self._decoded(Damage() if damage is None else damage)
+
+    def pairs_near(self, times: Iterable[int]) -> Iterator[list[av.VideoFrame]]:
+        """Yield for each of some increasing pts two frames near it, ``GAP`` apart; the last pair may lack the second.
+
+        Nothing is yielded from a pts on at which the film has no frames, or to which seeking fails.
+        """
+        return keyframe_pairs(self.container, self.video, times, lambda: self._decoded(Damage()))
 
     def pts_at(self, seconds: Fraction) -> int:
         """Return the pts of the first frame at or after a time in seconds from the film's beginning.
@@ -213,9 +224,8 @@ class FilmReader:
             if frame.pts >= wanted:
                 return frame.pts
             before = True
-        self._rewind()
         last = self.first_pts
-        for frame in self._checked_frames(self._decoded(Damage()), Damage(), _ignore):
+        for frame in self._checked_frames(self.unchecked_frames(), Damage(), _ignore):
             last = frame.pts
             if last >= wanted:
                 return last
@@ -334,100 +344,3 @@ class FilmReader:
         """Whether the film's pixel format holds chroma."""
         format = self.video.codec_context.format
         return len(format.components) >= 3 or format.has_palette
-
-    def colored_part(self, on_frame: Callable[[], None] = _ignore) -> Literal["none", "some", "all"]:
-        """Return whether none, some or all sampled frames are in colour; tints and toning do not count.
-
-        Blank frames are ignored.
-
-        Args:
-            on_frame: Called before each frame that is read; an exception that it raises ends the reading.
-
-        Raises:
-            FilmError: The film cannot be opened again.
-        """
-        if not self.may_have_colors:
-            return "none"
-        if self._are_colored is None:
-            for _ in self.samples(on_frame):
-                pass
-        found = self._are_colored
-        return "none" if not found or not any(found) else "all" if all(found) else "some"
-
-    def samples(self, on_frame: Callable[[], None] = _ignore) -> Iterator[av.VideoFrame]:
-        """Decode some frames spread over the film, and examine them for ``colored_part``.
-
-        Args:
-            on_frame: Called before each frame that is read; an exception that it raises ends the reading.
-
-        Raises:
-            FilmError: The film cannot be opened again.
-        """
-        found = []
-        for frames in self._spread(on_frame):
-            if self.may_have_colors and not is_blank_frame(frames[0]):
-                found.append(has_colors(frames))
-            yield frames[0]
-        self._are_colored = found
-
-    def _spread(self, on_frame: Callable[[], None]) -> Iterator[list[av.VideoFrame]]:
-        """Decode pairs of frames, ``GAP`` apart, spread over the film; a film that is not seekable is read whole."""
-        span = self.video.duration or round(self.duration / self.time_base)
-        last, found, self._sampled = None, 0, None
-        for i in range(_SAMPLES if span else 0):
-            frames = self._near(self.first_pts + span * i // _SAMPLES, last)
-            if not frames:
-                break
-            last, found = frames[0].pts, found + 1
-            yield frames
-        self._ahead = iter(())  # releases its frames
-        if found > 1:
-            return
-        self._rewind()
-        sample: list[av.VideoFrame] = []
-        for number, frame in enumerate(self._decoded(Damage())):
-            on_frame()
-            if number % _SAMPLE_INTERVAL == 0:
-                sample = [frame]
-            elif number % _SAMPLE_INTERVAL == GAP:
-                yield [*sample, frame]
-                sample = []
-        if sample:
-            yield sample
-
-    def _near(self, pts: int, last: int | None) -> list[av.VideoFrame]:
-        """Return two frames, ``GAP`` apart, of which the first is the keyframe at or before ``pts``.
-
-        If that keyframe is not after ``last``, the pts of the previous sample, the first is the next keyframe after
-        ``last`` or the frame at ``pts``, whichever comes first. The result is shorter at the end of the film, and empty
-        if seeking fails.
-        """
-        with contextlib.suppress(av.error.FFmpegError):
-            if self._is_ahead(pts) and (frames := self._next_pair(last, pts, self._ahead)):
-                return frames
-            self.container.seek(pts, stream=self.video, backward=True)
-            self._ahead = self._decoded(Damage())
-            return self._next_pair(last, pts, self._ahead)
-        return []
-
-    def _is_ahead(self, pts: int) -> bool:
-        """Return whether no keyframe lies between the last sample and a pts, so that seeking would go back."""
-        entries = self.video.index_entries
-        keyframe = entries.search_timestamp(pts, backward=True)
-        return keyframe >= 0 and self._sampled is not None and entries[keyframe].timestamp <= self._sampled < pts
-
-    def _next_pair(self, last: int | None, pts: int, frames: Iterator[av.VideoFrame]) -> list[av.VideoFrame]:
-        """Return two frames, ``GAP`` apart, beginning with a keyframe after ``last`` or with the frame at ``pts``."""
-        found = None
-        if last is not None:
-            self.video.codec_context.skip_frame = "NONREF"  # skips frames that no other frame refers to
-        try:
-            for found in itertools.islice(frames, _MOST_READ):
-                if last is None or found.pts is None or (found.pts > last and (found.key_frame or found.pts >= pts)):
-                    break
-        finally:
-            self.video.codec_context.skip_frame = "DEFAULT"
-        later = next(itertools.islice(frames, GAP - 1, None), None)
-        pair = [frame for frame in (found, later) if frame is not None]
-        self._sampled = pair[-1].pts if pair else None
-        return pair

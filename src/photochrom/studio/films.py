@@ -29,6 +29,7 @@ from ..film.shots.already_in_color import ColoredShots, find_colored_shots
 from ..film.shots.detection import Shot
 from ..film.shots.options import ShotOptions
 from ..film.source.color_detection import GAP, has_colors
+from ..film.source.samples import FrameSamples
 from ..film.times import ROUNDED
 from .history import History
 from .items import Item, hiding_folder
@@ -76,7 +77,7 @@ class Film(Item[FilmChoices]):
         self._is_frame_colored = False  # whether the displayed frame is in a shot in colour
         with open_film(self._colorizer, source, _ANY_CHROMA, state.max_pixels) as (frame_colorizer, _):
             reader = frame_colorizer.reader
-            self.colored_part = reader.colored_part()
+            self.colored_part = FrameSamples(reader).colored_part()
             self._duration = float(reader.duration or 0)
             state.pictures.put(self.id, self._frame(frame_colorizer))
         state.searches.add(self.search, lambda: self._unless_closed(self._find_shots))

@@ -10,7 +10,7 @@ import os
 import threading
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from io import BytesIO
@@ -209,9 +209,15 @@ class SequenceReader(FilmReader):
         self._position = min(max(pts, 0), self.count)
         yield from self._decoded(damage)
 
-    def _near(self, pts: int, last: int | None) -> list[av.VideoFrame]:
-        both = [pts, min(pts + GAP, self.count - 1)]
-        return [frame for each in both for frame in itertools.islice(self._decoded_from(each, Damage()), 1)]
+    def pairs_near(self, times: Iterable[int]) -> Iterator[list[av.VideoFrame]]:
+        """Yield for each pts two frames, of which the first has exactly that pts, ``GAP`` apart or at the film's end.
+
+        Raises:
+            FilmError: The file of a frame cannot be read or decoded.
+        """
+        for pts in times:
+            both = (pts, min(pts + GAP, self.count - 1))
+            yield [frame for each in both for frame in itertools.islice(self._decoded_from(each, Damage()), 1)]
 
     def pts_at(self, seconds: Fraction) -> int:
         """Return the pts of the first frame at or after a time in seconds from the film's beginning.

@@ -1,0 +1,79 @@
+"""``FrameSamples``: a few frames spread over a film, from which it is known whether the film is in colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import av
+
+from ..reader import FilmReader
+from .color_detection import GAP, has_colors, is_blank_frame
+
+_COUNT = 8  # number of times at which a film is sampled
+_INTERVAL = 50  # frames between samples of a film that is read whole
+
+
+class FrameSamples:
+    """Pairs of frames spread over a film, decoded once for all that is found from them.
+
+    Args:
+        reader: The film.
+        on_frame: Called before each frame of a film that is read whole, because it has no stated length or is not
+            seekable; an exception that it raises ends the reading.
+    """
+
+    def __init__(self, reader: FilmReader, on_frame: Callable[[], None] = lambda: None) -> None:
+        self._reader, self._on_frame = reader, on_frame
+        self._are_colored: list[bool] | None = None  # for each sample that is not blank; None until all are decoded
+
+    def frames(self) -> Iterator[av.VideoFrame]:
+        """Decode the first frame of each pair, and examine the pairs for ``colored_part``.
+
+        Raises:
+            FilmError: The film cannot be opened again, or the file of a numbered frame cannot be read.
+        """
+        found = []
+        for pair in self._pairs():
+            if self._reader.may_have_colors and not is_blank_frame(pair[0]):
+                found.append(has_colors(pair))
+            yield pair[0]
+        self._are_colored = found
+
+    def colored_part(self) -> Literal["none", "some", "all"]:
+        """Return whether none, some or all samples are in colour; tints, toning and blank frames do not count.
+
+        Raises:
+            FilmError: As for ``frames``; only if they have not been decoded yet.
+        """
+        if not self._reader.may_have_colors:
+            return "none"
+        if self._are_colored is None:
+            for _ in self.frames():
+                pass
+        found = self._are_colored
+        return "none" if not found or not any(found) else "all" if all(found) else "some"
+
+    def _pairs(self) -> Iterator[list[av.VideoFrame]]:
+        """Decode pairs of frames, ``GAP`` apart; if there is only one pair, also those of the whole film."""
+        reader = self._reader
+        span = reader.video.duration or round(reader.duration / reader.time_base)
+        times = [reader.first_pts + span * i // _COUNT for i in range(_COUNT if span else 0)]
+        count = 0
+        for pair in reader.pairs_near(times):
+            yield pair
+            count += 1
+        if count <= 1:
+            yield from self._pairs_of_whole_film()
+
+    def _pairs_of_whole_film(self) -> Iterator[list[av.VideoFrame]]:
+        sample: list[av.VideoFrame] = []
+        for number, frame in enumerate(self._reader.unchecked_frames()):
+            self._on_frame()
+            if number % _INTERVAL == 0:
+                sample = [frame]
+            elif number % _INTERVAL == GAP:
+                yield [*sample, frame]
+                sample = []
+        if sample:
+            yield sample
