@@ -61,9 +61,9 @@ def color_frames(
 
     Raises:
         FilmError: The film cannot be read (see ``FilmReader.frames``), none of its frames can be decoded, the codec
-            fails, or a file of the working folder is damaged.
+            loses frames, or a file of the working folder is damaged.
         PhotoError: A PNG or TIFF frame of a sequence cannot be read or written.
-        OSError: A file of the working folder cannot be written.
+        OSError, av.error.FFmpegError: The codec fails, or a file of the working folder cannot be written.
         OptionError: The options ask for something that the model cannot do.
         ModelError: The network's output contradicts the model's card.
         EngineError: The network could not be run.

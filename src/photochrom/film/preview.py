@@ -114,7 +114,7 @@ def preview_film(
 
     Raises:
         FilmError: The film cannot be read, has no frame at a hint's time, or cannot be encoded by the codec.
-        OSError: The file cannot be written.
+        OSError, av.error.FFmpegError: The codec fails, or the file cannot be written.
         OptionError: The options ask for something that the model cannot do.
         ModelError: The network's output contradicts the model's card.
         EngineError: The network could not be run.
@@ -164,7 +164,7 @@ def frames_per_second(frame_colorizer: FrameColorizer, plan: Plan) -> float:
     Raises:
         FilmError: The film cannot be read (see ``FilmReader.frames``), or cannot be encoded by the codec.
         PhotoError: A PNG or TIFF frame of a sequence cannot be read or written.
-        OSError: The temporary folder cannot be written.
+        OSError, av.error.FFmpegError: The codec fails, or the temporary folder cannot be written.
         OptionError: The options ask for something that the model cannot do.
         ModelError: The network's output contradicts the model's card.
         EngineError: The network could not be run.

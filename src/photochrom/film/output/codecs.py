@@ -139,7 +139,7 @@ CODECS: Mapping[str, Codec] = {
 
 
 def codec_named(name: str) -> str:
-    """Return the key of a codec in ``CODECS``, such as ``libx264`` for ``h264``.
+    """Return the key of a codec in ``CODECS``, such as ``libx264`` for ``h264``; ``auto`` is returned as it is.
 
     Raises:
         OptionError: No codec has this name.

@@ -52,7 +52,7 @@ class KeptParts:
         hints: All hints, including those from stills.
 
     Raises:
-        FilmError: The folder holds unfinished work with other shots or hints.
+        FilmError: The folder holds unfinished work with other shots or hints, or one of its files is damaged.
     """
 
     def __init__(
@@ -71,11 +71,15 @@ class KeptParts:
             )
 
     def known_starts(self) -> list[int]:
-        """Return the pts of each shot's first frame if an earlier run used the same shots; otherwise an empty list."""
+        """Return the pts of each shot's first frame if the folder's film is finished and has the shots in the options.
+
+        Otherwise, return an empty list.
+        """
         return self._before.starts if self._has_same_shots else []
 
     @property
     def _has_same_shots(self) -> bool:
+        """Whether the options list the same shots as those of the earlier run, or all the shots of its film."""
         before, named = self._before, self._now.named
         return named == before.named or len(before.starts) == len(named) == self._same_starts
 
@@ -88,7 +92,7 @@ class KeptParts:
         return sum(1 for _ in itertools.takewhile(lambda pair: 0 <= pair[0] - pair[1] <= rounding, pairs))
 
     def remove_changed(self, shots: ShotPlan | None) -> None:
-        """Remove the segments of shots whose appearance, first frame or last frame has changed.
+        """Remove the segments of shots whose appearance, first frame or last frame has changed; record the new options.
 
         Raises:
             FilmError: A file of the folder is damaged.

@@ -62,7 +62,7 @@ def mux(
         options: Codec and profile.
         span: The coloured part of the source.
         credit: The label's text, for the metadata.
-        damage: Collects damage found in the source's other tracks.
+        damage: Collects damage found in the source's other tracks; None if it need not be recorded.
         on_packet: Called before each packet; an exception that it raises ends the writing.
         rehearsal: Whether to leave the other tracks empty, to test whether the container can hold them.
 
@@ -71,8 +71,8 @@ def mux(
         codec, and for a pixel aspect ratio that the header lacks.
 
     Raises:
-        FilmError: The container cannot hold a track of the source.
-        OSError: The file cannot be written.
+        FilmError: The container cannot hold a track of the source, or the source cannot be read.
+        OSError, av.error.FFmpegError: The file cannot be written.
     """
     settings = _OPTIONS.get(name, {})
     needs_aspect = name == "matroska" and reader.aspect != 1

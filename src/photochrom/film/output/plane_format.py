@@ -65,6 +65,9 @@ def _subsampling_and_depths(
     """Return the nearest subsampling that the codec supports for frames of a size, and its depths in bits.
 
     ``size`` is width and height; subsamplings are rows and columns of luma per chroma sample.
+
+    Raises:
+        FilmError: The codec does not support frames of this size.
     """
     width, height = size
     if width < codec.smallest[0] or height < codec.smallest[1]:
@@ -87,7 +90,11 @@ def _subsampling_and_depths(
 
 
 def _bits(path: Path, wanted: int, depths: list[int], codec: Codec, *, exact: bool) -> int:
-    """Return the least depth of at least ``wanted`` bits; if it must be ``exact``, any other is an error."""
+    """Return the least of ``depths`` that is at least ``wanted``.
+
+    Raises:
+        FilmError: All depths are less, or ``exact`` is set and ``wanted`` is not among them.
+    """
     found = min((depth for depth in depths if depth >= wanted), default=0)
     if exact and found != wanted:
         choice = " or ".join(f"bits={depth}" for depth in depths)

@@ -42,11 +42,11 @@ class FinishedSegment:
     end: int
     """Time at which the last frame ends, in the source's time base."""
     damaged: list[str]
-    """Times, in seconds, of the packets that could not be decoded so far, in the notation of ``str(Fraction)``."""
+    """Times, in seconds, of the packets found damaged so far, in the notation of ``str(Fraction)``."""
     ends_early: str
-    """Reason why reading stopped before the film's end; empty if it did not."""
+    """As ``Damage.ends_early``; empty unless the segment is the last."""
     other_fields: str
-    """Time, as text, of the first frame so far whose interlacing differs from the film's first; may be empty."""
+    """As ``Damage.other_fields``, for the frames so far."""
     next: int | None
     """pts of the next segment's first frame; None at the end of the film."""
     warm_up: int | None
@@ -75,7 +75,9 @@ class ResumeFolder:
         restart: Whether to discard unfinished work.
 
     Raises:
-        FilmError: On entry: another process has locked the folder, or it holds unfinished work with another key.
+        FilmError: On entry: another process has locked the folder, it holds unfinished work with another key or damaged
+            files, or a file has its name.
+        OSError: On entry: the folder cannot be written.
     """
 
     def __init__(self, output: Path, key: dict[str, Any], *, restart: bool = False) -> None:

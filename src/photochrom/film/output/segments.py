@@ -75,7 +75,11 @@ class SegmentEncoder:
             raise
 
     def write(self, frame: av.VideoFrame, pts: int) -> None:
-        """Encode one frame, whose time stamp is set to ``pts``."""
+        """Encode one frame, whose time stamp is set to ``pts``.
+
+        Raises:
+            OSError, av.error.FFmpegError: The codec fails, or the file cannot be written.
+        """
         frame.pts, frame.time_base = pts, self._time_base
         self._waiting[pts] = len(self.pts)
         self.pts.append(pts)
@@ -101,6 +105,7 @@ class SegmentEncoder:
 
         Raises:
             FilmError: The codec has lost frames.
+            OSError, av.error.FFmpegError: The codec fails, or the file cannot be written.
         """
         self._mux(self._stream.encode(None))
         if self._waiting:
@@ -133,7 +138,11 @@ def decoding_times(pts: Sequence[int], delay: int) -> Iterator[int]:
 def _stream(
     container: av.container.OutputContainer, reader: FilmReader, planes: PlaneFormat, options: FilmOptions
 ) -> av.VideoStream:
-    """Add a video stream with the encoder, format and settings of the coloured film."""
+    """Add a video stream with the encoder, format and settings of the coloured film.
+
+    Raises:
+        FilmError: The codec cannot mark the fields of an interlaced film, or cannot encode frames of this size.
+    """
     codec = CODECS[options.codec]
     if reader.fields and not codec.fields:
         raise FilmError(

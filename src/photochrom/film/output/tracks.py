@@ -17,15 +17,18 @@ from ..times import time_text
 from .sound import SoundTranscoder
 
 Item = tuple[Fraction, int, av.Packet]
-"""A packet to mux: decoding time in seconds, a number that orders packets of equal time, and the packet."""
+"""A packet to mux: the time in seconds by which packets are ordered, a number that orders those of equal time, and the
+packet."""
 
 
 def streams_to_copy(container: av.container.InputContainer, main: int) -> tuple[list[av.stream.Stream], list[str]]:
     """Return the streams to copy, and a description of each stream that is lost.
 
+    Data tracks that FFmpeg's muxer recreates are in neither list.
+
     Args:
         container: The film.
-        main: Index of the picture to colour.
+        main: Index of the stream to colour, which is in neither list.
     """
     copied, lost = [], []
     for stream in container.streams:

@@ -59,7 +59,7 @@ class ExrHeader:
 
 
 def _openexr(path: Path) -> ModuleType:
-    """Import OpenEXR, which is an optional dependency; ``path`` is the file that needs it."""
+    """Import OpenEXR, which is an optional dependency; raise an error that names ``path`` if it is not installed."""
     try:
         import OpenEXR
     except ImportError as exc:
@@ -72,7 +72,8 @@ def _opened(path: Path, *, header_only: bool = False) -> Any:
     """Open an OpenEXR file.
 
     Raises:
-        FilmError: The file is missing or damaged, has deep pixels, or has neither R, G and B nor Y in its first part.
+        FilmError: The file is missing or damaged, has deep pixels, or has neither R, G and B nor Y in its first part;
+            or OpenEXR is not installed.
     """
     exr = _openexr(path)
     try:
@@ -101,7 +102,7 @@ def read_header(path: Path) -> ExrHeader:
     """Read the header of an OpenEXR frame.
 
     Raises:
-        FilmError: The file cannot be read, or its pixels are of an unsupported kind.
+        FilmError: The file cannot be read, its pixels are of an unsupported kind, or OpenEXR is not installed.
     """
     header = _opened(path, header_only=True).header()
     (left, top), (right, bottom) = header["dataWindow"]
@@ -154,10 +155,10 @@ def read_displayed(path: Path) -> av.VideoFrame:
     """Decode a frame as it is displayed: linear light from 0 to 1 is converted by the sRGB curve.
 
     Returns:
-        RGB of 16 bits, or grey of 16 bits if the file holds only luminance.
+        RGB of 16 bits, or grey of 16 bits if the picture's only channel is luminance.
 
     Raises:
-        FilmError: The file cannot be read.
+        FilmError: The file cannot be read, its pixels are of an unsupported kind, or OpenEXR is not installed.
     """
     channels = _opened(path).channels()
     names = _picture(channels)
@@ -190,10 +191,10 @@ def colored(
         planes: Y', Cb and Cr of the frame as it is displayed, uint16 ``[H, W]`` each.
         coding: Depth, range and matrix of these planes.
         label: Credit that is added to the comments.
-        time_code: Time code to write; empty to keep the frame's own.
+        time_code: Time code to write, if the frame has one; empty to keep the frame's own.
 
     Raises:
-        FilmError: The file cannot be read.
+        FilmError: The file cannot be read, its pixels are of an unsupported kind, or OpenEXR is not installed.
     """
     exr, file = _openexr(path), _opened(path)
     header, channels = dict(file.header()), dict(file.channels())

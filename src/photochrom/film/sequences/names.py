@@ -111,7 +111,8 @@ def find_sequence(path: Path) -> Pattern | None:
         path: A pattern, a folder, or one frame of a DPX or OpenEXR sequence.
 
     Raises:
-        FilmError: A folder holds no numbered frames, several sequences, or one with inconsistent numbering.
+        FilmError: A folder holds no numbered frames, several sequences, or one with inconsistent numbering; or the path
+            is an invalid pattern.
     """
     if path.is_dir():
         return _in_folder(path)
@@ -134,7 +135,11 @@ def is_alone(pattern: Pattern) -> bool:
 
 
 def _in_folder(folder: Path) -> Pattern:
-    """Return the pattern of the only sequence in a folder."""
+    """Return the pattern of the only sequence in a folder.
+
+    Raises:
+        FilmError: There is no sequence, several, or one with inconsistent numbering.
+    """
     groups = _digits_by_name(folder)
     if not groups:
         raise FilmError(

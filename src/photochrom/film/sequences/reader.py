@@ -75,7 +75,8 @@ class SequenceReader(FilmReader):
         max_pixels: Maximum number of pixels per frame.
 
     Raises:
-        FilmError: There are no frames, some are missing or differ in size or depth, or they cannot be decoded.
+        FilmError: There are no frames; some are missing, or differ in size or depth; or they cannot be decoded, are too
+            large, or have samples of an unsupported kind.
     """
 
     def __init__(
@@ -120,7 +121,12 @@ class SequenceReader(FilmReader):
             )
 
     def _headers(self) -> Header | None:
-        """Read the headers of all frames, to find one that differs before the film is coloured; return the first."""
+        """Read the headers of all frames, to find differences before the film is coloured; return the first valid one.
+
+        Raises:
+            FilmError: A frame cannot be read, or differs from the first in size or pixel format; or an OpenEXR frame is
+                too large.
+        """
         read = _HEADERS.get(self.pattern.format, pictures.read_header)
         first: Header | None = None
         for number in self.numbers:

@@ -192,7 +192,7 @@ def _labelled(format: str, label: str) -> Metadata:
 
 
 def publish_frames(work: Pattern, target: Pattern, numbers: list[int]) -> None:
-    """Move finished frames to their final names; an interrupted call can be repeated.
+    """Move finished frames to their final names, in a folder that is created; an interrupted call can be repeated.
 
     Args:
         work: Names of the frames in the working folder.

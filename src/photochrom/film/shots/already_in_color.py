@@ -39,7 +39,7 @@ def leaving_colored_shots(
         on_frame: Called before each frame that is read; an exception that it raises ends the reading.
 
     Raises:
-        FilmError: All shots to colour are in colour already, and ``is_explicit`` is False.
+        FilmError: All shots to colour are in colour already, and ``is_explicit`` is False; or the film cannot be read.
     """
     shots = frame_colorizer.shots
     if frame_colorizer.options.recolor != "grey-shots":
@@ -81,7 +81,8 @@ def find_colored_shots(
     """Read a film, and find the shots that are in colour.
 
     A shot is in colour if most pairs of its frames, ``GAP`` frames apart, are in colour, as defined by
-    ``source.color_detection.has_colors``. Blank frames are ignored.
+    ``source.color_detection.has_colors``. Blank frames are ignored. If the film's pixel format has no chroma, the film
+    is not read, and the result lists no shots.
 
     Args:
         frame_colorizer: Prepares the frames of the film.

@@ -50,7 +50,7 @@ def clock_of(reader: FilmReader) -> Clock:
 
 
 def write_edl(shots: Iterable[Shot], clock: Clock, title: str) -> str:
-    """Write shots as an edit decision list, one event each.
+    """Return the text of an edit decision list with one event for each shot.
 
     Args:
         shots: The shots.
@@ -99,7 +99,7 @@ def read_edl(path: str | os.PathLike[str], clock: Clock) -> tuple[ShotOptions, .
 
 
 def _record_ins(text: str, rate: Fraction) -> Iterator[int]:
-    """Yield the frame numbers at which the events with a picture begin."""
+    """Yield the frame numbers, counted from time code 00:00:00:00, at which the events with a picture begin."""
     for line in text.splitlines():
         if (event := _EVENT.fullmatch(line)) and event[1].upper() in _PICTURE_TRACKS and event[4] != event[5]:
             yield _number(event[4], rate)

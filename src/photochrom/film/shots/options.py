@@ -138,7 +138,11 @@ def _of_json(facts: Any) -> tuple[ShotOptions, ...]:
 
 
 def _of_csv(text: str) -> Iterator[ShotOptions]:
-    """Parse the rows of a CSV file, whose cells may be separated by commas, semicolons or tabs."""
+    """Parse the rows of a CSV file, whose cells may be separated by commas, semicolons or tabs.
+
+    Raises:
+        OptionError: There is no column ``start``, or a name or cell is invalid.
+    """
     delimiter = max(",;\t", key=text.partition("\n")[0].count)  # spreadsheets choose it by the user's language
     rows = csv.DictReader(io.StringIO(text), delimiter=delimiter)
     if "start" not in (rows.fieldnames or ()):

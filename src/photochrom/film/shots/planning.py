@@ -23,15 +23,15 @@ def make_shot_plan(
     Args:
         frame_colorizer: Prepares the frames of the film, and has the options for its shots.
         plan: The part of the film to colour.
-        known: pts of the first frame of each shot, if an earlier run has recorded them.
+        known: pts of the first frame of each shot, if an earlier run has recorded them; otherwise empty.
         on_frame: Called before each frame that is read; an exception that it raises ends the reading.
 
     Returns:
         The plan; None if all shots are coloured alike, so that they can be detected during colouring.
 
     Raises:
-        FilmError: ``only_shots`` has a number that is too great, or the last shot in the options begins after the
-            film's end.
+        FilmError: ``only_shots`` has a number that is too great, the last shot in the options begins after the film's
+            end, or the film cannot be read.
     """
     options, reader = frame_colorizer.options, frame_colorizer.reader
     if options.shots and not known:

@@ -23,7 +23,7 @@ class ShotPlan:
     starts: tuple[int, ...]
     """Least pts of each shot, strictly increasing; the first shot also includes all earlier frames."""
     colors: tuple[ColorOptions, ...]
-    """Vividness and strength of each shot."""
+    """Options of each shot, without hints."""
     left_out: frozenset[int] = frozenset()
     """Numbers, from 0, of the shots to leave unchanged."""
 
@@ -49,7 +49,7 @@ class ShotPlan:
             yield reader.first_pts if number == 0 else reader.pts_at(reader.seconds(self.starts[number]))
 
     def appearance(self, reader: FilmReader, hints: Sequence[FilmHint]) -> list[str]:
-        """Return one text per shot, which differs if the shot's options or hints have changed."""
+        """Return one text per shot, which differs from that of an earlier run if the shot's options or hints differ."""
         own: list[list[str]] = [[] for _ in self.starts]
         for hint in hints:
             own[self.number(pts_of_hint(reader, hint))].append(repr(hint))
@@ -70,7 +70,7 @@ def colors_of(starts: Sequence[int], options: FilmOptions, reader: FilmReader) -
     Args:
         starts: Least pts of each shot.
         options: Options of the film. The options for a shot are those of the last entry in ``FilmOptions.shots`` that
-            begins at or before the shot's start.
+            begins at or before the shot's start, or the film's own if there is none.
         reader: The film.
     """
     of_entries = starts_in_options(options, reader)

@@ -88,6 +88,11 @@ def keeping_titles(
 ) -> FrameColorizer:
     """Return a frame colorizer that leaves titles unchanged, if ``keep_titles`` is set; add a note to the plan.
 
+    Args:
+        frame_colorizer: Colours the frames of the film.
+        plan: The part of the film to colour.
+        on_frame: Called before each frame that is read; an exception that it raises ends the reading.
+
     Raises:
         FilmError: The film cannot be read; see ``FilmReader.frames``.
     """

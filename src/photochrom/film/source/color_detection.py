@@ -32,7 +32,8 @@ def has_colors(frames: Sequence[av.VideoFrame]) -> bool:
     is averaged out within the cells of a coarse grid, and differs from frame to frame.
 
     Args:
-        frames: Frames of one shot, ``GAP`` apart. For a single frame, persistence is not examined.
+        frames: Frames of one shot, ``GAP`` apart. For a single frame, or if their sizes differ, persistence is not
+            examined.
     """
     found = [unexplained_chroma(frame) for frame in frames]
     if len({chroma.shape for chroma in found}) > 1:  # the size of the picture changes
@@ -67,7 +68,7 @@ def is_blank_frame(frame: av.VideoFrame) -> bool:
 
 
 def unexplained_chroma(frame: av.VideoFrame) -> np.ndarray:
-    """Return the part of Cb and Cr that the luma does not determine, float32 ``[2, cells]``, in 8-bit steps."""
+    """Return the part of Cb and Cr that the luma does not determine, float64 ``[2, cells]``, in 8-bit steps."""
     planes = _samples(frame)
     scale = _CELLS / min(planes[0].shape)
     size = tuple(max(1, round(side * scale)) for side in planes[0].shape[::-1])

@@ -45,7 +45,7 @@ def add_frames(timecode: str, frames: int, rate: Fraction) -> str | None:
         rate: Frames per second of the film.
 
     Returns:
-        The later time code; None if the text is not a time code.
+        The later time code, which starts over after 24 hours; None if ``timecode`` is not a time code.
     """
     if not (found := re.fullmatch(r"(\d+):(\d\d):(\d\d)([:;.])(\d+)", timecode)):
         return None
