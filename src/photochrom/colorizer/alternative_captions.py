@@ -87,7 +87,16 @@ def _names(lightness: np.ndarray, before: np.ndarray, after: np.ndarray) -> Iter
 
 
 def _regions(lightness: np.ndarray, before: np.ndarray, after: np.ndarray, changed: np.ndarray) -> list[_Region]:
-    """Find the regions whose colour name changes, and return them with the most visible first."""
+    """Find the regions whose colour name changes, and return them with the most visible first.
+
+    If no colour name changes, the regions are those whose colour changes at all.
+
+    Args:
+        lightness: L* of cells, float32 ``[h, w]``.
+        before: a*b* of the first colouring, float32 ``[2, h, w]``.
+        after: a*b* of the alternative, float32 ``[2, h, w]``.
+        changed: Whether the change of each cell is visible, bool ``[h, w]``.
+    """
     old, new = (_color_names(lightness, ab) for ab in (before, after))
     weight = np.hypot(*(after - before)) * (np.hypot(*after) + _GREY)
     different = changed & (old != new)

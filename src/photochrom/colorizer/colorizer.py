@@ -39,7 +39,7 @@ _LONGEST = 4  # longest side, in working sizes; longer panoramas are seen in les
 
 @dataclass(frozen=True)
 class Prediction:
-    """Colours that the network predicts for one picture, on its small grid ``[h', w']``."""
+    """Colours that the network predicts for one picture, on the network's small grid of cells, ``[h', w']``."""
 
     luma: np.ndarray
     """Luma of the picture's thumbnail, uint8 ``[h, w]``, full range."""
@@ -67,8 +67,8 @@ class Colorizer:
         engine: A network that is already loaded. ``model`` then only names the file that it came from.
 
     Raises:
-        ModelError: The model is missing or damaged, or is not a model of Photochrom.
-        EngineError: The device is unknown, or no engine for it is installed.
+        ModelError: The model is missing or damaged, or is not a model that this version of Photochrom reads.
+        EngineError: The device is unknown or cannot be used, no engine for it is installed, or memory is too low.
     """
 
     def __init__(
@@ -85,7 +85,11 @@ class Colorizer:
 
     @functools.cached_property
     def label(self) -> str:
-        """Name, version and hash of the model, for the label of coloured pictures."""
+        """Name, version and hash of the model, for the label of coloured pictures.
+
+        Raises:
+            OSError: The model file can no longer be read.
+        """
         source = "no model file" if self.path is None else f"sha256 {known_digest(self.path)}"
         return f"{self.card.name} {self.card.version}, {source}"
 
@@ -108,6 +112,7 @@ class Colorizer:
             OptionError: The options ask for something that the model cannot do.
             ModelError: The network's output contradicts the model's card.
             EngineError: The network could not be run.
+            OSError: Pillow reads the image's file only now, and the file is damaged.
         """
         if isinstance(image, np.ndarray):
             luma = luma_of_rgb(image) if image.ndim == 3 and image.shape[2] == 3 else image
@@ -230,7 +235,10 @@ class Colorizer:
         return _blend_near_hints(hinted, plain or self._predict(luma, options.with_hints(()), picture), options.hints)
 
     def _predict(self, luma: np.ndarray, options: ColorOptions, picture: Box | None) -> Prediction:
-        """Predict the picture inside the margins, and extend the prediction over the margins."""
+        """Predict the picture inside the margins, or the whole if there are none; errors are those of ``predict``.
+
+        The prediction is extended over the margins. Without hints, a picture of one tone counts as margins only.
+        """
         if picture is not None:
             inside = self.thumbnail(luma[picture.pixels(*luma.shape)])
             prediction = self._run(inside, options.with_hints(picture.hints(options.hints, *luma.shape)))
@@ -248,8 +256,11 @@ class Colorizer:
     def _coherent(self, prediction: Prediction, options: ColorOptions) -> Prediction:
         """Replace a*b* by colours decoded jointly from the distributions of all cells; see ``coherence``.
 
+        The prediction of a model without bins is returned unchanged.
+
         Raises:
             ModelError: The network's output contradicts the model's card.
+            OptionError: The options ask for a vividness, and the model has no dial.
         """
         if not (bins := self.card.bins):
             return prediction
@@ -383,7 +394,11 @@ def _blend_near_hints(hinted: Prediction, plain: Prediction, hints: Sequence[Hin
 
 
 def _checked(luma: np.ndarray) -> np.ndarray:
-    """Check that ``luma`` is a luma plane with pixels, and return it in native byte order."""
+    """Return a luma plane in native byte order.
+
+    Raises:
+        PhotoError: ``luma`` is not a luma plane, or has no pixels.
+    """
     luma = luma.astype(luma.dtype.newbyteorder("="), copy=False)
     if luma.ndim != 2 or luma.dtype not in (np.uint8, np.uint16):
         raise PhotoError(

@@ -143,6 +143,15 @@ def _default_falloff(height: int, width: int, unit: float, radius: float) -> tup
     """Compute the falloff around the centre of a picture twice the size, of which each hint uses a window.
 
     The result is cached, since a picture may have hundreds of hints, nearly all of them with the default radius.
+
+    Args:
+        height: Height of the picture.
+        width: Width of the picture.
+        unit: Unit of distance, in pixels.
+        radius: Radius of the hint's disc, in units.
+
+    Returns:
+        The two arrays of ``_falloff_at``, float32 ``[2 * height - 1, 2 * width - 1]``.
     """
     return _falloff(np.arange(1 - height, height), np.arange(1 - width, width), unit, radius)
 

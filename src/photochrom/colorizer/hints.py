@@ -46,7 +46,7 @@ class Hint:
     color: tuple[int, int, int]
     """sRGB, 0 to 255 each."""
     radius: float = _RADIUS
-    """Radius of the disc that has this colour, 0 to 0.25 times the picture's short side."""
+    """Radius of the disc that has this colour, as a share of the picture's short side, 0 to 0.25."""
     suggested: bool = False
     """Whether a model proposed the colour. The picture's label counts such hints separately."""
     page: int | None = None
@@ -84,7 +84,8 @@ class Hint:
             size: Width and height of the upright picture, needed for positions in pixels.
 
         Raises:
-            OptionError: The text is not of this form, or a value is out of range.
+            OptionError: The text is not of this form, a value is out of range, or a position is in pixels and there is
+                no ``size``.
         """
         page = page_of(text)
         parts = (text if page is None else text.partition(":")[2]).split(",", 2)
@@ -120,7 +121,16 @@ def page_of(hint: str) -> int | None:
 
 
 def _share(text: str, side: int | None) -> float:
-    """Convert a position along one side (``0.42``, ``42%`` or ``812px``) to a share of the side."""
+    """Convert a position along one side (``0.42``, ``42%`` or ``812px``) to a share of the side.
+
+    Args:
+        text: The position.
+        side: Length of the side in pixels; None if unknown.
+
+    Raises:
+        OptionError: The position is in pixels, and ``side`` is unknown or shorter.
+        ValueError: The text is not a position.
+    """
     text = text.strip()
     if text.endswith("%"):
         return float(text[:-1]) / 100

@@ -68,7 +68,13 @@ class Box:
         return self.left <= hint.x <= self.right and self.top <= hint.y <= self.bottom
 
     def hints(self, hints: Sequence[Hint], height: int, width: int) -> tuple[Hint, ...]:
-        """Return the hints inside the box, moved and scaled so that they are relative to the box."""
+        """Return the hints inside the box, moved and scaled so that they are relative to the box.
+
+        Args:
+            hints: Hints of the whole picture.
+            height: Height of the whole picture, in pixels.
+            width: Width of the whole picture, in pixels.
+        """
         rows, columns = self.bottom - self.top, self.right - self.left
         wider = min(height, width) / min(rows * height, columns * width)
         return tuple(
@@ -100,7 +106,8 @@ class Box:
 
 
 NOWHERE = Box(0.0, 0.0, 0.0, 0.0)
-"""An empty box, for a page or frame without a picture, such as a film leader."""
+"""An empty box, for a page or frame without a picture, such as a film leader. It has no ``whole``, ``hints`` and
+``spread``, which would divide by its sides."""
 
 
 def _interpolation(count: int, cells: int, low: float, high: float) -> np.ndarray:
@@ -136,7 +143,7 @@ def find_picture(luma: np.ndarray) -> Box | None:
         luma: uint8 or uint16 ``[H, W]``, full range.
 
     Returns:
-        Position of the picture; None if there are no margins.
+        Position of the picture; None if there are no margins, or if less than a quarter of a side would be left.
     """
     small, box = _small(luma), None
     for _ in range(_MAX_NESTED):
@@ -160,7 +167,7 @@ def _small(luma: np.ndarray) -> np.ndarray:
 
 
 def _inside_outermost(luma: np.ndarray) -> Box | None:
-    """Find the picture inside the outermost margin; None if there is none. ``luma`` is float32 ``[h, w]``."""
+    """Find the picture inside the outermost margin; None if there is no margin. ``luma`` is float32 ``[h, w]``."""
     height, width = luma.shape
     sides = [luma, luma[::-1], luma.T, luma.T[::-1]]  # turned so that the first row is at the top, bottom, left, right
     tones = [float(np.median(side[:2])) for side in sides]
@@ -181,7 +188,11 @@ def _inside_outermost(luma: np.ndarray) -> Box | None:
 
 
 def _depth(side: np.ndarray, tone: float) -> int:
-    """Count the first rows that are flat; return 0 if they are too few for a margin, or if all rows are flat."""
+    """Count the rows at the start of ``side`` that have one tone, ``tone``.
+
+    Returns:
+        Their number; 0 if they are too few for a margin, or if all rows have that tone.
+    """
     least = max(2, math.ceil(_MIN_DEPTH * len(side)))
     if not _is_flat_row(side[:least], tone).all():  # the case of most pictures, decided quickly
         return 0
@@ -195,7 +206,13 @@ def _is_flat_row(side: np.ndarray, tone: float) -> np.ndarray:
 
 
 def _is_straight(side: np.ndarray, depth: int, tone: float) -> bool:
-    """Return whether a margin ends sharply along most of its edge; ``side`` excludes the margins at its ends."""
+    """Return whether a margin ends sharply along at least half of its edge.
+
+    Args:
+        side: The picture, turned so that the margin is its first rows, without the margins at its left and right.
+        depth: Rows of the margin.
+        tone: Grey level of the margin.
+    """
     first = side[depth : depth + 3]
     if first.size == 0:
         return False

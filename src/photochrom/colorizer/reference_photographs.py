@@ -56,9 +56,8 @@ class References:
 
         Raises:
             EngineError: OpenVINO is not installed or failed.
-            ModelError: The model has no file, or no encoder is found in it.
-            PhotoError: ``luma`` is not a luma plane, or has no pixels.
-            OptionError: The options ask for something that the model cannot do.
+            ModelError: The model has no file, the file is not a network, or no encoder is found in it.
+            PhotoError: ``luma`` is not a luma plane, or one of the two pictures has no pixels.
         """
         shape, features, lightness = self._features(luma)
         other_shape, other_features, other_lightness = self._features(luma_of_rgb(reference))
@@ -77,6 +76,9 @@ class References:
 
         Returns:
             Rows and columns of the grid; unit features, float32 ``[places, channels]``; L*, float32 ``[places]``.
+
+        Raises:
+            EngineError, ModelError, PhotoError: As for ``borrow``.
         """
         thumbnail = self._colorizer.thumbnail(luma)
         inputs = self._colorizer.inputs(thumbnail, ColorOptions())
@@ -99,8 +101,11 @@ class References:
 def encoder_of(model: Any) -> Any:
     """Extract the encoder of an OpenVINO model: a model with the same inputs and one output, ``features``.
 
+    Both share their layers, and the name of that output is also set in ``model``.
+
     Raises:
-        ModelError: No layer halves a map of one sixteenth of the picture's size.
+        ModelError: No layer halves a map of one sixteenth of the picture's height and width.
+        ImportError: OpenVINO is not installed.
     """
     openvino = import_openvino()
     name = _last_before_halving(model)
@@ -110,7 +115,13 @@ def encoder_of(model: Any) -> Any:
 
 
 def _last_before_halving(model: Any) -> str:
-    """Return the name of the layer before the last halving, found in a copy of the network of fixed input size."""
+    """Return the name of the layer whose output is halved from 1/16 to 1/32 of the picture's height and width.
+
+    The sizes are determined in a copy of ``model`` with a fixed input size.
+
+    Raises:
+        ModelError: There is no such layer.
+    """
     probe = model.clone()
     shapes = {port.any_name: port.partial_shape for port in probe.inputs if len(port.partial_shape) == 4}
     probe.reshape({name: [1, shape[1].get_length(), _PROBE, _PROBE] for name, shape in shapes.items()})
@@ -124,7 +135,13 @@ def _last_before_halving(model: Any) -> str:
 
 
 def _best_of_each_cell(places: np.ndarray, similarity: np.ndarray, columns: int) -> list[int]:
-    """Return the place of the best match in each cell of the grid, in ascending order."""
+    """Return the place of the best match in each cell, in ascending order.
+
+    Args:
+        places: Index of each matched place in the grid, counted row by row.
+        similarity: Similarity of each match.
+        columns: Columns of the grid.
+    """
     chosen: dict[tuple[int, int], int] = {}
     for place in places[np.argsort(similarity)]:  # ascending, so that the best one is written last
         row, column = divmod(int(place), columns)

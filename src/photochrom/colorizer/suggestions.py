@@ -66,7 +66,8 @@ def alternatives(
         ``count`` alternatives, the most distinct first.
 
     Raises:
-        OptionError: The model predicts no distribution, or ``count`` is out of range.
+        OptionError: The model predicts no distribution, the options ask for something that the model cannot do, or
+            ``count`` is out of range.
         ModelError: The model does not give the distribution that its card declares.
         EngineError: The network could not be run.
         PhotoError: ``luma`` is not a luma plane, or has no pixels.
@@ -86,7 +87,12 @@ def alternatives(
 
 
 def _shifted_to_hues(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> list[np.ndarray]:
-    """Return the picture's a*b* shifted towards each of ``_HUES`` evenly spaced hues, ``[2, h, w]`` each."""
+    """Return the picture's a*b* shifted towards each of ``_HUES`` evenly spaced hues, ``[2, h, w]`` each.
+
+    Raises:
+        ModelError: The model does not give the distribution that its card declares.
+        OptionError: The options ask for a vividness, and the model has no dial.
+    """
     probability = checked_probability(prediction.probability, colorizer.card).astype(np.float64)
     bins = np.array(colorizer.card.bins, np.float64)
     gain = chroma_gain(colorizer.vividness_of(options) or 0)
@@ -141,7 +147,10 @@ def _most_distinct(candidates: list[np.ndarray], base: np.ndarray, count: int) -
 
 
 def _grid(height: int, width: int) -> list[tuple[float, float]]:
-    """Return the (x, y) positions, 0 to 1, of an evenly spaced grid for a picture of this size, row by row."""
+    """Return the (x, y) positions, 0 to 1, of an evenly spaced grid for a picture of ``height`` by ``width`` cells.
+
+    They are listed row by row.
+    """
     step = _step(height, width)
     rows, columns = (max(1, round(side / step)) for side in (height, width))
     return [((x + 0.5) / columns, (y + 0.5) / rows) for y, x in np.ndindex(rows, columns)]
@@ -154,7 +163,7 @@ def _step(height: int, width: int) -> float:
 def _grid_hints(
     prediction: Prediction, ab: np.ndarray, grid: Sequence[tuple[float, float]], known: Sequence[Hint]
 ) -> list[Hint]:
-    """Return a colouring as hints at the places of a grid, except near known hints."""
+    """Return the colouring ``ab`` (float32 ``[2, h, w]``) as hints at the places of a grid, except near known hints."""
     height, width = ab.shape[1:]
     step = _step(height, width)
     smooth = np.stack([cv2.blur(plane, (3, 3)) for plane in ab])
@@ -201,7 +210,8 @@ def likely_colors(
         Hints at that place, marked as suggested, the likeliest colour first.
 
     Raises:
-        OptionError: The model predicts no distribution, or a number is out of range.
+        OptionError: The model predicts no distribution, the options ask for something that the model cannot do, or
+            ``x``, ``y`` or ``count`` is out of range.
         ModelError: The model does not give the distribution that its card declares.
         EngineError: The network could not be run.
         PhotoError: ``luma`` is not a luma plane, or has no pixels.
@@ -221,6 +231,9 @@ def _likely(colorizer: Colorizer, prediction: Prediction, x: float, y: float) ->
     highest peak's probability.
 
     Each chosen colour removes the bins around it, so that the flanks of a peak do not count as separate colours.
+
+    Raises:
+        ModelError: The model does not give the distribution that its card declares.
     """
     probability = checked_probability(prediction.probability, colorizer.card).astype(np.float64)
     bins = np.array(colorizer.card.bins, np.float64)

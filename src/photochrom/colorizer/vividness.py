@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 DIAL_LAMBDA: Final = 0.85
-"""Lambda of Zhang et al. (2016) in the class weights that the dial applies: the share of the uniform distribution. It
-is the same for all models, whatever class weights they were trained with."""
+"""Lambda of Zhang et al. (2016): the share of the uniform distribution in the class weights of a finished network.
+Vividness controls the influence of these weights. The share is the same for all models; heads trained with another one
+are converted."""
 
 # The network's vividness sets two of its parameters, as linear functions that were found by a search on held-out
 # photographs (docs/experiments.md): the logarithm of the softmax temperature (at one half, the temperature is the 0.38

@@ -21,21 +21,25 @@ class Claim:
     is_trusted: bool
     """Whether the signer's certificate was issued by one of the given authorities."""
     problems: tuple[str, ...]
-    """C2PA status codes of all problems; empty if the file is unchanged and its signer is trusted."""
+    """C2PA status codes of all problems; an untrusted signer is one only if authorities to trust are given."""
     signer: str
-    """Organisation or common name in the signer's certificate."""
+    """Organisation or common name in the signer's certificate; ``unknown`` if it has neither."""
     time: str
     """Time of signing according to a time stamp authority, ISO 8601; empty without a time stamp."""
     generator: str
-    """Name and version of the program that made the claim."""
+    """Name and version of the program that made the claim, as far as they are recorded."""
     actions: tuple[str, ...]
     """Actions in order, such as the colouring, each with its description if it has one."""
     ingredients: tuple[str, ...]
-    """Names of the files from which the file was made."""
+    """Names of the files from which the file was made; ``unnamed`` for each that has none."""
 
 
 def _certificate(path: Path) -> str:
-    """Read the certificate of an authority."""
+    """Read the certificate of an authority from its PEM file.
+
+    Raises:
+        PhotochromError: The file cannot be read, or is not text in ASCII.
+    """
     try:
         return path.read_text("ascii")
     except OSError as exc:
@@ -52,7 +56,7 @@ def read_claim(path: Path, authorities: Sequence[Path] = ()) -> Claim | None:
         authorities: PEM files of authorities to trust.
 
     Returns:
-        The claim; None if the file has no content credentials.
+        The claim; None if the file has no content credentials, or its format cannot hold any.
 
     Raises:
         PhotochromError: The file or an authority cannot be read, c2pa-python is missing, or the manifest is damaged.

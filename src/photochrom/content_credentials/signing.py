@@ -32,14 +32,15 @@ class Identity:
     """A signer: a certificate and its key.
 
     Raises:
-        OptionError: The certificate and the key cannot be read, or do not belong together.
-        PhotochromError: The packages of ``photochrom[c2pa]`` are missing.
+        OptionError: The certificate or the key cannot be read, C2PA does not allow the kind of the key, or the two do
+            not belong together.
+        PhotochromError: The package ``cryptography`` is missing.
     """
 
     certificate: Path
     """PEM file of the certificate chain, the signer's own first."""
     key: Path
-    """PEM file of the unencrypted private key: EC (P-256, P-384, P-521), Ed25519 or RSA."""
+    """PEM file of the unencrypted private key: EC (P-256, P-384, P-521), Ed25519, or RSA of at least 2,048 bits."""
     time_stamp_authority: str | None = None
     """Address of an RFC 3161 server that time-stamps each signature; None for no time stamps."""
 
@@ -48,7 +49,11 @@ class Identity:
 
     @functools.cached_property
     def _signature(self) -> tuple[Callable[[bytes], bytes], str, str]:
-        """The signing function, the name of its algorithm, and the certificate chain."""
+        """The signing function, the name of its algorithm, and the certificate chain in PEM.
+
+        Raises:
+            OptionError, PhotochromError: As for ``Identity``.
+        """
         try:
             from cryptography import x509
             from cryptography.hazmat.primitives import serialization
@@ -92,6 +97,7 @@ class Identity:
 
         Raises:
             PhotochromError: c2pa-python is missing.
+            c2pa.C2paError: The address of the time stamp authority is invalid.
         """
         sdk = library()
         sign, algorithm, chain = self._signature
@@ -117,7 +123,7 @@ def sign(
         identity: The signer.
         original: The whole file of the grey original, open for reading at its start; a manifest in it is included.
         original_name: Name of the original's file, without folders.
-        credit: Name, version and hash of the model.
+        credit: Result of ``colorizer.hints.credit``: the model, and the number of hints.
 
     Returns:
         True if ``signed`` is the output with the manifest in it, False if it is the manifest alone.
@@ -125,6 +131,7 @@ def sign(
     Raises:
         PhotochromError: c2pa-python is missing, the file could not be signed, or the time stamp authority is
             unreachable.
+        OSError: The manifest alone cannot be written.
     """
     sdk = library()
     mime = MIME_TYPES.get(extension.lower())
@@ -222,5 +229,5 @@ def library() -> Any:
 
 
 def one_line(exc: Exception) -> str:
-    """Return the message of a library's exception as one line."""
+    """Return the message of a library's exception as one line, or the name of its class if it has no message."""
     return " ".join(str(exc).split()) or type(exc).__name__

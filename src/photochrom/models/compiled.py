@@ -54,7 +54,7 @@ def release(memory: mmap.mmap) -> None:
     """Give the memory of a mapped file back to the system, which reads the file again if it is accessed again.
 
     The checksum reads the whole file, and so does the first run of the network, which copies the weights. From then on
-    the weights would be in memory twice.
+    the weights would be in memory twice. On Windows, this function does nothing.
     """
     if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
         memory.madvise(mmap.MADV_DONTNEED)
@@ -68,6 +68,9 @@ class CompiledModel:
         version: Version of OpenVINO.
         settings: OpenVINO's settings for compiling. The number of threads is ignored, because a compiled model does
             not depend on it.
+
+    Raises:
+        OSError: The model file cannot be read.
     """
 
     def __init__(self, path: Path, version: str, settings: Mapping[str, str]) -> None:
@@ -79,9 +82,16 @@ class CompiledModel:
         """Path of the entry's file, which may not exist."""
 
     def load(self, core: Any, openvino: Any, settings: Mapping[str, str]) -> Loaded | None:
-        """Load the model from the cache; return None if the file is missing, damaged or outdated.
+        """Load the model from the cache, and mark its entry as recently used.
 
-        A file is outdated if it was made for another model file, version of OpenVINO, processor or precision.
+        Args:
+            core: OpenVINO's core.
+            openvino: The module ``openvino``.
+            settings: OpenVINO's settings for the compiled model, with the number of threads.
+
+        Returns:
+            The loaded model; None if the entry's file is missing, is damaged, or was made for another model file,
+            version of OpenVINO, processor or precision.
         """
         try:
             with self.path.open("rb") as file:
@@ -98,7 +108,7 @@ class CompiledModel:
             return None
 
     def store(self, compiled: Any, metadata: Mapping[str, str]) -> None:
-        """Write a compiled model to the cache; if that is impossible, do nothing."""
+        """Write a compiled model to the cache, and remove the least recently used entries; errors are ignored."""
         with suppress(OSError, RuntimeError):
             blob = compiled.export_model().getbuffer()
             header = json.dumps({"key": self._key, "crc32": zlib.crc32(blob), "metadata": dict(metadata)}).encode()

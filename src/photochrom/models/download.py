@@ -29,7 +29,7 @@ def digest(path: Path, algorithm: str = "sha256") -> str:
 
 
 def known_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, which is computed again only if the file's size or modification time changes.
+    """Return the hexadecimal SHA-256 of a file, computed again only if the file's size or modification time changes.
 
     Raises:
         OSError: The file cannot be read.
@@ -55,6 +55,7 @@ def fetch(url: str, path: Path, algorithm: str, expected: str) -> Path:
 
     Raises:
         ModelError: The download failed, the disk is full, or the hash differs.
+        OSError: The file exists already, but cannot be read.
     """
     from http.client import HTTPException  # slow to load, and seldom needed
 
@@ -72,7 +73,13 @@ def fetch(url: str, path: Path, algorithm: str, expected: str) -> Path:
 
 
 def _download(url: str, path: Path, algorithm: str, expected: str) -> None:
-    """Download into a temporary file, which is renamed to ``path`` only if its hash is ``expected``."""
+    """Download into a temporary file, which is renamed to ``path`` only if its hash is ``expected``.
+
+    Raises:
+        ModelError: The hash differs.
+        OSError: The download failed, or the file cannot be written.
+        HTTPException: The server's answer is not valid HTTP.
+    """
     from urllib.error import HTTPError
     from urllib.request import urlopen
 

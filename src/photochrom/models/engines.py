@@ -50,7 +50,8 @@ class Engine(Protocol):
             inputs: float32 arrays by name of the input, as returned by ``Colorizer.inputs``.
 
         Returns:
-            float32 arrays by name of the output.
+            float32 arrays by name of the output: ``ab`` ``[1, 2, h, w]`` and, if the model has them, ``confidence``
+            ``[1, 1, h, w]`` and ``probability`` ``[1, bins, h, w]``.
 
         Raises:
             EngineError: The network could not be run.
@@ -95,12 +96,19 @@ def openvino_core() -> Any:
     A core installs an alternate signal stack, and restores the previous stack when it is destroyed. If two cores were
     destroyed in the order of their creation, the second would restore the stack of the first, which is freed already,
     and the next Ctrl+C would crash the process.
+
+    Raises:
+        ImportError: OpenVINO is not installed.
     """
     return import_openvino().Core()
 
 
 def openvino_settings(exact: bool) -> dict[str, str]:
-    """Return settings for ``compile_model``: low latency, and float32 if ``exact``, else bfloat16 if available."""
+    """Return OpenVINO's settings for ``compile_model``.
+
+    They ask for low latency, for float32 if ``exact`` (else bfloat16 is used if available), and for at most as many
+    threads as ``thread_limit`` allows.
+    """
     settings = {"PERFORMANCE_HINT": "LATENCY"} | ({"INFERENCE_PRECISION_HINT": "f32"} if exact else {})
     limit = thread_limit()
     return settings if limit is None else settings | {"INFERENCE_NUM_THREADS": str(limit)}
@@ -119,18 +127,20 @@ def _cache_entry(path: Path, settings: Mapping[str, str]) -> CompiledModel | Non
 class OpenVinoEngine:
     """OpenVINO on the processor, or on Intel graphics.
 
-    Models compiled for the processor are cached on disk, so that later processes load faster (``models.compiled``).
+    Models compiled for the processor are cached on disk, so that later processes load faster (``models.compiled``),
+    except those that ``adapt`` converts.
 
     Args:
         path: The model file.
         device: ``cpu`` or ``gpu``.
         exact: Whether to compute in float32 on any hardware. Otherwise bfloat16 is used where the hardware supports it;
             it halves the time and changes a* and b* by about half a unit.
-        adapt: Function that converts the OpenVINO model in the file to the one that is compiled.
+        adapt: Function that converts the OpenVINO model in the file to the one that is compiled; None to compile it
+            unchanged.
 
     Raises:
         EngineError: OpenVINO is not installed, the device cannot be used, or memory is too low.
-        ModelError: The file is not a network.
+        ModelError: The file is missing or is not a network, or ``adapt`` raised it.
     """
 
     def __init__(
@@ -164,7 +174,7 @@ class OpenVinoEngine:
             cache.store(self._compiled, self.metadata)
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """See ``Engine.run``."""
+        """Run the network once; arguments, result and errors are those of ``Engine.run``."""
         try:
             # Each call makes its own request, since the compiled model's own request refuses a second thread.
             found = self._compiled.create_infer_request().infer(dict(inputs), share_inputs=True)
@@ -187,8 +197,8 @@ class OnnxRuntimeEngine:
         device: ``cpu`` or ``cuda``.
 
     Raises:
-        EngineError: ONNX Runtime is not installed or has no CUDA, or memory is too low.
-        ModelError: The file is not a network.
+        EngineError: ONNX Runtime is not installed, lacks CUDA or cannot load it, or memory is too low.
+        ModelError: The file is missing or is not a network.
     """
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
@@ -215,7 +225,7 @@ class OnnxRuntimeEngine:
         self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """See ``Engine.run``."""
+        """Run the network once; arguments, result and errors are those of ``Engine.run``."""
         names = [output.name for output in self._session.get_outputs()]
         try:
             found = self._session.run(names, dict(inputs))
@@ -238,7 +248,7 @@ class FakeEngine:
         self.metadata = dict(metadata)
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """See ``Engine.run``."""
+        """Return the function's result for ``inputs``, as ``Engine.run`` would return the network's."""
         return self._answer(inputs)
 
 
@@ -251,7 +261,7 @@ def open_engine(path: Path, device: str = "auto") -> Engine:
 
     Raises:
         EngineError: The device is unknown or cannot be used, no engine for it is installed, or memory is too low.
-        ModelError: The file is not a network.
+        ModelError: The file is missing or is not a network.
     """
     if device not in DEVICES:
         raise EngineError(f"there is no device {device!r}", remedy=f"choose one of {', '.join(DEVICES)}")
@@ -271,7 +281,14 @@ def _check_memory(exc: Exception) -> None:
 
 
 def _translate(exc: Exception, path: Path, device: str) -> EngineError | ModelError:
-    """Return our exception for one that was raised while a model was loaded."""
+    """Convert an exception that was raised while a model was loaded to one of Photochrom.
+
+    Returns:
+        ``EngineError`` if the device is the cause, otherwise ``ModelError``.
+
+    Raises:
+        EngineError: Memory ran out.
+    """
     _check_memory(exc)
     if device not in ("cpu", "auto") and "onnx" not in str(exc).lower():
         return EngineError(f"cannot use the device {device!r} ({_reason(exc)})", remedy='use device="cpu"')

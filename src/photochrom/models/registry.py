@@ -121,7 +121,11 @@ def _default_path() -> Path:
 
 
 def reference_path() -> Path:
-    """Return the path of the assembled reference model, which may not exist."""
+    """Return the path of the assembled reference model, which may not exist.
+
+    Raises:
+        OSError: The decoder that comes with Photochrom cannot be read.
+    """
     return cache_folder() / f"reference-{digest(WEIGHTS / 'reference-decoder.onnx')[:8]}.onnx"
 
 
@@ -132,11 +136,12 @@ def get_reference(encoder_weights: Path | None = None) -> Path:
         encoder_weights: A local "notop" weight file of Keras; None downloads the published file.
 
     Returns:
-        Path of the model file.
+        Path of the model file, which is written into the cache folder.
 
     Raises:
         ModelError: The weights cannot be downloaded or read, the model cannot be written, or the packages of
             ``photochrom[reference]`` are missing.
+        OSError: The decoder that comes with Photochrom, or a weight file downloaded before, cannot be read.
     """
     from .vgg16 import fetch_vgg16, read_vgg16
 

@@ -31,6 +31,7 @@ def fetch_vgg16() -> Path:
 
     Raises:
         ModelError: The download failed, or the file is not the published one.
+        OSError: The file was downloaded before, but cannot be read.
     """
     return fetch(URL, cache_folder() / FILE, "md5", MD5)
 
@@ -42,8 +43,8 @@ def read_vgg16(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         Kernel, float32 ``[out, in, 3, 3]``, and bias, float32 ``[out]``, by layer name.
 
     Raises:
-        ModelError: The file is missing, is not HDF5, or lacks one of the thirteen convolutions; or h5py is not
-            installed.
+        ModelError: The file is missing or is not HDF5, one of the thirteen convolutions is missing or has another
+            shape, or h5py is not installed.
     """
     try:
         import h5py
