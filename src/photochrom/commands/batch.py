@@ -154,9 +154,9 @@ def run(args: argparse.Namespace) -> int:
     """Run the batch and return the exit status: 0 if all is done, 1 if items failed, 2 if all failed, 130 after Ctrl+C.
 
     Raises:
-        OptionError: The arguments contradict one another.
+        OptionError: The arguments contradict one another or do not suit the photographs, or there is no such source.
         ModelError, EngineError: The model cannot be loaded or run.
-        PhotochromError: The report cannot be written, or a package for remote addresses is missing.
+        PhotochromError: The report cannot be read or written, or a package of an extra is missing.
     """
     if args.source == "report" and args.folder is not None:
         return _report(args)

@@ -52,7 +52,12 @@ class Console:
         print_to_stderr(f"photochrom: {one_line(text)}")
 
     def progress(self, unit: str, total: int | None = None) -> Progress:
-        """Return a progress bar, to be used in a ``with`` block."""
+        """Return a progress bar, to be used in a ``with`` block.
+
+        Args:
+            unit: Noun for one unit, such as ``frame``.
+            total: Number of units; None if it is unknown.
+        """
         return Progress(unit, total, quiet=self.quiet)
 
 
@@ -90,7 +95,7 @@ def _write(text: str, stream: Any) -> None:
 
 
 class Progress:
-    """A progress bar on a terminal; in logs and pipes, a line every 30 seconds.
+    """A progress bar on a terminal; in logs and pipes, a line every 30 seconds; nothing if ``quiet``.
 
     The bar's clock keeps running while a single unit takes long, such as encoding a large photograph as HEIC. A bar of
     one unit appears only after a second.

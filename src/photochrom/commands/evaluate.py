@@ -47,12 +47,14 @@ def add(verbs: Verbs) -> None:
     evaluate.add_argument(
         "--sheet", type=Path, metavar="PNG", help="also write a sheet of pictures: grey, coloured and true"
     )
-    evaluate.add_argument("--sheet-size", type=int, default=64, metavar="N", help="pictures on the sheet (default: 64)")
+    evaluate.add_argument(
+        "--sheet-size", type=int, default=64, metavar="N", help="photographs on the sheet (default: 64)"
+    )
     evaluate.add_argument(
         "--html", type=Path, metavar="FILE", help="also write a page: figures, best and worst pictures"
     )
     evaluate.add_argument(
-        "--html-size", type=int, default=12, metavar="N", help="pictures in each section of the page (default: 12)"
+        "--html-size", type=int, default=12, metavar="N", help="photographs in each section of the page (default: 12)"
     )
     add_overwrite(evaluate)
 
@@ -61,9 +63,10 @@ def run(args: argparse.Namespace) -> int:
     """Measure the models and return the exit status: 1 if a photograph was skipped, otherwise 0.
 
     Raises:
-        TrainingError: A package of ``photochrom[train]`` is missing, or there are no photographs.
-        OptionError: The vividness is out of range.
-        ModelError, EngineError: The model cannot be loaded or run.
+        TrainingError: A package or weights of ``photochrom[train]`` are missing, no photographs can be measured, or a
+            file cannot be written.
+        OptionError: The vividness or the limit is out of range, or a requested file is not acceptable.
+        ModelError, EngineError: A model cannot be loaded or run.
     """
     options = ColorOptions(vividness=args.vividness)
     _check(args)
@@ -109,7 +112,7 @@ def _check(args: argparse.Namespace) -> None:
     """Check that the requested files can be written, before the photographs are measured.
 
     Raises:
-        OptionError: A file cannot be written, exists, or has the name of another, or a number of pictures is below 1.
+        OptionError: A file cannot be written, exists or has the name of another, or a number of photographs is below 1.
     """
     outputs = [path for path in (args.json, args.sheet, args.html) if path]
     if len({path.resolve() for path in outputs}) < len(outputs):
@@ -124,4 +127,4 @@ def _check(args: argparse.Namespace) -> None:
     if args.sheet and args.sheet.suffix.lower() != ".png":
         raise OptionError(f"--sheet is {args.sheet}: it is written as PNG, so give a name that ends in .png")
     if min(args.sheet_size, args.html_size) < 1:
-        raise OptionError("--sheet-size and --html-size are numbers of pictures: give at least 1")
+        raise OptionError("--sheet-size and --html-size are numbers of photographs: give at least 1")

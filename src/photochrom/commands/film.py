@@ -260,6 +260,8 @@ def check_kind(film: str) -> None:
 def _output(text: str | None, *, several: bool) -> Iterator[Path | None]:
     """Yield the output's path; create it as a folder if there are several films, or if its name ends in a slash.
 
+    The path is None if none is given. After the block, a created folder that is empty is removed.
+
     Raises:
         OptionError: A folder is needed, but the output is a file, has a file's suffix, or cannot be created.
     """

@@ -42,7 +42,7 @@ def shots_of(args: argparse.Namespace, options: FilmOptions) -> tuple[ShotOption
 
     Args:
         args: The arguments of ``photochrom film``.
-        options: Options with which the film is opened for this.
+        options: Options with which the film is opened, if the list is an edit decision list.
 
     Raises:
         FilmError: The film of an edit decision list cannot be read.
@@ -81,7 +81,17 @@ def numbers_of(text: str | None) -> tuple[int, ...]:
 def print_shots(
     args: argparse.Namespace, frame_colorizer: FrameColorizer, plan: Plan, write: Callable[[str], object] = print
 ) -> None:
-    """Print the shots of a film as a table, or in the format that ``--json``, ``--csv`` or ``--edl`` requests."""
+    """Print the shots of a film as a table, or in the format that ``--json``, ``--csv`` or ``--edl`` requests.
+
+    Args:
+        args: The arguments of ``photochrom film``.
+        frame_colorizer: Prepares the frames of the film.
+        plan: The part of the film to examine.
+        write: Prints a text and a line end.
+
+    Raises:
+        FilmError: The film cannot be read.
+    """
     from ..film.preview import list_shots
     from ..film.shots.edl import clock_of, write_edl
     from ..film.shots.options import shots_csv, shots_json, with_settings

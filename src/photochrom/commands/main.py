@@ -34,7 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Arguments without the program's name; None for those of the process.
 
     Returns:
-        0 if everything was done, 1 if something failed, 2 for wrong usage, 130 after Ctrl+C.
+        0 if everything was done, 1 if something failed, 2 for wrong usage or a batch in which all items failed, 130
+        after Ctrl+C, and 128 + N if signal N stopped a training run.
+
+    Raises:
+        SystemExit: ``--help``, ``--version`` or ``--print-completion`` is given, or an argument cannot be parsed.
     """
     parser, verbs = _parsers()
     try:

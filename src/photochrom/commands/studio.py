@@ -67,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         StudioError: A package of ``photochrom[studio]`` is missing, or the address is not available.
         OptionError: The port, a limit or a host name is invalid, or the signing identity cannot be read.
         ModelError, EngineError: The model cannot be loaded or run.
+        PhotochromError: The packages of ``photochrom[c2pa]`` are missing.
     """
     from ..colorizer.colorizer import Colorizer
 
