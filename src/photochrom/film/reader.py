@@ -42,7 +42,8 @@ class FilmReader:
         max_pixels: Maximum number of pixels per frame; checked before any frame is decoded.
 
     Raises:
-        FilmError: The file is missing, cannot be read as a film, has no picture, or its frames are too large.
+        FilmError: The file is missing, cannot be read as a film, or has no picture, or its frames are too large or
+            cannot be decoded.
     """
 
     def __init__(self, path: str | os.PathLike[str], max_pixels: float = math.inf) -> None:
@@ -175,7 +176,8 @@ class FilmReader:
             on_frame: Called before each frame; an exception that it raises ends the reading.
 
         Raises:
-            FilmError: The size or format of the picture changes within the film, or its time stamps start over.
+            FilmError: The size or format of the picture changes within the film, its time stamps start over, or a file
+                cannot be read.
         """
         damage = Damage() if damage is None else damage
         if start is not None and start != self.first_pts:
@@ -204,9 +206,10 @@ class FilmReader:
         yield from self._decoded(Damage() if damage is None else damage)
 
     def pairs_near(self, times: Iterable[int]) -> Iterator[list[av.VideoFrame]]:
-        """Yield for each of some increasing pts two frames near it, ``GAP`` apart; the last pair may lack the second.
+        """Yield pairs of frames, ``GAP`` apart, one pair near each of ``times``, which are increasing pts.
 
-        Nothing is yielded from a pts on at which the film has no frames, or to which seeking fails.
+        The last pair may lack its second frame. The pairs end at the first pts to which seeking fails, or from which on
+        the film has no frames; see ``keyframe_pairs``.
         """
         return keyframe_pairs(self.container, self.video, times, lambda: self._decoded(Damage()))
 
@@ -309,7 +312,7 @@ class FilmReader:
         return (pts - self.first_pts) * self.time_base
 
     def check_end(self, end: int, damage: Damage) -> None:
-        """Record damage if the last frame ends, at the pts ``end``, over a second before the film's stated end."""
+        """Record damage if ``end``, the pts at which the last frame ends, is over a second before the stated end."""
         length = self._picture_length()
         missing = 0 if length is None else length - self.seconds(end)
         if missing > _MISSING and not damage.ends_early:
@@ -317,7 +320,7 @@ class FilmReader:
             damage.ends_early = f"no picture from {at} on, for {time_text(missing)}"
 
     def _picture_length(self) -> Fraction | None:
-        """Return the seconds from the first frame to the end of the last, if the file states them."""
+        """Return the seconds from the first frame to the end of the last; None if the file does not state them."""
         if not self.container.format.name.startswith(_STATE_LENGTH):
             return None
         if self.video.duration:

@@ -158,7 +158,9 @@ class KeptParts:
 
 
 def remove_incomplete(folder: ResumeFolder, reader: FilmReader, plan: Plan) -> None:
-    """Remove the segments of a sequence that miss a frame's file, in the working folder and under its final name.
+    """Remove a sequence's segments that have a frame without a file, in the working folder or under its final name.
+
+    The segments of a film in one file are left as they are.
 
     Raises:
         FilmError: A file of the folder is damaged.

@@ -2,9 +2,9 @@
 
 For each finished segment, ``reel.color.mp4.photochrom/`` holds a file of frames, a JSON record, and, if the next
 segment begins inside a shot, the colours propagated so far. The record is written last: a segment without it is
-unfinished. It holds digests of the other files, so that a damaged segment is noticed, and coloured again. If the output
-is a sequence, ``frames/`` holds the finished frames, including those of an unfinished segment. The folder is removed
-when the film is finished, or if it holds no finished work.
+unfinished. The record holds digests of the other files, so that a damaged segment is noticed, and coloured again. If
+the output is a sequence, ``frames/`` holds the finished frames, including those of an unfinished segment. The folder is
+removed when the film is finished, or if it holds no finished work.
 """
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ class ResumeFolder:
 
         Args:
             number: Number of the segment, from 0.
-            segment: Record of the segment.
+            segment: Record of the segment; its ``digests`` are computed here.
             propagated: ``Colors.before`` of the next segment's first frame, float32 ``[h, w, 4]``; None if a shot
                 begins there.
         """

@@ -216,7 +216,7 @@ class SequenceReader(FilmReader):
         yield from self._decoded(damage)
 
     def pairs_near(self, times: Iterable[int]) -> Iterator[list[av.VideoFrame]]:
-        """Yield for each pts two frames, of which the first has exactly that pts, ``GAP`` apart or at the film's end.
+        """Yield a pair for each pts: the frame with that pts, and the one ``GAP`` frames later, or the last one.
 
         Raises:
             FilmError: The file of a frame cannot be read or decoded.

@@ -1,4 +1,4 @@
-"""Decodes pairs of frames near given times, beginning with keyframes and without decoding any frame twice."""
+"""Decodes pairs of frames near given times. A pair begins with a keyframe if possible; no frame is decoded twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import av
 
 from .color_detection import GAP
 
-_MOST_READ = 500  # most frames read to get past a keyframe that was yielded already
+_MOST_READ = 500  # most frames read to get past a keyframe with which the previous pair began
 
 
 def keyframe_pairs(
@@ -19,11 +19,11 @@ def keyframe_pairs(
     times: Iterable[int],
     decode: Callable[[], Iterator[av.VideoFrame]],
 ) -> Iterator[list[av.VideoFrame]]:
-    """Yield for each time two frames, ``GAP`` apart, of which the first is the keyframe at or before that time.
+    """Yield a pair of frames, ``GAP`` apart, for each time; the first of them is the keyframe at or before that time.
 
-    If that keyframe is not after the first frame of the pair before, the first is the next keyframe or the frame at
-    that time, whichever comes first. The second frame is missing at the end of the film. From a time on at which there
-    are no frames, or to which seeking fails, nothing is yielded.
+    If the previous pair began with that keyframe or later, the pair begins with the next keyframe, or with the frame at
+    that time if it comes earlier. At the end of the film, a pair lacks its second frame. The pairs end at the first
+    time to which seeking fails, or from which on there are no frames.
 
     Args:
         container: The opened film.
@@ -31,8 +31,8 @@ def keyframe_pairs(
         times: Presentation time stamps in the time base of ``video``, increasing.
         decode: Returns the frames that follow the container's current position.
     """
-    frames: Iterator[av.VideoFrame] = iter(())  # those that follow the pair before
-    first: int | None = None  # pts of the first frame of the pair before
+    frames: Iterator[av.VideoFrame] = iter(())  # those that follow the previous pair
+    first: int | None = None  # pts of the first frame of the previous pair
     second: int | None = None
     for pts in times:
         pair: list[av.VideoFrame] = []

@@ -1,4 +1,4 @@
-"""``FrameSamples``: a few frames spread over a film, from which it is known whether the film is in colour."""
+"""``FrameSamples``: decodes a few frames spread over a film, and finds whether the film is in colour."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INTERVAL = 50  # frames between samples of a film that is read whole
 
 
 class FrameSamples:
-    """Pairs of frames spread over a film, decoded once for all that is found from them.
+    """Pairs of frames spread over a film. ``frames`` decodes them, and also examines their colours.
 
     Args:
         reader: The film.
@@ -55,7 +55,7 @@ class FrameSamples:
         return "none" if not found or not any(found) else "all" if all(found) else "some"
 
     def _pairs(self) -> Iterator[list[av.VideoFrame]]:
-        """Decode pairs of frames, ``GAP`` apart; if there is only one pair, also those of the whole film."""
+        """Decode pairs of frames, ``GAP`` apart; if there are fewer than two, read the whole film for more."""
         reader = self._reader
         span = reader.video.duration or round(reader.duration / reader.time_base)
         times = [reader.first_pts + span * i // _COUNT for i in range(_COUNT if span else 0)]
