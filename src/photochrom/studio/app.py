@@ -65,7 +65,9 @@ class Settings:
             raise OptionError(f"port is {self.port}", remedy="give a number from 0 (any that is free) to 65535")
         for name in ("max_megapixels", "max_upload_mb", "max_disk_mb"):
             if not 0 < (value := getattr(self, name)) < 1e6:
-                raise OptionError(f"{name.replace('_', '-')} is {value:g}", remedy="give a number above 0")
+                raise OptionError(
+                    f"{name.replace('_', '-')} is {value:g}", remedy="give a number between 0 and 1000000"
+                )
         for name in self.names:
             if not re.fullmatch(r"[\w-]+(\.[\w-]+)*", name):
                 raise OptionError(f"name is {name!r:.60}", remedy="give a host name alone, like photos.example.org")
@@ -122,7 +124,7 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
-    """Yield the ASGI application; its temporary folder is removed after the block.
+    """Yield the ASGI application. After the block, its jobs are stopped, and its temporary folder is removed.
 
     Args:
         colorizer: The model, shared by all visitors.

@@ -79,7 +79,7 @@ class Archive:
         self._outcomes: dict[str, _Outcome] = {}  # by the id of the photograph
 
     def refuse(self, folder: str, name: str, message: str) -> None:
-        """Record an error message for a file that could not be read."""
+        """Record an error message for a file that could not be read; only the last 500 are kept."""
         self.accept(folder, name)
         self.refused = [*self.refused, Refused(folder, name, message)][-_MOST_REFUSED:]
 
@@ -198,8 +198,11 @@ class Archive:
             photographs: All photographs to pack.
             folder: An empty folder for the ZIP file.
 
+        Errors of single photographs are only listed in the report.
+
         Raises:
-            PhotochromError: A file cannot be written.
+            PhotochromError: The photographs cannot be coloured, or the studio has no space for the files.
+            OSError: A file cannot be written.
         """
         self._color(photographs)
         path = folder / "photochrom.zip"

@@ -45,7 +45,7 @@ _MOST_SHOTS = 2000  # maximum number of shots on the timeline
 
 @dataclass(frozen=True)
 class FilmChoices:
-    """The user's choices for a film, which undo and redo restore."""
+    """The visitor's choices for a film, which undo and redo restore."""
 
     vividness: float | None
     strength: float = 1.0
@@ -55,10 +55,10 @@ class FilmChoices:
 
 
 class Film(Item[FilmChoices]):
-    """A film that a visitor works on.
+    """A film that a visitor works on. Its shots are searched for in the background, from the beginning.
 
     Raises:
-        FilmError: The film cannot be read or is too large.
+        FilmError: The film cannot be read or coloured, or is too large.
     """
 
     kind = "film"
@@ -358,7 +358,7 @@ def open_film(
     """Yield a film's frame colorizer and plan, to display frames; the film is closed after the block.
 
     Raises:
-        FilmError: The film cannot be read or is too large.
+        FilmError: The film cannot be read or coloured, or is too large.
     """
     with hiding_folder(path), FilmReader(path, max_pixels) as reader:
         plan = make_plan(reader, None, options)

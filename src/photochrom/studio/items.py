@@ -91,6 +91,7 @@ class Item(ABC, Generic[Choices]):
 
         Raises:
             OptionError: The change is unknown, or one of its values is wrong.
+            FilmError: The frame of a film at the requested time cannot be read.
         """
         with self.lock:
             history, revision = self._history, self._revision
@@ -145,6 +146,7 @@ class Item(ABC, Generic[Choices]):
             OptionError: The options ask for something that the model cannot do.
             ModelError: The network's output contradicts the model's card.
             EngineError: The network could not be run.
+            PhotochromError: The source had to be read again, and could not be read.
         """
         picture, options = self.picture(), self.options()
         assert picture.cached is not None
@@ -164,11 +166,15 @@ class Item(ABC, Generic[Choices]):
         return found.prediction
 
     def luma(self) -> np.ndarray:
-        """Return the displayed luma, uint8 ``[h, w]``."""
+        """Return the displayed luma, uint8 ``[h, w]``.
+
+        Raises:
+            PhotochromError: The source had to be read again, and could not be read.
+        """
         return self._loaded().luma
 
     def close(self) -> None:
-        """Remove the item's files."""
+        """Remove the item's files, and its pictures in the caches."""
         self._state.forget(self.id)
         shutil.rmtree(self.folder, ignore_errors=True)
 

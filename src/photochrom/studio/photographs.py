@@ -102,11 +102,14 @@ class Photograph(Item[Choices]):
     def guesses(self) -> list[tuple[str, np.ndarray]]:
         """Return guesses: other colourings (``alternatives``) that the model finds plausible, given the marks so far.
 
+        They replace the former guesses, from which ``edit`` chooses by number.
+
         Returns:
-            For each, its name and a small RGB picture, uint8 ``[h, w, 3]``.
+            For each, its name and a small RGB picture, uint8 ``[h, w, 3]``; an empty list if the model has no bins.
 
         Raises:
             OptionError: The options ask for something that the model cannot do.
+            PhotoError: The upload had to be read again, and could not be read.
             ModelError: The network's output contradicts the model's card.
             EngineError: The network could not be run.
         """
@@ -132,8 +135,8 @@ class Photograph(Item[Choices]):
             The number of hints.
 
         Raises:
-            PhotoError: ``reference`` cannot be read, or is too large.
-            ModelError: No encoder is found in the model.
+            PhotoError: ``reference`` or the upload cannot be read, or is too large.
+            ModelError: The model has no file, or no encoder is found in it.
             EngineError: OpenVINO is not installed, or the encoder could not be run.
         """
         rgb = read_in_color(reference, self._state.max_pixels)
@@ -201,7 +204,7 @@ class Photograph(Item[Choices]):
         """Return the path of the coloured file for download; write it first if it is missing or outdated.
 
         Raises:
-            PhotochromError: The file cannot be written; see ``write``.
+            PhotochromError: The file cannot be written (see ``write``), or the studio has no space for it.
         """
         with self.lock:
             folder = self.folder / f"result-{self._revision}"

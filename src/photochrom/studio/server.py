@@ -162,7 +162,7 @@ class Api:
         return self._visitor(request).item(request.path_params["id"])
 
     async def _studio(self, request: Request) -> Response:
-        """Return the page's initial state: the model's abilities, the limits, and the visitor's tray."""
+        """Return the page's initial state: the model, file formats, languages and tray. A new visitor gets a cookie."""
         card = self._state.colorizer.card
         known = self._visitors.find(request.cookies.get(_cookie(request)))
         visitor = await run_in_threadpool(self._visitors.new) if known is None else known
@@ -303,7 +303,10 @@ class Api:
         return TemporaryFile(path, filename=None if inline else path.name)
 
     def _link_output(self, item: Photograph | Film) -> Path:
-        """Link an item's output to a second path, since the first is removed when the item changes; return it."""
+        """Link an item's output to a path in a new folder, and return this path.
+
+        The output's own path is removed when the item changes.
+        """
         folder = self._state.new_folder()
         try:
             with item.lock:
@@ -340,7 +343,7 @@ def _cookie(request: Request) -> str:
 
 
 def _side(request: Request) -> int:
-    """Return the maximum for the sides of a picture that a request asks for, in pixels."""
+    """Return the greatest side, in pixels, of the picture that a request asks for; ``PREVIEW`` if it states none."""
     side = request.query_params.get("side", "")
     return min(PREVIEW, max(_SMALL, int(side))) if side.isdecimal() and len(side) < 6 else PREVIEW
 

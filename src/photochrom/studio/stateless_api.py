@@ -76,7 +76,7 @@ def color_options(query: QueryParams) -> ColorOptions:
     """Parse the parameters ``vividness``, ``strength``, and any number of ``hint=x,y,colour``.
 
     Raises:
-        OptionError: A value is not a number, or out of range.
+        OptionError: A number is invalid or out of range, or a hint is invalid.
     """
     hints = tuple(Hint.parse(text) for text in query.getlist("hint"))
     strength = _number(query, "strength")

@@ -38,8 +38,8 @@ class Uploads:
 
         Raises:
             StudioError: There is not enough space on the disk.
-            OptionError: The request has no name or size, or the file is too large, or is larger or smaller than that
-                size.
+            OptionError: The request does not state a name and size, the file is larger than the studio accepts, or it
+                does not have the stated size.
         """
         name, size = file_name(request.query_params.get("name", "")), await self._size(request)
         folder = self._state.new_folder()
