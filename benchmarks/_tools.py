@@ -12,7 +12,7 @@ from photochrom.machine import available_cores, processor_name
 
 
 def best_seconds(work: Callable[[], object], runs: int = 5) -> float:
-    """The least time of several runs in seconds, which other work on the machine disturbs least."""
+    """Return the least time of several runs, in seconds: the one that other work on the machine disturbs least."""
     times = []
     for _ in range(runs):
         start = time.perf_counter()
@@ -36,22 +36,22 @@ class Stages:
     """Measures functions in milliseconds, wherever a program calls them.
 
     Args:
-        functions: Functions by the names to print: ``module:name`` or ``module:Class.method``. One that calls another
-            of them is charged without it.
+        functions: Functions by the names to print: ``module:name`` or ``module:Class.method``. The time of a function
+            does not include that of other listed functions that it calls.
     """
 
     def __init__(self, functions: Mapping[str, str]) -> None:
         self.functions = functions
         self.wall = dict.fromkeys(functions, 0.0)
-        """Elapsed time of each stage."""
+        """Elapsed milliseconds of each function, over all calls."""
         self.core = dict.fromkeys(functions, 0.0)
-        """Processor time of each stage in the threads that called it."""
+        """Milliseconds of processor time of each function in the threads that called it, over all calls."""
         self._inner = threading.local()
         self._lock = threading.Lock()
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Measure the stages within the block."""
+        """Measure the functions within the block."""
         originals = []
         for name, place in self.functions.items():
             module, _, path = place.partition(":")

@@ -41,7 +41,7 @@ FORMATS = (".jpg", ".png", ".tif")
 
 
 def processor() -> str:
-    """Name of the processor, number of cores, and the load of the last minute."""
+    """Return the name of the processor, the number of cores, and the load of the last minute."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -50,7 +50,7 @@ def processor() -> str:
 
 
 def scans(folder: Path, count: int, sizes: tuple[tuple[int, int], ...] = SIZES) -> Path:
-    """Write grey pictures with some structure, of mixed sizes and formats."""
+    """Write grey pictures with some structure, of mixed sizes and formats, and return their folder."""
     folder.mkdir(parents=True)
     generator = np.random.default_rng(0)
     for number in range(count):
@@ -74,12 +74,12 @@ if __name__ == "__main__":
 
 
 def throughput(work: Path, args: argparse.Namespace) -> None:
-    """Two workers on two cores, against one on one core, and against two independent commands.
+    """Compare two workers on two cores with one worker on one core, and with two independent commands on two cores.
 
-    The latter is what the machine gives two processes: less than twice one where its cores are threads of one core,
-    lower their clock together, or share their memory's bandwidth. The single worker is kept to one core. Rates are
-    those of the time in which all processes colour, without their starts. The best of the rounds counts; in each round
-    the three take turns.
+    The two commands show what the machine can give two processes. This is less than twice the rate of one process if
+    the cores are threads of one core, lower their clock together, or share the memory's bandwidth. A rate counts the
+    time in which all processes colour, without their starts. The three take turns in each round, and the best round of
+    each counts.
     """
     source = scans(work / "mixed", args.files)
     driver, cores = work / "timed.py", [str(core) for core in sorted(os.sched_getaffinity(0))[:2]]
@@ -114,7 +114,7 @@ def throughput(work: Path, args: argparse.Namespace) -> None:
 
 
 def instant(job: BatchJob) -> Any:
-    """Replaces the colouring of an item: costs nothing, and returns a row of the usual size."""
+    """Return a function that replaces the colouring of an item: it takes no time, and returns a row of usual size."""
 
     def color(item: Item) -> Colored:
         row = Row(
@@ -127,7 +127,7 @@ def instant(job: BatchJob) -> Any:
 
 
 def overhead(work: Path, args: argparse.Namespace) -> None:
-    """Seconds per item that the command adds to reading, colouring and writing."""
+    """Print the time per item that a batch adds to reading, colouring and writing."""
     source = work / "small"
     source.mkdir()
     for number in range(5000):
@@ -247,7 +247,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
     parser.add_argument("--files", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=2, help="of the throughput's measurement")
+    parser.add_argument("--rounds", type=int, default=2, help="rounds in which throughput is measured")
     parser.add_argument("--listed", type=int, default=1_000_000)
     parser.add_argument("--resumed", type=int, default=100_000)
     parser.add_argument("--kills", type=int, default=50)

@@ -53,7 +53,7 @@ def write_film(path: Path, lengths: list[int], width: int, height: int) -> None:
 
 
 def packets(path: Path) -> Iterator[tuple[int, str]]:
-    """The time stamp and a hash of each packet."""
+    """Yield the time stamp, in frames, and a hash of each packet."""
     with av.open(str(path)) as film:
         for packet in film.demux(video=0):
             if packet.size:

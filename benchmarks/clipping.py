@@ -24,7 +24,7 @@ _WIDENED = (0.0, 0.25, 0.5, 1.0)
 
 
 def beyond(data: bytes) -> tuple[float, float, float]:
-    """Percent of pixels that lie beyond R'G'B' by more than 1 and more than 4 steps, and the mean chroma."""
+    """Return the percentages of a JPEG's pixels outside R'G'B' by more than 1 and 4 steps, and the mean chroma."""
     with Image.open(io.BytesIO(data)) as image:
         image.draft("YCbCr", None)
         y, cb, cr = np.moveaxis(np.asarray(image).astype(np.float32), -1, 0)

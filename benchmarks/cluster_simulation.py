@@ -28,11 +28,11 @@ import random
 from dataclasses import dataclass
 
 CHUNK_S = 60.0  # simulated at once, as the report is copied once a minute
-REPLACED_S = 300.0
+REPLACED_S = 300.0  # until a failed node is back
 ROW_READ_S = 6.5e-5
 ROW_BYTES = 840
-SPREAD = 0.5
-BAD = 0.001
+SPREAD = 0.5  # sigma of the log-normal distribution of an item's time
+BAD = 0.001  # share of bad files
 
 
 @dataclass
@@ -40,7 +40,9 @@ class Shard:
     """A part of the items."""
 
     left: int
+    """Number of items that are not finished."""
     done: int = 0
+    """Number of finished items."""
 
 
 @dataclass
@@ -48,14 +50,16 @@ class Cluster:
     """Totals over all nodes."""
 
     busy: float = 0.0
-    """Seconds that nodes were reserved for, until each has found the queue empty."""
+    """Seconds for which nodes were reserved, each until it found the queue empty."""
     last: float = 0.0
+    """Seconds until the last shard ended."""
     lost_items: int = 0
+    """Number of items in progress that failed nodes lost."""
     failures: int = 0
 
 
 def simulate(args: argparse.Namespace) -> dict[str, float]:
-    """Run all shards to their ends; time is in seconds."""
+    """Simulate the run of all shards to their ends, and return the figures to print, by name."""
     chance, count = random.Random(args.seed), args.nodes * args.shards
     mean, per_shard = args.seconds * (1 - 0.9 * BAD), args.items / count
     queue = [Shard(max(0, round(chance.gauss(per_shard, math.sqrt(per_shard))))) for _ in range(count)]
@@ -96,7 +100,13 @@ def work(
     args: argparse.Namespace,
     chance: random.Random,
 ) -> tuple[float, bool]:
-    """Work on a shard at ``rate`` items a second; the time at its end, and whether the node failed before."""
+    """Work on a shard at ``rate`` items a second, from ``now`` on.
+
+    If the node fails, the shard returns to the queue, and the losses are added to the totals of the cluster.
+
+    Returns:
+        The time in seconds at which the shard ends or the node fails, and whether the node fails.
+    """
     fails = now + chance.expovariate(args.failures / 3600) if args.failures else math.inf
     now += args.start + args.listing * args.items + ROW_READ_S * shard.done
     while shard.left:
@@ -116,13 +126,15 @@ if __name__ == "__main__":
     parser.add_argument("--nodes", type=int, default=1000)
     parser.add_argument("--items", type=int, default=10_000_000)
     parser.add_argument("--cores", type=int, default=8)
-    parser.add_argument("--shards", type=int, default=8, help="shards a node")
-    parser.add_argument("--seconds", type=float, default=0.24, help="of one core for an item of 12 megapixels")
-    parser.add_argument("--megabytes", type=float, default=5.0, help="of an item")
+    parser.add_argument("--shards", type=int, default=8, help="number of shards per node")
+    parser.add_argument("--seconds", type=float, default=0.24, help="time of one core for an item of 12 megapixels")
+    parser.add_argument("--megabytes", type=float, default=5.0, help="read and written per item")
     parser.add_argument("--start", type=float, default=20.0, help="seconds that a shard takes to start")
-    parser.add_argument("--listing", type=float, default=0.0, help="seconds of each start for each item of the source")
-    parser.add_argument("--failures", type=float, default=0.01, help="share of nodes an hour")
-    parser.add_argument("--stragglers", type=float, default=0.02, help="share of nodes")
+    parser.add_argument(
+        "--listing", type=float, default=0.0, help="seconds that each start takes per item of the source"
+    )
+    parser.add_argument("--failures", type=float, default=0.01, help="share of nodes that fail per hour")
+    parser.add_argument("--stragglers", type=float, default=0.02, help="share of nodes that work at half the speed")
     parser.add_argument("--seed", type=int, default=0)
     for name, value in simulate(parser.parse_args()).items():
         print(f"{name}: {value:,.3g}" if value < 1000 else f"{name}: {value:,.0f}")

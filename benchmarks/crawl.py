@@ -30,13 +30,13 @@ from PIL import Image, ImageDraw
 
 from photochrom.batch.workers import Died, WorkerPool
 
-SIDE = 200  # of a picture on a sheet, pixels
+SIDE = 200  # side of a picture on a sheet, in pixels
 _WALL = 12  # limit of elapsed time, in multiples of processor time
 UNLIKE = 6.0  # mean difference of luma, 8-bit steps, from which a result is unlike its source
 
 
 def prepare(seconds: int, megabytes: int, model: str) -> Callable[[str], dict[str, Any]]:
-    """Prepare a worker; returns a function that colours one file and reports on it."""
+    """Prepare a worker, and return a function that colours one file and reports on it."""
     from photochrom import Colorizer, PhotochromError
     from photochrom.photo import colorize_photo
     from photochrom.photo.names import EXTENSIONS
@@ -131,7 +131,7 @@ def sheets(rows: list[dict[str, Any]], folder: Path, name: str, count: int = 60)
 
 
 def crawled(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Colour all files of the folder; one row each."""
+    """Colour all files of the folder, and yield the row of each."""
     files = sorted(str(path) for path in args.folder.rglob("*") if path.is_file())
     with WorkerPool(prepare, (args.seconds, args.megabytes, args.model), args.workers) as pool:
         for path, result in pool.map(files):
@@ -145,8 +145,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("report", type=Path)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seconds", type=int, default=10, help="of processor time that one file may take")
-    parser.add_argument("--megabytes", type=int, default=1500, help="that one process may take")
+    parser.add_argument("--seconds", type=int, default=10, help="processor time that one file may take")
+    parser.add_argument("--megabytes", type=int, default=1500, help="memory that one process may take")
     parser.add_argument("--model", default="default")
     args = parser.parse_args()
     if shutil.which("vipsthumbnail") is None:

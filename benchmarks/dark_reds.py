@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("photographs", nargs="+", type=Path)
     parser.add_argument("--model", action="append", help="any number (default: the embedded one)")
     parser.add_argument("--truth", action="store_true", help="measure the photographs' own colours, too")
-    parser.add_argument("--limit", type=int, help="at most so many photographs, evenly spread over all")
+    parser.add_argument("--limit", type=int, help="maximum number of photographs, evenly spread over all")
     parser.add_argument("--each", action="store_true", help="also a row for each photograph")
     args = parser.parse_args()
     paths = found(args.photographs, args.limit)
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def found(given: list[Path], limit: int | None) -> list[Path]:
-    """Photographs among files and folders; at most ``limit``, evenly spread."""
+    """Return the given files and the photographs in the given folders; at most ``limit``, evenly spread over all."""
     paths = []
     for path in given:
         paths += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
@@ -51,7 +51,7 @@ def found(given: list[Path], limit: int | None) -> list[Path]:
 
 
 def counted(path: Path, colorizers: dict[str, Colorizer], truth: bool) -> list[tuple[int, int]]:
-    """Red and dark cells of each kind of picture."""
+    """Return the result of ``red_and_dark`` for a photograph's picture by each colorizer and, if ``truth``, its own."""
     with Image.open(path) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
     scale = SHORT_SIDE / min(upright.size)
@@ -62,7 +62,7 @@ def counted(path: Path, colorizers: dict[str, Colorizer], truth: bool) -> list[t
 
 
 def red_and_dark(rgb: np.ndarray) -> tuple[int, int]:
-    """Number of dark cells that are red, and number of dark cells, in RGB uint8 ``[H, W, 3]``."""
+    """Return the number of dark cells that are red, and the number of dark cells, in RGB uint8 ``[H, W, 3]``."""
     height, width = (side // CELL for side in rgb.shape[:2])
     small = cv2.resize(rgb[: height * CELL, : width * CELL], (width, height), interpolation=cv2.INTER_AREA)
     lightness, a, b = np.moveaxis(rgb_to_lab(small.astype(np.float32) / 255), -1, 0)
@@ -73,7 +73,7 @@ def red_and_dark(rgb: np.ndarray) -> tuple[int, int]:
 
 
 def row(name: str, counts: np.ndarray) -> str:
-    """One row of the table, from ``[kinds, (red, dark)]``."""
+    """Return one row of the table, given counts ``[kinds, (red, dark)]``."""
     shares = [f"{red / dark:.1%}" if dark else "-" for red, dark in counts]
     return f"| {name} | {counts[0, 1]:,} | {' | '.join(shares)} |"
 

@@ -43,19 +43,19 @@ class Verb:
 
     command: list[str]
     folder: Path
-    """Folder that it writes to."""
+    """Folder that the command writes to."""
     is_begun: Callable[[], bool]
-    """Whether it has begun its work; a kill before that would only end imports."""
+    """Returns whether the command has begun its work; a kill before that would only end imports."""
     check: Callable[[], None]
-    """Raises an error unless all files there are complete."""
+    """Raises an error unless all files in the folder are complete."""
     check_end: Callable[[], None]
-    """Fails unless all is there that should be."""
+    """Raises an error unless the folder contains everything that the finished command writes."""
     anew: Callable[[], None] = lambda: None
-    """Called where the command has come to its end, so that there is work again."""
+    """Removes outputs after the command has finished, so that there is work again."""
 
 
 def photo(work: Path) -> Verb:
-    """Fifty photographs of three formats."""
+    """Prepare ``photochrom photo`` with fifty photographs of three formats."""
     box, out = work / "box", work / "out"
     pictures(box, 50, (120, 90))
     command = ["photo", str(box), "-o", str(out), "--model", str(tiny_model(work / "tiny.onnx")), "--confidence"]
@@ -87,7 +87,10 @@ def pictures(folder: Path, count: int, size: tuple[int, int], *, colors: bool = 
 
 
 def film(work: Path) -> Verb:
-    """A film of many short shots, at four frames a second: a segment ends every few seconds of it."""
+    """Prepare ``photochrom film`` with a film of many short shots, at four frames a second.
+
+    At this rate, a segment is finished every few seconds of work.
+    """
     source, output = work / "a.mp4", work / "out" / "a.mp4"
     output.parent.mkdir()
     shots = [other_shot(22) if i % 2 else pan(22) for i in range(12)]
@@ -119,7 +122,7 @@ def film(work: Path) -> Verb:
 
 
 def batch(work: Path) -> Verb:
-    """A batch of a hundred photographs by two workers."""
+    """Prepare ``photochrom batch`` with a hundred photographs and two workers."""
     box, out = work / "box", work / "out"
     pictures(box, 100, (90, 60))
     model = str(tiny_model(work / "tiny.onnx"))
@@ -142,7 +145,7 @@ def batch(work: Path) -> Verb:
 
 
 def train(work: Path) -> Verb:
-    """A run on few photographs, with a checkpoint after each epoch, which is resumed."""
+    """Prepare ``photochrom train`` with few photographs and a checkpoint after each epoch; the run is resumed."""
     from safetensors import safe_open
 
     box, out = work / "box", work / "run"
@@ -170,8 +173,18 @@ VERBS = {verb.__name__: verb for verb in (photo, film, batch, train)}
 
 
 def ended(verb: Verb, number: int, chance: random.Random, length: float) -> tuple[bool, float]:
-    """Run a verb, kill it at a random moment, and check; returns whether it was killed, and its seconds."""
-    begun, before = time.monotonic(), set(temporary_files(verb.folder))  # of a kill -9 earlier
+    """Run a verb, kill it at a random moment, and check its folder.
+
+    Args:
+        verb: The verb.
+        number: The signal that kills the process.
+        chance: Source of the random moment.
+        length: Seconds after the beginning of the work within which the process is killed.
+
+    Returns:
+        Whether the process was still running at that moment, and the seconds of its work.
+    """
+    begun, before = time.monotonic(), set(temporary_files(verb.folder))  # left by an earlier kill -9
     with subprocess.Popen([*PHOTOCHROM, *verb.command], start_new_session=True, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True) as process:  # fmt: skip
         while not verb.is_begun() and process.poll() is None:

@@ -80,7 +80,7 @@ _END = "\nimport time; print(peak(), time.process_time())"
 
 
 def grey_film(clips: list[str], path: Path, minutes: float) -> int:
-    """Join the clips to one grey film, repeated to the given minutes; returns its number of frames."""
+    """Join the clips to one grey film, repeated to the given minutes, and return its number of frames."""
     count = 0
     with av.open(str(path), "w") as out:
         video, audio = out.add_stream("libx264", rate=_RATE, options=_SETTINGS), out.add_stream("aac", rate=_HERTZ)
@@ -113,7 +113,7 @@ def _encoded(clips: list[str], stream: av.VideoStream) -> Iterator[av.Packet]:
 
 
 def _sound(stream: av.AudioStream, first: int, count: int) -> Iterator[av.Packet]:
-    """Noise that swells and fades, for some frames of the film."""
+    """Yield packets of noise that swells and fades, for ``count`` frames of the film from frame ``first`` on."""
     rng = np.random.default_rng(first)
     for number in range(first, first + count):
         noise = rng.normal(0, 0.1 + 0.1 * np.sin(number / 50), (1, _HERTZ // _RATE))
@@ -124,7 +124,10 @@ def _sound(stream: av.AudioStream, first: int, count: int) -> Iterator[av.Packet
 
 
 def tracks(path: Path) -> tuple[list[Fraction], list[tuple[Fraction, bytes]]]:
-    """The times of a film's frames, rising; the times and the content of its packets of sound. Nothing is decoded."""
+    """Return the times of a film's frames in ascending order, and the time and content of each of its sound packets.
+
+    Nothing is decoded.
+    """
     with av.open(str(path)) as film:
         packets = [packet for packet in film.demux() if packet.size]
         frames = sorted(p.pts * p.time_base for p in packets if p.stream.type == "video")
@@ -135,14 +138,15 @@ class Run(NamedTuple):
     """Time and memory of a process."""
 
     seconds: float
+    """Elapsed seconds."""
     processor: float
     """Seconds of processor time."""
     peaks: list[float]
-    """Peak memory in MB at the times that it tells of, the last one at its end."""
+    """Peak memory in MB, each time that the process prints it; last at its end."""
 
 
 def timed(code: str, *arguments: Path) -> Run:
-    """Run Python code in a separate process."""
+    """Run Python code in a separate process, and return its time and memory."""
     started = time.perf_counter()
     command = [sys.executable, "-c", _PEAK + code + _END, *map(str, arguments)]
     *told, processor = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()

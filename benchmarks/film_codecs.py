@@ -39,7 +39,7 @@ _CODECS = [
 
 
 def write_source(path: Path, clip: str | None, count: int) -> None:
-    """Write a grey film of 10 bits, without loss."""
+    """Write ``count`` frames of a clip, or of the pan if ``clip`` is None, as a lossless grey film of 10 bits."""
     with av.open(str(path), "w") as out:
         video = out.add_stream("ffv1", rate=_RATE)
         frames = _synthetic(count) if clip is None else _of_clip(clip, count)
@@ -73,7 +73,7 @@ def _of_clip(clip: str, count: int):
 
 
 def lumas(path: Path) -> np.ndarray:
-    """The luma of all frames in integers of 10 bits, float64."""
+    """Return the luma of all frames on the scale of 10 bits, float64 ``[frames, H, W]``."""
     with av.open(str(path)) as film:
         found = []
         for frame in film.decode(video=0):

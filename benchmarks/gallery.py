@@ -19,9 +19,9 @@ def main() -> None:
     parser.add_argument(
         "--truth", action="store_true", help="show the photographs, which are in colour, as they are, too"
     )
-    parser.add_argument("--square", action="store_true", help="of each photograph the middle, at 256 pixels")
+    parser.add_argument("--square", action="store_true", help="show the middle of each photograph, at 256 pixels")
     parser.add_argument("--columns", type=int, default=2)
-    parser.add_argument("--height", type=int, default=300, help="of each picture, pixels")
+    parser.add_argument("--height", type=int, default=300, help="height of each picture, in pixels")
     args = parser.parse_args()
     colorizers = [Colorizer(name) for name in args.model or ["default"]]
     rows = [pictures(path, colorizers, args.truth, args.square) for path in args.photographs]
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def pictures(path: Path, colorizers: list[Colorizer], truth: bool, square: bool) -> list[Image.Image]:
-    """Grey, coloured by each model, and optionally in its own colours."""
+    """Return a photograph in grey, coloured by each model and, if ``truth``, in its own colours."""
     with Image.open(path) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
     if square:

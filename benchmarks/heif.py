@@ -40,7 +40,7 @@ def picture(megapixels: float) -> Image.Image:
 
 
 def measured(encode: Callable[[BinaryIO], object]) -> tuple[float, float, int]:
-    """Return CPU seconds, wall-clock seconds and bytes."""
+    """Run an encoder, and return its CPU seconds, its wall-clock seconds, and the bytes that it writes."""
     stream, cpu, wall = io.BytesIO(), time.process_time(), time.perf_counter()
     encode(stream)
     return time.process_time() - cpu, time.perf_counter() - wall, len(stream.getvalue())

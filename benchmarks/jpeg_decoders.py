@@ -68,7 +68,7 @@ const x=c.getContext('2d');x.drawImage(i,0,0);document.title='done'};i.src='data
 
 
 def files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
-    """For each kind the file with scans of single components, and the same coefficients interleaved."""
+    """Return, by kind, a file with scans of single components, and a file with the same coefficients interleaved."""
     picture, cb, cr = of_odd_size(photograph)
     made = {}
     for kind, options in KINDS.items():
@@ -83,7 +83,7 @@ def files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
 
 
 def toned_files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
-    """For each kind the file whose luma coefficients were kept, and the same coefficients in a progressive file."""
+    """Return, by kind, a file whose luma coefficients were kept, and a progressive file with the same coefficients."""
     picture, cb, cr = of_odd_size(photograph)
     toned = Image.merge("YCbCr", [picture.convert("L"), *(Image.new("L", picture.size, tone) for tone in (118, 136))])
     made = {}
@@ -101,7 +101,7 @@ def toned_files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
 
 
 def of_odd_size(photograph: Path) -> tuple[Image.Image, np.ndarray, np.ndarray]:
-    """The photograph, cropped to odd sides, and its Cb and Cr."""
+    """Return the photograph, cropped to odd sides, and its Cb and Cr."""
     picture = Image.open(photograph).convert("RGB")
     picture = picture.crop((0, 0, picture.width - 1 + picture.width % 2, picture.height - 1 + picture.height % 2))
     _, cr, cb = cv2.split(cv2.cvtColor(np.asarray(picture), cv2.COLOR_RGB2YCrCb))
@@ -109,13 +109,16 @@ def of_odd_size(photograph: Path) -> tuple[Image.Image, np.ndarray, np.ndarray]:
 
 
 def by_jpegtran(data: bytes, *, progressive: bool) -> bytes:
-    """The same coefficients, interleaved."""
+    """Return a JPEG with the same coefficients as ``data``, interleaved."""
     command = ["jpegtran", "-copy", "none", *(["-progressive"] if progressive else [])]
     return subprocess.run(command, input=data, capture_output=True, check=True).stdout
 
 
 def by_program(*command: str) -> Decoder:
-    """A program that writes a PNM or PNG file to its standard output; INPUT stands for the file."""
+    """Return a decoder that runs a program; INPUT in the command stands for the file.
+
+    The program writes a PNM or PNG file to its standard output.
+    """
 
     def decode(path: Path) -> np.ndarray:
         words = [str(path) if word == "INPUT" else word for word in command]
@@ -126,7 +129,10 @@ def by_program(*command: str) -> Decoder:
 
 
 def by_file(*command: str) -> Decoder:
-    """A program that writes the file OUTPUT.png."""
+    """Return a decoder that runs a program; INPUT and OUTPUT in the command stand for the file and for a PNG file.
+
+    The program writes the PNG file.
+    """
 
     def decode(path: Path) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder:
@@ -221,7 +227,10 @@ def by_jpeg_js(path: Path) -> np.ndarray:
 
 
 def checked(*command: str) -> Callable[[Path], None]:
-    """A program that reads the structure and no pixels: it must not complain."""
+    """Return a check that runs a program which reads the structure of a file, but no pixels.
+
+    The check raises an error if the program fails or complains.
+    """
 
     def check(path: Path) -> None:
         done = subprocess.run([*command, str(path)], capture_output=True, text=True, check=True)

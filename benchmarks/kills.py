@@ -34,7 +34,7 @@ _SUFFIXES = {"prores": ".mov", "dnxhr": ".mxf", "ffv1": ".mkv", "libx264": ".mp4
 
 
 def varied_model(folder: Path) -> object:
-    """A colorizer whose colours depend on the place, the luma and the frame."""
+    """Return a colorizer whose colours depend on the place, the luma and the frame."""
 
     def ab(lightness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         flicker = 12 * np.sin(5000 * float(lightness.mean()))
@@ -44,7 +44,7 @@ def varied_model(folder: Path) -> object:
 
 
 def in_a_process(work: Callable[[], object], seconds: float | None = None) -> float:
-    """Run a function in a separate process, killed after some seconds; return the seconds that it ran."""
+    """Run a function in a separate process, killed after ``seconds`` if given, and return the seconds that it ran."""
     started = time.monotonic()
     process = os.fork()
     if process == 0:
@@ -64,7 +64,7 @@ def in_a_process(work: Callable[[], object], seconds: float | None = None) -> fl
 
 
 def digests(output: Path) -> list[str]:
-    """A hash of each frame: of its planes as decoded, or of its file."""
+    """Return a hash of each frame: of its decoded planes, or of its file if ``output`` is a folder of frames."""
     if output.is_dir():
         return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(output.iterdir())]
     with av.open(str(output)) as film:

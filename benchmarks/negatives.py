@@ -23,10 +23,11 @@ from photochrom.training.data.aging import age
 
 
 def table(folder: Path, limit: int) -> np.ndarray:
-    """Statistics of photographs, and how the network takes them and their inversions; every other one is aged.
+    """Return a row of statistics for each photograph of a folder; every other photograph is aged.
 
     Returns:
-        float64 ``[N, 9]``.
+        float64 ``[N, 9]``: seven statistics of the luma, then the differences in confidence and in chroma between the
+        network's predictions for the picture and for its inversion.
     """
     colorizer = Colorizer()
 
@@ -43,7 +44,7 @@ def table(folder: Path, limit: int) -> np.ndarray:
 
 
 def luma_of(path: Path, age_seed: int | None) -> np.ndarray | None:
-    """Luma of a photograph as it is looked at, aged if there is a seed; None if it cannot be read."""
+    """Return a photograph's luma at the size for statistics, aged if a seed is given; None if it cannot be read."""
     if (bgr := cv2.imread(str(path))) is None:
         return None
     scale = min(1.0, 512 / min(bgr.shape[:2]))
@@ -54,7 +55,7 @@ def luma_of(path: Path, age_seed: int | None) -> np.ndarray | None:
 
 
 def fitted(rows: np.ndarray) -> np.ndarray:
-    """Weights that tell rows from their negations, by gradient descent on the logistic loss."""
+    """Return weights that distinguish rows from their negations, fitted by gradient descent on the logistic loss."""
     scaled = rows / rows.std(axis=0)
     weights = np.zeros(rows.shape[1])
     for _ in range(3000):
@@ -80,7 +81,7 @@ def main() -> None:
 
 
 def called_negative(rows: np.ndarray) -> np.ndarray:
-    """Whether each photograph is called a negative, bool ``[N]``."""
+    """Return whether each photograph is classified as a negative, bool ``[N]``."""
     return np.array([may_be_negative(row[:7]) and is_negative(row[:7], row[7], row[8]) for row in rows])
 
 

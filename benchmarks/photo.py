@@ -83,7 +83,7 @@ _OPTIONS = {
 
 
 def photograph(path: Path, megapixels: float) -> None:
-    """A grey photograph: a real picture, enlarged, with a little grain, so that it takes as long as a scan."""
+    """Write a grey photograph: a real picture, enlarged, with a little grain, so that it takes as long as a scan."""
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     grey = cv2.resize(cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY), (height * 4 // 3, height))
     rng = np.random.default_rng(0)
@@ -98,14 +98,14 @@ def _format(path: Path) -> str:
 
 
 def plain_codec(path: Path, colored: Image.Image) -> None:
-    """The least that any program must do: decode to grey, encode colour."""
+    """Do the least that any program must do: decode ``path`` to grey, and encode ``colored``."""
     with Image.open(path) as image:
         image.convert("L").load()
     colored.save(io.BytesIO(), _format(path), **_OPTIONS.get(_format(path), {}))
 
 
 def peak_megabytes(path: Path) -> str:
-    """Peak resident memory of a process that colours ``path``."""
+    """Return the peak resident memory of a process that colours ``path``, such as ``310 MB``."""
     command = [sys.executable, "-c", _MEASURED, "photo", str(path), "--overwrite", "--quiet"]
     status, kilobytes = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert status == "0"
@@ -113,7 +113,7 @@ def peak_megabytes(path: Path) -> str:
 
 
 class Times(NamedTuple):
-    """Least seconds of several runs."""
+    """Least elapsed time and least processor time of several runs, in seconds."""
 
     elapsed: float
     processor: float
@@ -124,14 +124,14 @@ class Times(NamedTuple):
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Elapsed time and processor time, seconds."""
+    """Call a function, and return its elapsed time and its processor time, in seconds."""
     started, spent = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - started, time.process_time() - spent
 
 
 def in_turns(path: Path, colorizer: Colorizer, runs: int) -> tuple[Times, Times]:
-    """Times of Photochrom and of the plain codec, in turns."""
+    """Run Photochrom and the plain codec in turns, and return the times of both."""
     target = colorize_file(path, colorizer=colorizer, overwrite=True)
     with Image.open(target) as colored:
         colored.load()
@@ -143,7 +143,7 @@ def in_turns(path: Path, colorizer: Colorizer, runs: int) -> tuple[Times, Times]
 
 
 def row(name: str, ours: Times, plain: Times) -> list[str]:
-    """Elapsed times and their ratio, then the same of processor time."""
+    """Return a row of the table: the name, both elapsed times and their ratio, then the same for processor time."""
     pairs = zip(ours, plain, strict=True)
     return [name, *(text for a, b in pairs for text in (f"{a:.3f} s", f"{b:.3f} s", f"{a / b:.2f}"))]
 
@@ -206,7 +206,7 @@ def cold_start(path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sizes", type=float, nargs="+", default=[1, 12, 100], help="megapixels")
-    parser.add_argument("--threads", type=int, help="of this process: 1 as in a batch (default: as many as cores)")
+    parser.add_argument("--threads", type=int, help="threads of this process: 1 as in a batch (default: one per core)")
     parser.add_argument("--no-other", action="store_true", help="leave out PNG, TIFF and WebP")
     args = parser.parse_args()
     print_processor()

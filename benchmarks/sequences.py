@@ -84,7 +84,7 @@ def green_and_luma(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def timed(code: str, source: Path, target: Path, *arguments: str) -> tuple[float, float, float]:
-    """Seconds of a process, its peak memory in MB, and the seconds in which it had a core."""
+    """Run Python code in a separate process; return its elapsed seconds, peak memory in MB, and processor seconds."""
     started = time.perf_counter()
     command = [sys.executable, "-c", code + _MEMORY, str(source), str(target), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -21,7 +21,7 @@ from _tools import print_table
 from photochrom.film.shots import detection
 
 _SIZE = (224, 128)
-_PIECES = 3  # of each clip
+_PIECES = 3  # pieces of each clip
 
 
 def read(path: Path) -> list[np.ndarray]:
@@ -35,7 +35,7 @@ def read(path: Path) -> list[np.ndarray]:
 def join(
     clips: dict[str, list[np.ndarray]], cuts: dict[str, list[int]], rng: np.random.Generator
 ) -> tuple[list[np.ndarray], list[tuple[int, int, str]]]:
-    """Frames, and (first frame, last frame, kind) of each transition."""
+    """Join pieces of the clips; return the frames, and (first frame, last frame, kind) of each transition."""
     frames: list[np.ndarray] = []
     truth = []
     order = [name for name in clips for _ in range(_PIECES)]

@@ -5,9 +5,9 @@
 A clip is a file, or a folder of frames as JPEG. All is measured at the thumbnail's size, on the luma of the clip.
 
 CDC (colour distribution consistency, Liu et al. 2021): mean Jensen-Shannon divergence of the histograms of R, G and B
-between frames 1, 2 and 4 apart, over that of the true clip; it rewards grey, so the colourfulness (CF) is listed beside
-it. Warp error: mean squared difference of a* and b* between a frame and its predecessor warped along the optical flow
-of the luma, where forward and backward flow agree, over that of the same model frame by frame.
+between frames 1, 2 and 4 apart, divided by that of the true clip. CDC rewards grey, so the colourfulness (CF) is also
+listed. Warp error: mean squared difference of a* and b* between a frame and its predecessor warped along the optical
+flow of the luma, where forward and backward flow agree, divided by that of the same model frame by frame.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _BINS = 256
 
 
 def read(path: Path, count: int, colorizer: Colorizer) -> list[np.ndarray]:
-    """RGB frames at the thumbnail's size."""
+    """Return up to ``count`` frames of a clip at the thumbnail's size, RGB uint8 ``[h, w, 3]`` each."""
     if path.is_dir():
         frames = [cv2.imread(str(p))[..., ::-1] for p in sorted(path.glob("*.jpg"))[:count]]
     else:
@@ -50,21 +50,23 @@ def read(path: Path, count: int, colorizer: Colorizer) -> list[np.ndarray]:
 
 
 def color(lumas: list[np.ndarray], colorizer: Colorizer, options: ColorOptions) -> dict[str, list[np.ndarray]]:
-    """RGB frames, coloured one by one and as a film, both with the film's code."""
+    """Return RGB frames coloured ``one by one`` and as a ``film``, both with the code for films."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "grey.mkv")
         write_grey(path, lumas)
-        with FilmReader(path) as reel:
-            painter = FrameColorizer(colorizer, reel, plane_format(reel, CODECS["ffv1"]), FilmOptions(options))
+        with FilmReader(path) as reader:
+            planes = plane_format(reader, CODECS["ffv1"])
+            frame_colorizer = FrameColorizer(colorizer, reader, planes, FilmOptions(options))
             colored: dict[str, list[np.ndarray]] = {"one by one": [], "film": []}
-            for seen, colors, _ in painter.colors(reel.frames(), reel.first_pts, None):
-                for name, ab in (("one by one", painter.predict(seen)[0]), ("film", colors.ab)):
-                    colored[name].append(rgb_of_luma(*(view(painter.render(seen, ab), index) for index in range(3))))
+            for frame, colors, _ in frame_colorizer.colors(reader.frames(), reader.first_pts, None):
+                for name, ab in (("one by one", frame_colorizer.predict(frame)[0]), ("film", colors.ab)):
+                    rendered = frame_colorizer.render(frame, ab)
+                    colored[name].append(rgb_of_luma(*(view(rendered, index) for index in range(3))))
     return colored
 
 
 def write_grey(path: Path, lumas: list[np.ndarray]) -> None:
-    """Write a lossless film of full range, with full-size chroma."""
+    """Write a lossless grey film of full range, with neutral chroma at full size."""
     height, width = lumas[0].shape
     with av.open(str(path), "w") as film:
         stream = film.add_stream("ffv1", rate=24)
@@ -79,7 +81,7 @@ def write_grey(path: Path, lumas: list[np.ndarray]) -> None:
 
 
 def distribution_change(frames: list[np.ndarray]) -> float:
-    """CDC: Jensen-Shannon divergence (base 2) of channel histograms, averaged over gaps 1, 2 and 4."""
+    """Return the Jensen-Shannon divergence (base 2) of the channels' histograms, averaged over gaps of 1, 2 and 4."""
     histograms = [
         np.stack([np.bincount(f[..., c].ravel(), minlength=_BINS) for c in range(3)]) / f[..., 0].size for f in frames
     ]
@@ -104,7 +106,7 @@ def _divergence(p: np.ndarray, q: np.ndarray) -> float:
 
 
 def warp_error(frames: list[np.ndarray], lumas: list[np.ndarray], starts: list[bool]) -> float:
-    """Mean squared change of a* and b* along the flow, within shots."""
+    """Return the mean squared change of a* and b* along the flow, within shots."""
     chroma = [rgb_to_lab(f.astype(np.float32) / 255)[..., 1:] for f in frames]
     errors = []
     for i in range(1, len(frames)):
@@ -132,7 +134,7 @@ def write_sheet(path: Path, truth: list[np.ndarray], colored: dict[str, list[np.
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("clips", nargs="+", type=Path)
-    parser.add_argument("--frames", type=int, default=120, help="of each clip, at most")
+    parser.add_argument("--frames", type=int, default=120, help="maximum number of frames of each clip")
     parser.add_argument("--vividness", type=float)
     parser.add_argument("--model", default="default")
     parser.add_argument("--sheets", type=Path, help="folder for sheets: one by one, film, truth")

@@ -6,9 +6,9 @@ Pictures of all aspect ratios alternate; every fifth has an alternative. The fir
 keeps the latest kernels that it compiled for the shapes of thumbnails. Growth after that is a leak. Fails if memory has
 grown by more than 50 MB, or threads or open files at all.
 
-It counts the process's own memory, resident or swapped out, without pages of files, which the system keeps or drops as
-it likes. Freed memory is given back before each count, as the engine does every twenty predictions. Freed memory is
-used again as in ``photo``, ``batch`` and the studio; with ``--plain`` it is not.
+The script counts the process's own memory, resident or swapped out, without pages of files, which the system keeps or
+drops as it likes. Freed memory is given back before each count, as the engine does every twenty predictions. Freed
+memory is reused as in ``photo``, ``batch`` and the studio; with ``--plain`` it is not.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ ALLOWED = 50.0  # megabytes
 
 
 def own_memory() -> float:
-    """Megabytes of this process that are not backed by files."""
+    """Return the megabytes of this process's memory that are not backed by files."""
     lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
     return sum(int(line[1]) for line in lines if line[0] in ("RssAnon:", "VmSwap:")) * 1024 / 1e6
 
 
 def state() -> tuple[float, float, int, int]:
-    """Megabytes of the process and of Python's traced objects, system threads, and open files."""
+    """Return the megabytes of the process and of Python's traced objects, and its numbers of threads and open files."""
     gc.collect()
     give_back_freed_memory()
     tasks, files = (len(list(Path(f"/proc/self/{name}").iterdir())) for name in ("task", "fd"))

@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def at_once(pages: list[Page]) -> Iterator[list[str]]:
-    """The longest that one of several visitors waits for a click."""
+    """Yield a row of the table: how long the last of several visitors waits for the answer to a click."""
     barrier = threading.Barrier(VISITORS)
 
     def click(page: Page) -> float:

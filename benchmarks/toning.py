@@ -35,28 +35,28 @@ Print = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 def toned(rgb: np.ndarray, tone: str, rng: np.random.Generator) -> np.ndarray:
-    """A black-and-white print whose tone depends on the density, with grain in the scan's channels."""
+    """Return a black-and-white print whose tone depends on the density, as it is scanned."""
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     channels = [np.interp(luma, [0, 128, 255], column) for column in zip(*TONES[tone], strict=True)]
     return as_scanned(np.stack(channels, -1), rng)
 
 
 def as_scanned(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Noise of the scanner and the chroma of a JPEG."""
+    """Return a picture with the scanner's noise and the chroma of a JPEG."""
     noisy = np.clip(np.rint(rgb + rng.normal(0, 3, rgb.shape)), 0, 255).astype(np.uint8)
     coded = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(70, 96))])[1]
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))
 
 
 def yellowed(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Stains that vary slowly along one hue."""
+    """Return a picture with stains of one hue, which vary slowly."""
     field = cv2.resize(rng.random((4, 4)).astype(np.float32), rgb.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     share = np.clip(field, 0, 1)[..., None]
     return rgb * (1 - share + share * np.array([0.95, 0.85, 0.62]))
 
 
 def foxed(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Small brown spots."""
+    """Return a picture with small brown spots."""
     mask = np.zeros(rgb.shape[:2], np.float32)
     for _ in range(int(rng.integers(40, 160))):
         x, y = (int(rng.integers(side)) for side in (rgb.shape[1], rgb.shape[0]))
@@ -66,7 +66,7 @@ def foxed(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def faded(rgb: np.ndarray, loss: tuple[float, float, float, float], rng: np.random.Generator) -> np.ndarray:
-    """A chromogenic print in the dark: the densities of its dyes shrink, cyan's most, and the paper turns yellow."""
+    """Return the scan of a chromogenic print that has faded in the dark: cyan fades most, and paper turns yellow."""
     *lost, stain = loss
     density = np.maximum(-np.log10((rgb.astype(np.float32) + 1) / 256), 0) * (1 - np.array(lost))
     density[..., 2] += stain

@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def random_features(recipe: Recipe, backbone: nn.Module, folder: Path) -> FeatureCache:
-    """A disk cache of random features."""
+    """Return a cache of random features that are on disk."""
     rng = np.random.default_rng(0)
     shapes = tuple(
         (c, recipe.size // s, recipe.size // s) for c, s in zip(backbone.channels, backbone.strides, strict=True)
@@ -57,7 +57,7 @@ def random_features(recipe: Recipe, backbone: nn.Module, folder: Path) -> Featur
 
 
 def measure(recipe: Recipe, encoder: nn.Module, cache: FeatureCache) -> tuple[float, float, float]:
-    """Best seconds of a plain step, of the trainer's, and of reading a batch."""
+    """Return the least seconds of a plain step, of the trainer's step, and of reading a batch."""
     bins = ColorBins.of(cache.chroma) if recipe.rebalance_lambda is not None else None
     trainer = Trainer(launch(TrainingConfig(".", Path(), resume=True)), recipe, new_head(encoder, bins), bins, 100_000)
     batch = np.arange(recipe.batch)
@@ -86,7 +86,7 @@ def measure(recipe: Recipe, encoder: nn.Module, cache: FeatureCache) -> tuple[fl
 
 
 def in_turn(*works: Callable[[], object]) -> tuple[float, ...]:
-    """Best seconds of each function, in turns, so that other work on the machine affects all alike."""
+    """Call functions in turns, so that other work affects all alike, and return the least seconds of each."""
     times: list[list[float]] = [[] for _ in works]
     for _ in range(RUNS):
         for work, taken in zip(works, times, strict=True):

@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def short_run(config: TrainingConfig, steps: int, hintless: float) -> tuple[float, float]:
-    """Losses without hints, before and after training with as many pictures without hints."""
+    """Return the held-out loss before and after a number of steps; ``hintless`` is the share of views without hints."""
     fabric = launch(config)
     run = prepare_run(config, fabric, load_initial_model("default", None, None), inspect_photographs(config, fabric))
     epochs = steps / (len(run.training) // run.recipe.batch)

@@ -51,7 +51,7 @@ def restored(rgb: np.ndarray, method, blur: float) -> float:  # type: ignore[no-
 
 
 def halo(method, blur: float) -> float:  # type: ignore[no-untyped-def]
-    """Mean chroma of grey paper within 14 pixels of red petals; ideally 0."""
+    """Return the mean chroma of grey paper within 14 pixels of red petals; ideally 0."""
     lightness, ab, paper = petals(SIZE)
     cells = [cv2.resize(plane, (GRID, GRID), interpolation=cv2.INTER_AREA) for plane in ab]
     soft = np.stack([cv2.GaussianBlur(cell, (0, 0), blur) for cell in cells])

@@ -30,10 +30,10 @@ def attempts(
 
     Args:
         work: Done in a fork of this process.
-        folder: Where the files are whose events count.
+        folder: Folder of the files whose events count.
         number: The signal: SIGKILL, or SIGTERM, which raises SystemExit as in the command.
         before: Called in this process before each attempt.
-        every: Moments are this far apart.
+        every: Number of events between two attempted moments.
 
     Yields:
         Number of the moment, and whether the work got to its end.
@@ -63,7 +63,7 @@ def attempts(
 
 
 def _end_at(moment: int, folder: Path, number: int) -> None:
-    """Send this process a signal at the n-th event below a folder."""
+    """Make this process send itself a signal at event number ``moment`` below a folder."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     count, root = 0, str(folder)
 

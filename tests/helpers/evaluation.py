@@ -62,4 +62,4 @@ def scores(**changes):
 
 def strict(text):
     """Parse JSON strictly: NaN and infinities are errors."""
-    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))

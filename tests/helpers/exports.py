@@ -29,7 +29,8 @@ class KeptProgram:
 def keeping(export: Callable[..., torch.onnx.ONNXProgram]) -> Callable[..., KeptProgram]:
     """Return a caching version of ``torch.onnx.export``.
 
-    What an export depends on is compared: layers, weights, shapes, options, and what PyTorch rounds to.
+    An earlier export is returned if layers, weights, shapes, options, and the precision to which PyTorch rounds are
+    equal.
     """
     kept: dict[tuple[object, ...], KeptProgram] = {}
 

@@ -23,7 +23,7 @@ def card_metadata(**changes):
 
 
 def constant_answer(a, b):
-    """Return an engine's answer: one a*b* everywhere, at an eighth of the input's size."""
+    """Return a function for ``FakeEngine`` that answers with one a*b* everywhere, at an eighth of the input's size."""
 
     def answer(inputs):
         _, _, height, width = inputs["lightness"].shape

@@ -28,7 +28,10 @@ def other_shot(count, width=96, height=64, step=1):
 
 
 def still_frame(luma, name="yuv420p", chroma=None):
-    """Return a frame with a luma plane (at 10 bits, the lower bits depend on the place), with or without chroma."""
+    """Return a frame with a luma plane, and with one value in each chroma plane; None for neutral chroma.
+
+    At more than 8 bits, the lower bits of the luma depend on the place.
+    """
     frame = av.VideoFrame(luma.shape[1], luma.shape[0], name)
     deep = frame.format.components[0].bits - 8
     for index, plane in enumerate(frame.planes):
@@ -126,28 +129,28 @@ def write_frames(
     """Write a film of frames.
 
     Args:
-        path: to write to.
-        frames: of format ``name``.
-        name: FFmpeg's pixel format.
-        codec: of the picture.
-        rate: frames per second.
-        time_base: of ``pts``; None for one tick a frame.
-        pts: of the frames; None for 0, 1, 2, ...
-        full: whether the range is full.
-        tags: colour space, primaries and transfer, as numbers.
-        aspect: of a pixel.
-        options: of the codec.
-        rotation: degrees counter-clockwise by which players are to turn it.
-        sound: codec of a sine as long as the film.
-        hertz: of the sound.
-        titles: codec of subtitles.
-        chapters: (start, end, title), seconds.
-        metadata: of the file.
-        languages: of sound and titles.
-        video_metadata: of the picture's track.
-        attachment: name, type and bytes of a file in the film.
-        container_options: of FFmpeg's muxer.
-        format: of the container, where the name does not say.
+        path: Path of the film.
+        frames: Frames of the pixel format ``name``.
+        name: FFmpeg's name of the pixel format.
+        codec: Codec of the picture.
+        rate: Frames per second.
+        time_base: Time base of ``pts``; None for one tick per frame.
+        pts: Time stamps of the frames; None for 0, 1, 2, ...
+        full: Whether the range is full.
+        tags: Colour space, primaries and transfer function, as numbers; None for none.
+        aspect: Aspect ratio of a pixel; None for none.
+        options: Options of the codec.
+        rotation: Degrees counter-clockwise by which players turn the picture.
+        sound: Codec of a sine as long as the film; None for no sound.
+        hertz: Sampling rate of the sound.
+        titles: Codec of subtitles; None for none.
+        chapters: Start and end in seconds, and title, of each chapter.
+        metadata: Metadata of the file.
+        languages: Languages of the sound and the subtitles; empty for none.
+        video_metadata: Metadata of the picture's track.
+        attachment: Name, type and bytes of a file that is attached; None for none.
+        container_options: Options of FFmpeg's muxer.
+        format: Format of the container; None to recognise it by the name.
     """
     rate, time_base = Fraction(rate), time_base or 1 / Fraction(rate)
     pts = list(range(len(frames))) if pts is None else pts
@@ -263,8 +266,9 @@ def colorizer(folder, ab):
     """Return a colorizer without a network.
 
     Args:
-        folder: to keep its file in.
-        ab: lightness ``[h, w]``, 0 to 1, at an eighth of the thumbnail's size -> a* and b*, numbers or arrays.
+        folder: Folder for the colorizer's model file.
+        ab: Function from lightness ``[h, w]``, 0 to 1, at an eighth of the thumbnail's size, to a* and b*, numbers or
+            arrays.
     """
 
     def answer(inputs):

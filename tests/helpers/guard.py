@@ -25,7 +25,10 @@ def guarded(array: np.ndarray) -> np.ndarray:
 
 
 def survives(code: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a separate process, which reading beyond a guarded array ends with a signal (returncode < 0)."""
+    """Run code in a separate process, and return the ended process.
+
+    If the code reads beyond a guarded array, a signal ends the process: ``returncode`` is negative.
+    """
     root = Path(__file__).parents[2]
     script = f"import sys; sys.path.insert(0, {str(root)!r})\n" + textwrap.dedent(code)
     return subprocess.run([sys.executable, "-X", "faulthandler", "-c", script], capture_output=True, text=True)

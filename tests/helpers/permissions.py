@@ -16,7 +16,7 @@ is_root = hasattr(os, "geteuid") and os.geteuid() == 0
 
 @contextmanager
 def public_folder() -> Iterator[Path]:
-    """Return a folder that every user may enter, unlike those of pytest."""
+    """Yield a temporary folder that every user may enter, unlike those of pytest."""
     if os.name != "posix":
         pytest.skip("POSIX permissions")
     with tempfile.TemporaryDirectory() as name:

@@ -61,7 +61,7 @@ def neutral(picture: photo.Photo, format: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def coloured(picture: photo.Photo, format: str, *, lossless: bool = False, **options: object) -> bytes:
-    """Encode the photograph in a format with neutral chroma; ``lossless`` as if it came from a lossless WebP."""
+    """Encode the photograph in a format with neutral chroma; if ``lossless``, as if it came from a lossless WebP."""
     picture = replace(picture, lossless=lossless or picture.lossless)
     cb, cr = neutral(picture, format)
     return photo.encode_photo(picture, cb, cr, format=format, credit=MODEL, **options)

@@ -17,13 +17,13 @@ def dpx(plane, bits, *, order=">", rgb=True, fields=None, offset=2048, user=b"")
     """Build a DPX file as the standard describes it.
 
     Args:
-        plane: luma ``[H, W]``; all channels of RGB get it.
-        bits: 8, 10, 12 or 16.
-        order: byte order.
-        rgb: whether it is RGB; else luma alone.
-        fields: struct format and value of fields of the header by their places.
-        offset: of the pixels.
-        user: data behind the header.
+        plane: Luma ``[H, W]``, which all channels of RGB get.
+        bits: Bits per sample: 8, 10, 12 or 16.
+        order: Byte order, ``>`` or ``<``.
+        rgb: Whether the file has RGB; otherwise it has luma alone.
+        fields: Format (of ``struct``) and values of further fields of the header, by their offsets; None for none.
+        offset: Offset of the pixels without ``user``.
+        user: User data behind the header.
     """
     height, width = plane.shape
     head = bytearray(b"\xff" * offset)

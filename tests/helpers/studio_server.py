@@ -39,9 +39,9 @@ def running_studio(folder: Path, *arguments: str, before: str = "") -> Iterator[
     """Run a studio with the embedded model at a free port.
 
     Args:
-        folder: for its temporary files.
-        arguments: of the command line.
-        before: Python that runs in the process first.
+        folder: Folder for the temporary files of the process.
+        arguments: Further arguments of ``photochrom studio``.
+        before: Python code that runs in the process first.
     """
     code = f"{before}\nfrom photochrom.commands.main import run\nrun()"
     command = [sys.executable, "-c", code, "studio", "--no-open", "--port", "0", *arguments]
@@ -66,7 +66,7 @@ class Visitor:
     """Sends the requests of a page, and keeps its cookies.
 
     Args:
-        client: speaks to a studio, over the network or within the process.
+        client: Sends requests to a studio, over the network or within the process.
     """
 
     def __init__(self, client: httpx.Client) -> None:
@@ -99,12 +99,12 @@ class Visitor:
         return self.post(f"/api/items/{item}/edit", {"do": do, **change})
 
     def put(self, item: str, x: float, y: float, color: str = "#c81e28", kind: str = "point", **more: Any) -> Any:
-        """Add a colour to the existing ones."""
+        """Add a mark to those of an item, and return the answer."""
         mark = {"kind": kind, "places": [[x, y]], "color": color} | more
         return self.edit(item, "marks", marks=[*self.item(item)["marks"], mark])
 
     def download(self, item: str) -> tuple[str, bytes]:
-        """Return the result and its name."""
+        """Return the name and the content of an item's result."""
         answer = self._checked(self.client.get(f"/api/items/{item}/download"))
         return answer.headers["content-disposition"].split('filename="')[1].rstrip('"'), answer.content
 

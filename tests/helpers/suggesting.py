@@ -12,17 +12,17 @@ from tests.helpers.fakes import CARD
 
 STEPS = np.arange(-60, 61, 20)
 BINS = np.array([(a, b) for a in STEPS for b in STEPS], np.float32)
-"""All of them are within sRGB at a middling lightness."""
+"""a*b* of the bins; all of them are within sRGB at a medium lightness."""
 
 
 def hinting_engine(runs: list[int] | None = None, **changes: object) -> FakeEngine:
     """Return an engine that is certain in bright places and undecided between a few colours in dark ones.
 
-    A hint decides for the places of its tone, the more the nearer they are.
+    A hint determines the colour of places with a similar lightness, the more strongly the nearer they are.
 
     Args:
-        runs: how many pictures each run of the network was asked for is put there.
-        changes: to the card.
+        runs: List to which each run of the network appends its number of pictures; None for no list.
+        changes: Changed fields of the card.
     """
     facts = json.loads(CARD.to_json()) | {"name": "hinting", "hints": True, "bins": BINS.tolist()} | changes
 

@@ -25,7 +25,7 @@ RECIPES = {
     "reference": replace(REFERENCE, epochs=30, batch=4),
     "default": replace(OWN, epochs=6, batch=4, grid=16, crop=8),
 }
-SHORT = {"epochs": 2, "learning_rate": 2e-4}  # faster
+SHORT = {"epochs": 2, "learning_rate": 2e-4}  # for a faster run
 
 
 class Tiny(torch.nn.Module):
@@ -43,7 +43,7 @@ class Tiny(torch.nn.Module):
 
 
 def features(recipe):
-    """Return twelve rows of features for a recipe."""
+    """Return a cache of twelve views for one of ``RECIPES``, whose features determine the colours."""
     channels, cells, grid = {"reference": (512, 2, 16), "default": (48, 16, 16)}[recipe]
     rng = np.random.default_rng(0)
     colors = rng.integers(-60, 60, (12, 2, 1, 1)).astype(np.int8)
@@ -56,7 +56,7 @@ def features(recipe):
 
 
 class MemoryLog:
-    """Keeps the rows of a run, and its checkpoints in a folder."""
+    """Keeps the rows of a run's history, and writes its checkpoints into a folder, if there is one."""
 
     def __init__(self, trainer, folder):
         self.trainer, self.folder, self.rows, self.saves = trainer, folder, [], []
@@ -85,8 +85,8 @@ def new_trainer(recipe, folder, conditions=None, **numbers):
 def double_precision():
     """Compute everything in float64 that training computes in float32.
 
-    The loss has kinks: of rectifiers, and of colours at the edge of the gamut. In float32 a sum in another order moves
-    some values across them, and the gradient jumps by a thousandth. In float64 no value is so near to one.
+    The loss has kinks, at rectifiers and at the edge of the gamut. In float32, a sum in another order moves some values
+    across a kink, and the gradient jumps by a thousandth. In float64, no value is so near to a kink.
     """
     to_float, hints = torch.Tensor.float, train.simulate_hints
     torch.set_default_dtype(torch.float64)
@@ -125,7 +125,10 @@ def losses(rows):
 
 
 def train_and_validate(recipe, batch, folder):
-    """Return the losses of a run, and of a last round on one photograph, of which only the first process has rows."""
+    """Return the losses of a run, and whether this process is the first one.
+
+    The last of the losses is that of a source with one view, which only the first process gets.
+    """
     trainer = doubled(new_trainer(recipe, folder, batch=batch, **SHORT))
     cache = features(recipe)
     rows = run(trainer, cache, cache)
