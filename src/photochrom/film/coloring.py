@@ -239,7 +239,7 @@ class _SegmentWriter:
             propagated: ``Colors.before`` of that frame; None if a shot begins there.
 
         Raises:
-            FilmError: The segment has no frame, or the codec fails.
+            FilmError: The segment has no frame, or the codec has lost frames.
         """
         if self._encoder is None:
             raise FilmError(f"{self._reader.path}: none of its frames can be decoded", remedy="check the file")

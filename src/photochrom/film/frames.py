@@ -198,7 +198,7 @@ class FrameColorizer:
         return FrameColorizer(*same, hints, is_kept, shots, stills)
 
     def color_options(self, pts: int) -> ColorOptions:
-        """Return the colour options of the frame with this pts: those of its shot, with the frame's own hints."""
+        """Return the colour options of the frame with this pts: those of its shot or the film, with its own hints."""
         color = self.options.color if self.shots is None else self.shots.options_at(pts)
         hints = tuple(self.hints.get(pts, ()))
         return color.with_hints(hints) if hints else color

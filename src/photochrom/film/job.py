@@ -51,7 +51,8 @@ class FilmReport:
     shots: list[Fraction]
     """Times at which shots begin, in seconds from the source's beginning."""
     notes: list[str] = field(default_factory=list)
-    """One line for each kind of damage in the source, and for each property that changed or could not be kept."""
+    """Lines for the user: damage in the source, properties that changed or could not be kept, and what was found when
+    the film was examined, such as shots that were left unchanged."""
 
 
 def colorize_film(
@@ -74,7 +75,8 @@ def colorize_film(
 
     Args:
         source: The film: a file, a folder of numbered frames, or a pattern of their names (``reel.%07d.dpx``).
-        output: A file, a folder, or a pattern of frames; None for ``NAME.color.EXT`` beside the source.
+        output: A file, a pattern of frames, or a folder for the file or the frames; None for ``NAME.color.EXT`` beside
+            the source.
         options: How to colour and write; None for the defaults.
         hints: Known colours at places of single frames; each hint is tracked through its shot.
         stills: Coloured pictures of single frames. A frame with a still gets exactly the still's colours; the rest of

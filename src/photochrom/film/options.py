@@ -55,7 +55,7 @@ class FilmOptions:
     colour are in colour already."""
     c2pa: Identity | None = field(default=None, repr=False)  # not in repr, so that another signer can resume the work
     """Signer of the film's content credentials (C2PA); None for an unsigned film. Containers that cannot hold
-    credentials, such as Matroska and MXF, get a file ``NAME.EXT.c2pa`` beside the film."""
+    credentials, such as Matroska and MXF, get a file ``NAME.EXT.c2pa`` beside the film. Sequences cannot be signed."""
     profile: str | None = None
     """Profile of ``prores`` (``hq``, ``standard``, ``lt``, ``proxy``, ``4444``, ``4444xq``) or ``dnxhr`` (``hqx``,
     ``hq``, ``sq``, ``lb``, ``444``); None for ``hq`` or ``hqx``, respectively."""

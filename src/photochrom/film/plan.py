@@ -58,7 +58,7 @@ class Plan:
     total: int
     """Number of frames to colour, estimated from the file's header; 0 if unknown."""
     notes: list[str]
-    """One line for each property of the source that will change or cannot be kept."""
+    """Lines for the user: properties of the source that will change or cannot be kept, and what was found in it."""
     frames: Pattern | None = None
     """Names of the frames to write if the coloured film is a sequence; otherwise None."""
     first_number: int = 0
@@ -77,7 +77,7 @@ class Plan:
 def resolved(options: FilmOptions, reader: FilmReader, output: Path | None) -> FilmOptions:
     """Return the options with an actual codec instead of ``auto``.
 
-    If the output is a pattern of numbered frames, its suffix decides the codec. None stands for the default output.
+    If the output is a pattern of numbered frames, its suffix decides the codec. ``output`` is as for ``make_plan``.
 
     Raises:
         OptionError: The codec does not have the requested profile.
@@ -103,14 +103,13 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
 
     Args:
         reader: The film.
-        output: A file, a folder or a pattern of frames; None for ``NAME.color.EXT`` beside the source.
+        output: As for ``colorize_film``.
         options: How to colour and write.
 
     Raises:
-        FilmError: The output's name denotes neither a container nor a valid pattern, or contradicts the codec; the
-            container cannot hold the codec, or the film's range or frame rate; the codec does not support the size or
-            depth of the frames; or the film is HDR, is to become OpenEXR but is not scene-linear, cannot be read, or
-            has no frame between ``start`` and ``end``.
+        FilmError: The output's name denotes no container or valid pattern, or contradicts the codec; the container
+            cannot hold the codec, or the film's range or frame rate; the codec does not support the size, depth or kind
+            of the frames; or the film is HDR, cannot be read, or has no frame between ``start`` and ``end``.
         OptionError: The codec does not have the requested profile.
     """
     if output is not None and output.suffix.lower() not in FORMATS:
@@ -170,8 +169,8 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
 def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pattern:
     """Return the names of the frames to write.
 
-    These are the output's, if it is a pattern. Otherwise the folder is the output, or lies beside the source, and the
-    files are named like the source's frames, or after the source if it is one file.
+    If the output is a pattern, its names are returned. Otherwise the folder is the output, or lies beside the source,
+    and the files are named like the source's frames, or after the source if it is one file.
 
     Raises:
         FilmError: The output is a file in a container or an invalid pattern, or OpenEXR is to be written and the source
@@ -218,7 +217,7 @@ def _not_in_frames(reader: FilmReader, codec: str) -> list[str]:
 
 
 def _container(output: Path, options: FilmOptions) -> str:
-    """Return the container format that the output's suffix denotes; raise an error if it cannot hold the codec."""
+    """Return the container of the output's suffix; raise an error if there is none, or it cannot hold the codec."""
     codec = CODECS[options.codec]
     if (container := FORMATS.get(output.suffix.lower())) is None:
         raise FilmError(f"{output} has no suffix of a container that can be written", remedy=f"use {suffixes(codec)}")
@@ -371,7 +370,7 @@ def _share_names(target: Pattern, source: Pattern, numbers: list[int]) -> bool:
 
 
 def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]:
-    """Mux a film of one empty frame to a temporary file, to find out what the container cannot hold; return the notes.
+    """Mux a film of one empty frame to a temporary file, to find what the container cannot hold; return notes.
 
     Raises:
         FilmError: The codec cannot encode such frames, the container cannot hold the codec or a track of the source, or

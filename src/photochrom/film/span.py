@@ -29,7 +29,7 @@ class Span:
         return itertools.takewhile(lambda frame: self.is_before_end(frame.pts * time_base), frames)
 
     def is_before_end(self, time: Fraction) -> bool:
-        """Return whether a time in seconds on the source's clock lies before the span's end; true if that is None."""
+        """Return whether a time in seconds on the source's clock lies before ``end``; always true if that is None."""
         return self.end is None or time < self.end - ROUNDED
 
     def chapter(self, chapter: av.container.core.Chapter) -> av.container.core.Chapter | None:

@@ -194,11 +194,11 @@ class Archive:
     def pack(self, photographs: Sequence[Photograph], folder: Path) -> Path:
         """Colour photographs unless they are up to date, write them and a report to a ZIP file, and return its path.
 
+        Errors of single photographs are only listed in the report.
+
         Args:
             photographs: All photographs to pack.
             folder: An empty folder for the ZIP file.
-
-        Errors of single photographs are only listed in the report.
 
         Raises:
             PhotochromError: The photographs cannot be coloured, or the studio has no space for the files.

@@ -43,7 +43,7 @@ class Guard:
             self._names |= {name.lower() for name in (socket.gethostname(), socket.getfqdn())}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle an ASGI connection."""
+        """Handle an ASGI connection; a WebSocket is ignored."""
         if scope["type"] == "http":
             refusal = self._refusal(Headers(scope=scope), opens_page=scope["path"] == "/" and scope["method"] == "GET")
             await (refusal or self._app)(scope, receive, _with_headers(send))

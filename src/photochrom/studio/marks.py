@@ -126,7 +126,7 @@ def points_of(hints: Iterable[Hint], time: Fraction | None = None) -> tuple[Mark
 
 @functools.lru_cache(_MOST_HINTS)  # a click needs the hints of all marks several times
 def _places_along(path: Sequence[Place], shape: tuple[int, int], radius: float) -> list[Place]:
-    """Return places along a path, about a radius apart, including both its ends."""
+    """Return at most ``_STROKE_HINTS`` places along a path, including both its ends; about a radius apart, or more."""
     height, width = shape
     points = np.array(path) * (width, height)  # [N, 2], in pixels
     lengths = np.hypot(*np.diff(points, axis=0).T) if len(points) > 1 else np.zeros(0)

@@ -121,10 +121,13 @@ class Visitors:
             return visitor
 
     def new(self) -> Visitor:
-        """Add a visitor and return it; if there are too many, remove the one who has been inactive for longest.
+        """Add a visitor and return it.
+
+        If there are too many, the one who has been inactive for longest is removed, among those with an empty tray if
+        there are any.
 
         Raises:
-            StudioError: There are too many, and all of them were active in the last ten minutes.
+            StudioError: There are too many, no tray is empty, and all of them were active in the last ten minutes.
         """
         with self._lock:
             removed = self._remove_oldest() if len(self._visitors) >= MOST_VISITORS else None

@@ -84,7 +84,7 @@ def picture_area(
 
 
 def _whole(start: int, length: int, side: int, step: int) -> slice:
-    """Shrink a range of pixels to multiples of ``step``; it may also end at the end of the side."""
+    """Shrink a range of pixels so that it begins and ends at multiples of ``step``, or ends with the side."""
     stop = start + length
     return slice(-(-start // step) * step, side if stop == side else stop // step * step)
 

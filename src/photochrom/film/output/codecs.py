@@ -90,7 +90,7 @@ _422_10, _444_10, _422_8 = ("yuv422p10le",), ("yuv444p10le",), ("yuv422p",)
 
 
 def _444(*depths: int) -> tuple[str, ...]:
-    """Return the pixel formats without subsampling of these bit depths, for files that hold RGB."""
+    """Return the pixel formats that have these bit depths and no subsampling, for files that hold RGB."""
     return tuple("yuv444p" if depth == 8 else f"yuv444p{depth}le" for depth in depths)
 
 

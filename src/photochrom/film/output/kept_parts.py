@@ -114,7 +114,7 @@ class KeptParts:
                 path.unlink()
 
     def _unchanged(self, shots: ShotPlan | None) -> set[int]:
-        """Return the numbers of the leading shots whose appearance is the same as in the earlier film."""
+        """Return the numbers, from 0, of the earlier film's shots whose limits and appearance have not changed."""
         if shots is None:
             return set()
         before, now = self._before.shots, shots.appearance(self._reader, self._hints)

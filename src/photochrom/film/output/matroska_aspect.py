@@ -40,6 +40,9 @@ def write_aspect(path: Path, width: int, height: int, aspect: Fraction) -> bool:
 
     Returns:
         Whether the file was changed; False if its layout is not as expected.
+
+    Raises:
+        OSError: The file cannot be read or written.
     """
     with path.open("rb+") as stream:
         header = stream.read(_HEADER)

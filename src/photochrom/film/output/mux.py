@@ -226,7 +226,7 @@ def _transcoder(
 def _set_metadata(
     out: av.container.OutputContainer, source: av.container.InputContainer, span: Span, credit: str
 ) -> None:
-    """Copy the source's metadata and chapters, and add the credit to its comment."""
+    """Copy the source's metadata and chapters that still apply, and add the credit to the comment."""
     comment = ""
     for key, value in source.metadata.items():
         if key.lower() == "comment":  # Matroska writes tags in capitals

@@ -278,7 +278,7 @@ def _digests(record: Path) -> dict[str, str]:
 
 
 def _remove(record: Path) -> None:
-    """Remove the record of a segment, and the colours that it hands on; its frames are written anew."""
+    """Remove the record of a segment, and the colours that it hands on; its frames stay until they are written anew."""
     record.unlink()
     record.with_suffix(".npz").unlink(missing_ok=True)
 

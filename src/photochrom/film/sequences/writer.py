@@ -130,7 +130,10 @@ class SequenceWriter:
         return file_of(header, encoded(rgb, "dpx", {}), name, short_statement(), time_code, index)
 
     def _header(self, pts: int, index: int) -> tuple[DpxHeader, str]:
-        """Return the header of the source frame, or a new one, and the time code to write."""
+        """Return the header of the source's frame, or a new one if that is not DPX, and the time code to write.
+
+        The time code is empty if there is none, or that of the header is to be kept.
+        """
         code = add_frames(self._reader.time_code, index, self._reader.rate) or ""
         reader = self._reader
         if isinstance(reader, SequenceReader) and reader.pattern.format == "dpx":

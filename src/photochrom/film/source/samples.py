@@ -28,7 +28,7 @@ class FrameSamples:
         self._are_colored: list[bool] | None = None  # for each sample that is not blank; None until all are decoded
 
     def frames(self) -> Iterator[av.VideoFrame]:
-        """Decode the first frame of each pair, and examine the pairs for ``colored_part``.
+        """Yield the first frame of each pair, and examine the pairs for ``colored_part``.
 
         Raises:
             FilmError: The film cannot be opened again, or the file of a numbered frame cannot be read.
