@@ -19,6 +19,8 @@ _OUTCOMES: Final = {"ok": "success", "error": "fail"}
 def make_bag(folder: Path) -> Path:
     """Turn the target of a finished batch into a BagIt bag: its files move to ``data/``, and checksums are written.
 
+    The lock files of batches are removed.
+
     Returns:
         The folder.
 

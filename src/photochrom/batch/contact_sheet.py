@@ -64,6 +64,7 @@ def rows_of(folder: Path) -> list[Row]:
 
     Raises:
         OptionError: There is no report, or one is invalid.
+        OSError: A report cannot be read.
     """
     if not (paths := report_paths(folder)):
         raise OptionError(
@@ -108,6 +109,7 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
 
     Raises:
         PhotochromError: Jinja is missing, or the pages cannot be written.
+        OSError: A file of thumbnails cannot be read.
     """
     try:
         from jinja2 import Environment, PackageLoader, select_autoescape

@@ -140,9 +140,11 @@ def color_batch(
         The counts.
 
     Raises:
-        OptionError: There is no such source, two inputs would share an output, an output would replace a file that
-            Photochrom did not write, or another batch is running in the target.
+        OptionError: There is no such source, the source or the target cannot be read, two inputs would share an output,
+            an output would replace a file that Photochrom did not write, an earlier report is invalid, the target is a
+            bag, or another batch is running in it.
         PhotochromError: The model cannot be loaded, a package is missing, or the report cannot be written.
+        OSError: A local manifest or an earlier report cannot be read.
     """
     options, target = options or BatchOptions(), os.fspath(target)
     for address in (source, target):
@@ -210,8 +212,10 @@ def listed_items(
         The photographs, and the pictures in formats that Photochrom does not read.
 
     Raises:
-        OptionError: There is no such source, or two inputs would share an output.
-        PhotochromError: fsspec or the package for the protocol is missing.
+        OptionError: There is no such source, it cannot be listed, a manifest is invalid, or two inputs would share an
+            output.
+        PhotochromError: A package is missing, for the protocol or for Parquet.
+        OSError: A local manifest cannot be read.
     """
     items: Callable[[], Iterator[Item]]
     if isinstance(source, str | os.PathLike):
@@ -255,7 +259,8 @@ def pending_items(items: list[Item], folder: Path, job: BatchJob, options: Batch
         options: Options of the batch.
 
     Raises:
-        OptionError: A report or the target cannot be read.
+        OptionError: A report is invalid, or the target cannot be read.
+        OSError: A report cannot be read.
         ModelError: There is no such model.
         PhotochromError: fsspec or the package for the protocol is missing.
     """
@@ -279,7 +284,7 @@ def pending_items(items: list[Item], folder: Path, job: BatchJob, options: Batch
 
 
 def _missing(states: Iterable[tuple[Item, str]], summary: BatchSummary) -> Iterator[Item]:
-    """Yield the items that are to do, and count the others."""
+    """Yield the items that are to do, and count the others in ``summary``."""
     for item, state in states:
         summary.done_before += state == "done"
         summary.failed_before += state == "failed before"
@@ -289,7 +294,12 @@ def _missing(states: Iterable[tuple[Item, str]], summary: BatchSummary) -> Itera
 
 
 def _existing(target: str) -> Callable[[str], bool]:
-    """Return a function that checks whether the target contains an output. A remote target is listed once, now."""
+    """Return a function that checks whether the target contains an output. A remote target is listed once, now.
+
+    Raises:
+        OptionError: A remote target cannot be read.
+        PhotochromError: fsspec or the package for the protocol is missing.
+    """
     if not is_remote(target):
         root = target
         return lambda name: os.path.exists(os.path.join(root, name))  # noqa: PTH110, PTH118
@@ -322,7 +332,11 @@ def _check_outputs(items: list[Item], job: BatchJob) -> None:
 
 @contextmanager
 def _report_writer(folder: Path, options: BatchOptions) -> Iterator[Callable[[Colored], None]]:
-    """Yield a function that appends an outcome to the report; at the end of the block, keep one row per item."""
+    """Yield a function that appends an outcome to the report; at the end of the block, keep one row per item.
+
+    Raises:
+        PhotochromError: The report or the thumbnails cannot be written.
+    """
     path = report_path(folder, options)
     try:
         with ReportWriter(path) as rows, ThumbnailWriter(path.with_suffix(".thumbnails")) as thumbnails:
@@ -342,7 +356,10 @@ def _report_writer(folder: Path, options: BatchOptions) -> Iterator[Callable[[Co
 def _colored(
     items: list[Item], job: BatchJob, options: BatchOptions, stop: Callable[[], bool], colorizer: Colorizer | None
 ) -> Iterator[Colored]:
-    """Colour the items in this process, by worker processes, or with Ray, as the options say; yield the outcomes."""
+    """Colour the items with ``colorizer`` in this process, or else with Ray or worker processes; return the outcomes.
+
+    Errors of Ray and of worker processes are raised while the outcomes are read; see ``by_ray`` and ``by_processes``.
+    """
     if not items:
         return iter(())
     if colorizer is not None:

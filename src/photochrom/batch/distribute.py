@@ -48,14 +48,18 @@ def by_processes(items: Iterable[Item], job: BatchJob, workers: int, stop: Stop)
         stop: Called before each item; once it returns True, items in progress are finished and no more are begun.
 
     Raises:
-        PhotochromError: The model cannot be loaded.
+        PhotochromError: The model cannot be loaded, or there is not enough memory for a process.
     """
     with WorkerPool[Item, Colored](prepare, (job,), workers) as pool:
         yield from _colored_by(pool, items, job, stop)
 
 
 def _colored_by(pool: WorkerPool[Item, Colored], items: Iterable[Item], job: BatchJob, stop: Stop) -> Iterator[Colored]:
-    """Colour items with a pool; yield the outcomes, also of items whose process died."""
+    """Colour items with a pool; yield the outcomes, also of items whose process died.
+
+    Raises:
+        PhotochromError: The model cannot be loaded, or there is not enough memory for a process.
+    """
     try:
         for item, result in pool.map(items, stop):
             yield _failed(item, job, result.reason) if isinstance(result, Died) else result
@@ -117,7 +121,7 @@ def by_ray(
         stop: Called between results; once it returns True, no more are yielded.
 
     Raises:
-        PhotochromError: Ray is missing, or cannot be reached.
+        PhotochromError: Ray is missing or cannot be reached, or an actor cannot load the model.
     """
     try:
         import ray

@@ -32,7 +32,8 @@ class Estimate:
     listed: int
     """Number of items of the source, or of this shard of it."""
     pending: int
-    """Number of items that are not finished, including those that will be skipped because they are in colour."""
+    """Number of items that no earlier run has finished, including those that will be skipped because they are in
+    colour."""
     kinds: Counter[str]
     """Number of listed items by extension."""
     unread: Counter[str]
@@ -44,9 +45,9 @@ class Estimate:
     source_bytes: int
     """Bytes of the items to colour, as far as known."""
     output_bytes: float | None
-    """Estimated bytes of the outputs; None if none of the items tried could be coloured."""
+    """Estimated bytes of the outputs; None if no item could be coloured on trial, or if no source's size is known."""
     core_seconds: float | None
-    """Estimated seconds on one core; None if none of the items tried could be coloured."""
+    """Estimated seconds on one core; None if no item could be coloured on trial."""
     workers: int
     """Number of processes."""
 
@@ -85,6 +86,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
     """Estimate a batch: count its items, check some for colour, and colour up to three into a temporary folder.
 
     Up to a hundred local items, or a gigabyte of them, are checked; of remote items only three, which are downloaded.
+    From then on, this process uses one thread (``limit_threads``).
 
     Args:
         source: Folder, manifest or address; see ``listing.list_items``.
@@ -151,7 +153,15 @@ def _bytes(items: Sequence[Item]) -> int:
 
 
 def _tried(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float | None]:
-    """Colour a few items; return the mean seconds, and the ratio of output to source bytes. None if all failed."""
+    """Colour a few items, and measure time and size.
+
+    Returns:
+        Mean seconds, None if all failed; and the ratio of output to source bytes, None also if no source's size is
+        known.
+
+    Raises:
+        ModelError, EngineError: The model cannot be loaded.
+    """
     if not items:
         return None, None
     seconds, bytes_in, bytes_out = [], 0, 0

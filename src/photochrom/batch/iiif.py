@@ -31,8 +31,8 @@ def list_iiif(address: str) -> Iterator[Item]:
 def items_of_manifest(facts: Any, name: str) -> Iterator[Item]:
     """List the pictures of an IIIF manifest or of an image's ``info.json``.
 
-    Only the first picture of each canvas is listed; if it is a ``Choice``, its first or default option. Keys have the
-    form ``0001-LABEL.jpg``.
+    Only the first picture of each canvas (or of each of its annotation pages) is listed; if that picture is a
+    ``Choice``, its first or default option. Keys have the form ``0001-LABEL.jpg``.
 
     Args:
         facts: The parsed JSON.
@@ -72,7 +72,7 @@ def _pictures(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _address(body: Any) -> str:
-    """Return the address of an annotation body's picture, at full size if it has an image service."""
+    """Return the address of an annotation body's picture, at full size if it has an image service; empty if none."""
     if isinstance(body, list):
         body = body[0] if body else None
     if not isinstance(body, dict):
@@ -96,7 +96,7 @@ def _image(service: dict[str, Any]) -> str:
 
 
 def _label(label: Any) -> str:
-    """Return a label's text in its first language."""
+    """Return a label's text in its first language; empty if there is none."""
     if isinstance(label, dict):
         label = next(iter(label.values()), "")
     if isinstance(label, list):

@@ -17,7 +17,7 @@ class Item:
     size: int = -1
     """Size in bytes; -1 if unknown."""
     version: str = ""
-    """ETag, or modification time in nanoseconds, to detect changes; empty if neither is known."""
+    """ETag, checksum or modification time of the file, to detect changes; empty if none is known."""
     name: str = ""
     """Path of the output below the target; empty to name it by the template of the batch."""
     hints: str = ""

@@ -67,7 +67,10 @@ def _any(patterns: tuple[str, ...], key: str, name: str) -> bool:
 
 
 def list_items(source: str, wanted: Filter | None = None) -> Iterator[Item]:
-    """List the photographs of a source, and the pictures of folders that Photochrom does not read, in a fixed order.
+    """List the photographs of a source in a fixed order.
+
+    In folders and buckets, pictures in formats that Photochrom does not read are listed, too (``Item.is_unread``). Some
+    errors are raised only while the items are iterated over.
 
     Args:
         source: Path or address of a folder, of a photograph, or of a manifest (CSV, JSONL, Parquet or IIIF); or the
@@ -76,7 +79,8 @@ def list_items(source: str, wanted: Filter | None = None) -> Iterator[Item]:
 
     Raises:
         OptionError: There is no such source, it cannot be listed, or a manifest is invalid.
-        PhotochromError: The package for the address is missing.
+        PhotochromError: The package for the address or for Parquet is missing.
+        OSError: A local manifest cannot be read.
     """
     wanted = wanted or Filter()
     if is_remote(source):
@@ -97,10 +101,10 @@ def _local_item(key: str, path: Path) -> Item:
 
 
 def with_local_state(item: Item) -> Item:
-    """Return an item with the size and modification time of its local file; unchanged if the file is missing.
+    """Return an item with the size and modification time of its local file.
 
     Items of a manifest are listed without them, so that one shard of a large manifest can be coloured without accessing
-    the files of the others.
+    the files of the others. An item that has a size, or whose file is remote or missing, is returned unchanged.
     """
     if item.size >= 0 or is_remote(item.source):
         return item
@@ -112,7 +116,11 @@ def with_local_state(item: Item) -> Item:
 
 
 def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
-    """List a folder and its subfolders in the order of names; links to folders that contain them are not followed."""
+    """List a folder and its subfolders in the order of names; links to folders that contain them are not followed.
+
+    Raises:
+        OptionError: A folder cannot be listed.
+    """
     pending: list[tuple[str, str, frozenset[tuple[int, int]]]] = [("", str(root), frozenset())]
     while pending:
         prefix, folder, above = pending.pop()
@@ -169,7 +177,11 @@ def _list_remote(address: str, wanted: Filter) -> Iterator[Item]:
 
 
 def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -> Iterator[Item]:
-    """List a remote file or folder; an item names its XMP sidecar if there is one among the files."""
+    """List a remote file or folder; an item names its XMP sidecar if there is one among the files.
+
+    Raises:
+        OptionError: The address cannot be read, or contains no files.
+    """
     with naming_errors(address):
         is_file = not address.endswith("/") and system.isfile(path)  # on a web server a folder is also a page
         if is_file:

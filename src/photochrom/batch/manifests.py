@@ -27,15 +27,17 @@ COLUMNS: Final = {
 def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
     """Read the items of a manifest, without accessing their files (see ``listing.with_local_state``).
 
+    Most errors are raised only while the items are iterated over.
+
     Args:
         data: Content of the manifest.
-        name: File name of the manifest, for messages; its extension determines the format. A ``.json`` file is an IIIF
-            manifest.
+        name: File name of the manifest, for messages; its extension determines the format: ``.csv``, ``.parquet`` or
+            ``.json`` (IIIF), otherwise JSON Lines.
         base: Folder or address to which relative paths refer.
 
     Raises:
-        OptionError: The file is damaged or has no column of paths, or a row has no path or an invalid vividness.
-        PhotochromError: Parquet needs pyarrow.
+        OptionError: The file is damaged or has no column of paths, a row has no path, or its vividness is no number.
+        PhotochromError: The file is Parquet, and the package pyarrow is missing.
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix == ".json":
@@ -53,7 +55,11 @@ def _parsed(data: bytes) -> Any:
 
 
 def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[Item]:
-    """Convert the rows of a manifest to items."""
+    """Convert the rows of a manifest to items.
+
+    Raises:
+        OptionError: A row has no path, or its vividness is no number.
+    """
     for number, row in enumerate(rows, 1):
         path = _field(row, "path")
         if not path:

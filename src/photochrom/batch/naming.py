@@ -47,7 +47,7 @@ def check_template(template: str) -> None:
 
 
 def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
-    """Return the path of an item's output below the target, with ``/`` between folders.
+    """Return the path of an item's output below the target, with ``/`` between folders; ``.dng`` becomes ``.tif``.
 
     Args:
         item: The item.
@@ -78,9 +78,9 @@ def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
 
 
 def possible_name(item: Item, template: str = DEFAULT_NAME) -> str:
-    """Return the path of an item's output, or an empty string if it has none or is invalid.
+    """Return the path of an item's output below the target, or an empty string if it has no output or no valid path.
 
-    The error is raised, and reported, when the item is coloured.
+    The error of an invalid path is raised, and reported, when the item is coloured.
     """
     if item.is_unread:
         return ""

@@ -17,13 +17,13 @@ class BatchOptions:
     """Options of a batch: how to colour, name, distribute and report its items.
 
     Raises:
-        OptionError: A value is out of its range.
+        OptionError: A value is out of its range, or ``name`` is not a template.
     """
 
     color: ColorOptions = field(default_factory=ColorOptions)
     """How to colour; items may have a vividness, a strength and hints of their own."""
     output: OutputOptions = field(default_factory=OutputOptions)
-    """How to write the outputs."""
+    """How to write the outputs; ``overwrite`` and ``preview`` have no effect on a batch."""
     negative: bool = False
     """Whether the photographs are negatives: the network sees their positives, and the luma stays negative."""
     recolor: bool = False
@@ -35,23 +35,24 @@ class BatchOptions:
     name: str = DEFAULT_NAME
     """Template of the outputs' names; see ``naming.check_template``."""
     include: tuple[str, ...] = ()
-    """Globs of files to colour, of which each must match one; empty for all. See ``listing.Filter``."""
+    """Globs, of which a file must match at least one to be coloured; empty for all files. See ``listing.Filter``."""
     exclude: tuple[str, ...] = ()
     """Globs of files to leave out, and of folders not to enter."""
     workers: int | None = None
-    """Number of processes (or Ray actors); None for one per core, as far as the memory allows."""
+    """Number of processes; None for one per core, as far as the memory allows. With Ray, the maximum number of actors;
+    None for one per CPU of the cluster."""
     shard: tuple[int, int] | None = None
     """Number of this shard, from 1, and number of shards; None to colour all items."""
     ray: bool = False
     """Whether to distribute the items with Ray."""
     ray_address: str | None = None
-    """Address of the Ray cluster; see ``distribute.by_ray``."""
+    """Address of the Ray cluster; None to join the cluster in RAY_ADDRESS, or to start Ray on this machine."""
     retry_errors: bool = False
     """Whether to retry items that failed before; otherwise they are retried only if they, the model or the options
     change."""
     max_errors: int | float | None = None
-    """Errors after which the batch ends: an integer for their number, or a float, 0 to 1, for their share of the
-    finished items. None for no limit."""
+    """Errors after which the batch ends: an integer for their number (0 counts as 1), or a float, 0 to 1, for their
+    share of the finished items, once there are 20 of these. None for no limit."""
     thumbnails: bool = True
     """Whether to keep thumbnails for the contact sheet, about 8 kB per item."""
     report: Path | None = None

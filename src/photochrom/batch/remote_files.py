@@ -32,7 +32,7 @@ def version_of(info: dict[str, Any]) -> str:
 
 
 def open_address(address: str) -> tuple[AbstractFileSystem, str]:
-    """Return the file system of an address, and the path in that file system.
+    """Return the file system of an address, and the path in that file system; cached listings are discarded.
 
     Raises:
         PhotochromError: fsspec or the package for the protocol is missing.

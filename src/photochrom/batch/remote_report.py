@@ -32,6 +32,7 @@ class ReportCopy:
         Raises:
             OptionError: The target cannot be read, or a report in it is invalid.
             PhotochromError: fsspec or the package for the protocol is missing.
+            OSError: A local report cannot be read or written.
         """
         if not self._is_remote:
             return

@@ -38,7 +38,7 @@ class Row:
     source_size: int = -1
     """Size of the source file in bytes; -1 if unknown."""
     source_version: str = ""
-    """ETag or modification time in nanoseconds of the source file, when it was listed."""
+    """ETag, checksum or modification time of the source file when it was listed; empty if none is known."""
     source_sha256: str = ""
     """SHA-256 of the source file, hexadecimal; empty if the item was not coloured."""
     output_sha256: str = ""
@@ -88,7 +88,8 @@ class Row:
         """Parse a line written by ``to_json``.
 
         Raises:
-            ValueError: The line is not a row.
+            ValueError: The line is not JSON, or lacks the key or the status.
+            TypeError: Another field is missing, or a value has the wrong type.
             OptionError: The row was written by a newer version of Photochrom.
         """
         facts = json.loads(line)
@@ -117,6 +118,9 @@ class ReportWriter:
 
     Args:
         path: The report; if its last line is incomplete because a process was killed, the line is removed.
+
+    Raises:
+        OSError: The report cannot be opened or written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -165,6 +169,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 
     Raises:
         OptionError: A complete line is not a row, or was written by a newer version of Photochrom.
+        OSError: The report cannot be read.
     """
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -192,6 +197,7 @@ def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
 
     Raises:
         OptionError: A line of a report is not a row; see ``read_rows``.
+        OSError: A report cannot be read.
     """
     marks: dict[str, dict[str, bytes]] = {"ok": {}, "error": {}, "skipped": {}, "unread": {}}
     for path in paths:
@@ -227,7 +233,7 @@ def merge(other: Path, path: Path) -> None:
 
     Raises:
         OptionError: One of the files is not a report.
-        OSError: The report cannot be written.
+        OSError: One of the files cannot be read, or the report cannot be written.
     """
     last = {row.key: row.finished for row in read_rows(path)} if path.exists() else {}
     with ReportWriter(path) as report:
@@ -241,6 +247,9 @@ def compact(path: Path) -> int:
 
     Returns:
         The number of remaining rows.
+
+    Raises:
+        OSError: The report cannot be read or written.
     """
     last: dict[str, int] = {}
     count = 0

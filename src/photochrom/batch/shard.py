@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +15,7 @@ from ..color.bands import limit_threads
 from ..colorizer.options import ColorOptions
 from ..errors import PhotochromError, PhotoError
 from ..machine import reuse_freed_memory
+from ..models.download import digest
 from ..photo.options import OutputOptions
 from ..version import __version__
 from .items import Item
@@ -34,7 +34,7 @@ IN_COLOR: Final = "is in colour already"
 UNREAD: Final = "is in a format that Photochrom does not read"
 """Reason for leaving out an item, as in the report."""
 _THUMBNAIL: Final = 192  # long side in pixels
-_PIECE: Final = 1 << 20  # bytes read at a time when a file is hashed
+
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _ATOMIC: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "memory")  # protocols that write files atomically
 
@@ -102,6 +102,8 @@ def color_shard(items: Iterable[Item], job: BatchJob) -> Iterator[Colored]:
 def prepare(job: BatchJob) -> Callable[[Item], Colored]:
     """Load the model of a job, and return a function that colours one item.
 
+    If the job limits the number of threads, that of this whole process is limited.
+
     Raises:
         ModelError, EngineError: The model cannot be loaded.
     """
@@ -138,7 +140,11 @@ def coloring(job: BatchJob, colorizer: Colorizer) -> Callable[[Item], Colored]:
 
 
 def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Colored:
-    """Colour an item unless it is in colour already; the row of the outcome is completed from ``known``."""
+    """Colour an item unless it is in colour already; the row of the outcome is completed from ``known``.
+
+    Raises:
+        PhotochromError: The item cannot be read or coloured, or its output cannot be written.
+    """
     name = output_name(item, job.template)
     own: dict[str, Any] = {"vividness": item.vividness, "strength": item.strength}
     options = replace(job.color, **{dial: value for dial, value in own.items() if value is not None})
@@ -157,8 +163,8 @@ def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Color
             known,
             status="ok",
             output=name,
-            source_sha256=sha256(source),
-            output_sha256=sha256(path),
+            source_sha256=digest(source),
+            output_sha256=digest(path),
             width=report.width,
             height=report.height,
             colorfulness=round(report.colorfulness, 2),
@@ -193,7 +199,7 @@ def local_copy(item: Item) -> Iterator[Path]:
     """Yield a local path of an item's source; a remote source and its sidecar are downloaded for the block.
 
     Raises:
-        OptionError: The source cannot be read.
+        OptionError: A remote source cannot be read; local ones are not checked.
         PhotochromError: fsspec or the package for the protocol is missing.
     """
     if not is_remote(item.source):
@@ -220,7 +226,16 @@ def _sidecars(item: Item, system: AbstractFileSystem, path: str) -> Iterator[str
 
 @contextmanager
 def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path, ...]], None]]]:
-    """Yield a local path for an output, and a function that then copies the written files to a remote target."""
+    """Yield a local path for an output, and a function that then copies the written files to a remote target.
+
+    In a local target, the folder of the path is created, and the function does nothing.
+
+    Raises:
+        TargetError: The whole target cannot be written; the function may raise it, too.
+        PhotoError: The folder of the output cannot be created.
+        OptionError: A remote target cannot be opened or written.
+        PhotochromError: fsspec or the package for the protocol is missing.
+    """
     if not is_remote(target):
         path = Path(target, name)
         try:
@@ -251,7 +266,12 @@ def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path
 
 @contextmanager
 def _writing(target: str) -> Iterator[None]:
-    """Raise a ``TargetError`` if the block fails because the whole target is missing or forbidden."""
+    """Translate errors of a remote target in the block.
+
+    Raises:
+        TargetError: The whole target is missing or forbidden.
+        OptionError: The block failed otherwise.
+    """
     try:
         with naming_errors(target, "written"):
             yield
@@ -261,17 +281,8 @@ def _writing(target: str) -> Iterator[None]:
         raise
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
 def _thumbnails(before: np.ndarray, after: np.ndarray) -> tuple[bytes, bytes]:
-    """Encode a source ``[H, W]`` and its output, R'G'B' ``[H, W, 3]``, as small JPEGs."""
+    """Encode a source, uint8 ``[H, W]``, and its output, R'G'B' uint8 ``[H, W, 3]``, as small JPEGs."""
     import cv2
 
     scale = _THUMBNAIL / max(before.shape)

@@ -19,6 +19,9 @@ class ThumbnailWriter:
 
     Args:
         path: The file; if its last record is incomplete because a process was killed, the record is removed.
+
+    Raises:
+        OSError: The file cannot be read or written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,7 +30,11 @@ class ThumbnailWriter:
         self._file.truncate(end)
 
     def append(self, key: str, before: bytes, after: bytes) -> None:
-        """Write the thumbnails of an item's source and output, JPEGs, unless they are empty."""
+        """Write the thumbnails of an item's source and output, JPEGs, unless one of them is empty.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
         if before and after:
             name = key.encode("utf-8", "surrogateescape")
             self._file.write(_LENGTHS.pack(len(name), len(before), len(after)) + name + before + after)
@@ -44,6 +51,9 @@ class Thumbnails:
 
     Args:
         paths: Files written by ``ThumbnailWriter``; missing ones are ignored.
+
+    Raises:
+        OSError: A file cannot be read; ``get`` may raise it, too.
     """
 
     def __init__(self, paths: list[Path]) -> None:

@@ -40,7 +40,7 @@ class _Worker(Generic[Task]):
 
 
 class WorkerPool(Generic[Task, Result]):
-    """Context manager with processes that apply a function to tasks; they end with the block.
+    """Context manager with processes that apply a function to tasks; the processes end with the block.
 
     Args:
         prepare: Importable function, called once in each process, that returns the function to apply to tasks.
@@ -75,6 +75,8 @@ class WorkerPool(Generic[Task, Result]):
     ) -> Iterator[tuple[Task, Result | Died]]:
         """Apply the function to all tasks, and yield each task with its result as it finishes.
 
+        The result is ``Died`` if the function crashes its process or raises an exception, which also ends the process.
+
         Args:
             tasks: The tasks; the next one is requested when a process becomes free.
             stop: Called before each task is assigned; once it returns True, only tasks in progress are finished.
@@ -107,14 +109,18 @@ class WorkerPool(Generic[Task, Result]):
         return _Worker(process, ours)
 
     def _assign(self, worker: _Worker[Task], remaining: Iterator[Task], stop: Callable[[], bool]) -> None:
-        """Send a worker its next task, if there is one."""
+        """Send a worker its next task, if there is one and ``stop`` returns False."""
         worker.task = None if stop() else next(remaining, None)
         if worker.task is not None:
             with suppress(OSError):  # the process has died, which ``_receive`` notices
                 worker.pipe.send(worker.task)
 
     def _receive(self, worker: _Worker[Task]) -> tuple[Task, Result | Died]:
-        """Return a worker's task and its result; if the process has died, start another one in its place."""
+        """Return a worker's task and its result; if the process has died, start another one in its place.
+
+        Raises:
+            RuntimeError: ``prepare`` failed in the process.
+        """
         task = worker.task
         assert task is not None  # only called for busy workers
         try:
@@ -150,9 +156,10 @@ def _one_blas_thread() -> Iterator[None]:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Block Ctrl+C in processes started during the block, from their first moment, and delay it in this one.
+    """Block Ctrl+C in processes started during the block, from their first moment, and delay it in the parent.
 
-    A terminal sends Ctrl+C to all its processes, but the parent decides whether tasks in progress are finished.
+    A terminal sends Ctrl+C to all its processes, but the parent decides whether tasks in progress are finished. On
+    Windows, this does nothing.
     """
     if sys.platform == "win32":
         yield
@@ -166,7 +173,10 @@ def _without_interrupts() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]) -> None:
-    """Apply the prepared function to tasks from a pipe until None arrives or the pipe is closed."""
+    """Apply the prepared function to tasks from a pipe until None arrives or the pipe is closed.
+
+    If ``prepare`` fails, its error is the answer to the first task, and the function returns.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         function = prepare(*arguments)

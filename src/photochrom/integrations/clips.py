@@ -46,12 +46,12 @@ class _Colors:
 
 @dataclass
 class _Window:
-    """Colours of up to ``WINDOW`` consecutive frames, of which only those requested so far are computed."""
+    """Colours of up to ``WINDOW`` consecutive frames, computed up to the last frame requested so far."""
 
     remaining: Iterator[_Colors]
-    """Computes the colours of the next frame."""
+    """Computes the colours of the frames after those in ``done``, one by one."""
     done: list[_Colors] = field(default_factory=list)
-    """Colours of the first frames."""
+    """Colours of the frames computed so far, from the first one of the window on."""
 
 
 class ClipColorizer:
@@ -90,7 +90,7 @@ class ClipColorizer:
         """Return the chroma planes of a frame.
 
         Args:
-            number: Number of the frame, from 0.
+            number: Number of the frame, from 0 to one less than the number of frames.
             luma: Luma plane of the frame, uint8 or uint16 ``[H, W]``.
             subsampling: Numbers of luma rows and of luma columns per chroma sample, 1 or 2 each.
             interlaced: Whether the frame consists of two fields, each of which gets its own chroma.
@@ -102,6 +102,7 @@ class ClipColorizer:
             EngineError: The network could not be run.
             OptionError: The options ask for something that the model cannot do.
             ModelError: The network's output contradicts the model's card.
+            PhotoError: The function ``luma`` of this object did not return a luma plane.
         """
         colors = self._colors(number)
         shape = tuple(-(-side // shared) for side, shared in zip(luma.shape, subsampling, strict=True))

@@ -61,8 +61,11 @@ def colorize(
 
     Raises:
         FilmError: The clip has another format.
-        EngineError: VapourSynth is limited to one thread, so requests for frames would deadlock.
-        OptionError, ModelError: ``Colorizer`` or ``ColorOptions`` raised it.
+        EngineError: VapourSynth is limited to one thread, so requests for frames would deadlock; or the model cannot be
+            run on the device.
+        ModelError: The model is missing or damaged, or is not a model that this version of Photochrom reads.
+        OptionError: ``vividness`` or ``strength`` is out of range.
+        vapoursynth.Error: The first frame cannot be read.
     """
     import vapoursynth
 

@@ -1,6 +1,7 @@
 """Nodes for ComfyUI. Images are tensors ``[B, H, W, C]``, masks ``[B, H, W]``, both from 0 to 1.
 
-Only methods of the tensors are used, so that PyTorch, which ComfyUI brings along, is not imported here.
+The first three channels of an image are R'G'B'; others are ignored. Only methods of the tensors are used, so
+that PyTorch, which ComfyUI brings along, is not imported here.
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ _STRENGTH = ("FLOAT", {"default": 1.0, "min": 0.0, "max": 2.0, "step": 0.05})
 
 @functools.cache
 def _colorizer() -> Colorizer:
-    """Return the default model, which is loaded once for all nodes."""
+    """Return the default model, which is loaded once for all nodes.
+
+    Raises:
+        ModelError, EngineError: The model cannot be loaded.
+    """
     return Colorizer()
 
 
@@ -122,16 +127,22 @@ class Hints:
         """Return the given hints, followed by hints that cover the white part of a mask.
 
         Args:
-            mask: ``[H, W]`` or ``[B, H, W]``, of which the first mask is used.
+            mask: ``[H, W]`` or ``[B, H, W]``, of which the first mask is used; values above 0.5 are white.
             color: The hints' colour, in hexadecimal digits or by its CSS name.
             hints: Other hints, to which the new ones are appended.
+
+        Raises:
+            OptionError: ``color`` is not a colour.
         """
         plane = mask.detach().cpu().float().numpy()
         return ((*hints, *_hints_in_mask(plane.reshape(-1, *plane.shape[-2:])[0] > 0.5, parse_color(color))),)
 
 
 def _hints_in_mask(inside: np.ndarray, color: tuple[int, int, int]) -> list[Hint]:
-    """Return hints at the points of a grid, with discs that lie inside the true part of a mask, bool ``[H, W]``."""
+    """Return hints at the points of a grid, with discs that lie inside the true part of a mask, bool ``[H, W]``.
+
+    There are none if no pixel is true, and at least one otherwise.
+    """
     height, width = inside.shape
     padded = cv2.copyMakeBorder(inside.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]  # pixels to the edge

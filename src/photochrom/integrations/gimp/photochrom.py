@@ -46,7 +46,7 @@ class Photochrom(Gimp.PlugIn):
         return procedure
 
     def color(self, procedure, mode, image, drawables, config, data):
-        """Colour the visible image, and add the result as a layer of colours."""
+        """Colour the visible image, and add the result as a layer of colours; return GIMP's status of the procedure."""
         Gimp.context_push()
         image.undo_group_start()
         try:
@@ -63,7 +63,12 @@ class Photochrom(Gimp.PlugIn):
 
 
 def add_colors(image):
-    """Run ``photochrom photo`` on a copy of the image, and add the result as a layer."""
+    """Run ``photochrom photo`` on a copy of the image, and add the result as a layer; a grey image becomes RGB.
+
+    Raises:
+        subprocess.CalledProcessError: ``photochrom`` failed; its message is in ``stderr``.
+        OSError: ``photochrom`` is not installed, or a temporary file cannot be written.
+    """
     with tempfile.TemporaryDirectory() as folder:
         grey, colored = (Gio.File.new_for_path(f"{folder}{os.sep}{name}") for name in ("old.png", "old.color.png"))
         copy = image.duplicate()
