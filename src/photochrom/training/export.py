@@ -181,7 +181,7 @@ def capabilities(network: Network, vividness: float | None) -> dict[str, Any]:
 
 
 def strip_traces(model: onnx.ModelProto) -> None:
-    """Remove the exporter's metadata on the Python source of each node, because they contain local paths."""
+    """Remove the exporter's metadata on the Python source of each node, which contain local paths."""
     for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
         del part.metadata_props[:]
         part.doc_string = ""

@@ -28,7 +28,7 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
     """Read the card of a model file, and its weights by name as float32, in the order of their use.
 
     Raises:
-        TrainingError: The file is not an ONNX file.
+        TrainingError: The file is missing, or is not an ONNX file.
         ModelError: The file is not a model of Photochrom.
     """
     try:

@@ -109,7 +109,9 @@ def model_card(run: TrainingRun, network: Network, epochs: float) -> ModelCard:
 
 
 def finish(run: TrainingRun, epochs: float) -> Path:
-    """Export the best network of a run, compare it with the initial model, write the report, and print its errors.
+    """Export the best network of a run, compare it with the initial model, and write the report.
+
+    The mean CIEDE2000 of both models is printed.
 
     Args:
         run: A finished run.

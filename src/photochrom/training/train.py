@@ -80,7 +80,7 @@ def fit(
             cannot be read or decoded, a file cannot be written, or the memory is too small; the last checkpoint is
             kept.
         Stopped: A signal arrived; a checkpoint was written.
-        KeyboardInterrupt: Ctrl+C was pressed twice within a step.
+        KeyboardInterrupt: Ctrl+C was pressed again before the run could stop.
     """
     schedule = trainer.schedule
     hidden = None if log else True  # None hides the bar unless the output is a terminal

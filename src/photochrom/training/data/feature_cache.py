@@ -241,7 +241,7 @@ def _note(folder: Path, key: str, done: int) -> None:
 
 
 def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool, reserve: bool = True) -> FeatureCache:
-    """Map the files of a cache into memory; if ``fresh``, create them, and if ``reserve``, reserve their disk space."""
+    """Map the files of a cache into memory; if ``fresh``, first create them and, if ``reserve``, reserve disk space."""
     folder.mkdir(parents=True, exist_ok=True)
     if fresh:
         (folder / "cache.json").unlink(missing_ok=True)

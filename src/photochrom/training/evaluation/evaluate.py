@@ -73,7 +73,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _Measured:
-    """Measurements of one photograph, by kind of picture or by model; the fields are as in ``Evaluation``."""
+    """Measurements of one photograph, by kind of picture or by model."""
 
     photograph: Photograph
     scores: dict[str, Scores]

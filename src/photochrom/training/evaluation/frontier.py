@@ -113,7 +113,7 @@ def frontier(
     """Return the mean figures of a colorizer along its dial, over many photographs.
 
     Args:
-        dial: The dial.
+        dial: The dial that was varied.
         photographs: Result of ``along_dial`` for each photograph; at least one.
         grey: Scores of the grey pictures, in the same order.
         truth: Scores of the photographs themselves, in the same order.

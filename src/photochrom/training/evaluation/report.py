@@ -136,7 +136,7 @@ def _robustness(evaluation: Evaluation) -> Table:
 
 
 def _with_missing(note: str, evaluation: Evaluation, figure: str) -> str:
-    """Append to a note why a figure is missing, if it is."""
+    """Return a note, followed by the reason why a figure is missing, if it is."""
     why = evaluation.not_measured.get(figure)
     return f"{note} {figure}: not measured ({why})." if why else note
 
@@ -183,10 +183,10 @@ def facts(evaluation: Evaluation, protocol: Mapping[str, object]) -> dict[str, o
 
 
 def sources(evaluation: Evaluation) -> dict[str, dict[str, object]]:
-    """Return figures by source: the number of photographs, and each model's CIEDE2000 relative to grey pictures.
+    """Return the number of photographs of each source, and each model's CIEDE2000 relative to grey pictures.
 
-    ``photographs`` is the number. ``ciede2000_ratio`` has, by model, the mean CIEDE2000 divided by that of the grey
-    pictures, or None if that is 0.
+    The keys under a source are ``photographs`` and ``ciede2000_ratio``. The latter has, by model, the mean CIEDE2000
+    divided by that of the grey pictures, or None if that is 0.
     """
     by_source: dict[str, list[int]] = {}
     for i, photograph in enumerate(evaluation.photographs):

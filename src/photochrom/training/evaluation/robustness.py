@@ -53,8 +53,8 @@ class Trial:
     """Mean CIEDE2000 between the pictures with and without the one hint, far from it and across strong edges (see
     ``separated``); None if the photograph has too few such pixels."""
     sureness: np.ndarray | None
-    """Number of pixels by confidence, and the sum of their CIEDE2000, float64 ``[2, bins]``; None if the model has no
-    confidence."""
+    """Number of pixels and sum of their CIEDE2000 in each bin of confidence, float64 ``[2, bins]``; None if the model
+    has no confidence."""
     apart: float | None = None
     """Mean CIEDE2000 between any two of the picture and its ``OTHERS`` alternatives; None if the model has none."""
     best: float | None = None
@@ -63,9 +63,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class RobustnessSummary:
-    """Mean results of one colorizer over a set of photographs; None if undefined, or if the model has no confidence.
+    """Mean results of one colorizer over a set of photographs.
 
-    Fields that ``Trial`` also has are the means of its fields.
+    Fields that ``Trial`` also has are the means of its fields. A field is None if its mean is undefined, or if the
+    model lacks confidence or alternatives.
     """
 
     aged_ciede2000: float | None
@@ -74,7 +75,9 @@ class RobustnessSummary:
     aged_psnr_gain: float | None
     ten_hints_psnr_gain: float | None
     hint_error_median: float | None
+    """Median of ``Trial.hint_error``."""
     hint_error_mean: float | None
+    """Mean of ``Trial.hint_error``."""
     hint_error_without: float | None
     elsewhere: float | None
     elsewhere_photographs: int

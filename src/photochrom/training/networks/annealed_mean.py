@@ -11,7 +11,8 @@ from ...colorizer.vividness import LOG_TEMPERATURE, LOG_TEMPERATURE_SLOPE, NETWO
 def anneal(unbiased_logits: Tensor, log_class_weights: Tensor, vividness: Tensor | float, dim: int = 1) -> Tensor:
     """Return the probabilities of the bins after a softmax temperature, in the logits' shape (Zhang et al. 2016).
 
-    The predicted colour is the mean of the bins' colours, weighted by these probabilities.
+    The higher the vividness, the lower the temperature, and the more of the class weights' bias towards rare colours is
+    added to the logits. The predicted colour is the mean of the bins' colours, weighted by these probabilities.
 
     Args:
         unbiased_logits: Logits without class rebalancing, with the bins along ``dim``.

@@ -92,7 +92,10 @@ _CONSTANT = (
 
 
 class SameConv(nn.Conv2d):
-    """A convolution padded as TensorFlow's "same" pads even sides: with stride 2, more at the end."""
+    """A convolution with TensorFlow's "same" padding of even sides: with stride 2, there is more of it at the end.
+
+    A depthwise convolution whose kernels are frozen is computed by ``FrozenDepthwise`` while a gradient is recorded.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         total = self.kernel_size[0] - self.stride[0]
@@ -162,9 +165,9 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite(nn.Module):
-    """EfficientNet-Lite (Tan and Le 2019; Google 2020) without its classifier: lightness to three feature maps.
+    """EfficientNet-Lite (Tan and Le 2019; Google 2020) without its classifier.
 
-    The maps are those at strides 8, 16 and 32.
+    It maps lightness ``[N, 1, H, W]`` to a list of feature maps at strides 8, 16 and 32.
 
     Args:
         variant: Number of the variant: 0, 1 or 2.
@@ -193,7 +196,7 @@ class EfficientNetLite(nn.Module):
         return self.features(((255 * lightness - 127) / 128).expand(-1, 3, -1, -1))
 
     def features(self, rgb: Tensor) -> list[Tensor]:
-        """Return the feature maps of pictures, given their R'G'B' scaled to about -1..1, ``[N, 3, H, W]``."""
+        """Return the same feature maps of pictures, given their R'G'B' scaled to about -1..1, ``[N, 3, H, W]``."""
         features: list[Tensor] = self.stages([self.backbone.features(rgb)])
         return features
 

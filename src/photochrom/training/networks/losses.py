@@ -41,7 +41,7 @@ class Objective(Protocol):
         Args:
             output: Logits ``[N, bins, h, w]``, or a*b* ``[N, 2, h, w]``.
             chroma: True a*b*, ``[N, 2, H, W]``, not smaller than the output.
-            small_lightness: ``L*/100`` for the perceptual loss, ``[N, 1, S, S]``.
+            small_lightness: ``L*/100`` for the perceptual loss, ``[N, 1, S, S]``; S is 0 without that loss.
         """
         ...
 
@@ -101,7 +101,7 @@ class ColorBins:
     centres: Tensor
     """a*b* of each bin, float32 ``[bins, 2]``."""
     frequency: Tensor
-    """Share of all pixels, softly assigned as in the loss, float32 ``[bins]``; sums to 1."""
+    """Share of the pixels in each bin, softly assigned as in the loss, float32 ``[bins]``; sums to 1."""
 
     @classmethod
     def of(cls, chroma: np.ndarray, step: int = 10, rarest: float = 1e-5) -> ColorBins:
@@ -153,7 +153,7 @@ def _frequency(centres: Tensor, share: Tensor) -> Tensor:
 class RebalancedCrossEntropy:
     """Cross-entropy with softly assigned bins, and class weights that favour rare colours (Zhang et al. 2016).
 
-    Up to three weighted terms follow. They judge the colour decoded from the distribution, which users see:
+    Up to three weighted terms are added. They judge the colour decoded from the distribution, which users see:
 
     - ``decoded_loss`` is the colour's distance from the true colour plus the error of the picture's colourfulness, so
       that colours are strong where that is safe, and muted elsewhere.
@@ -168,7 +168,7 @@ class RebalancedCrossEntropy:
         decoded_weight: Weight of ``decoded_loss``; 0 for none.
         perceptual_weight: Weight of the perceptual loss.
         perceptual_loss: Function from lightness, a*b* and true a*b* to losses ``[N]``; None for none.
-        device: Device of the training.
+        device: Device of the training; None for the CPU.
         gradient_weight: Weight of ``gradient_loss``; 0 for none.
     """
 
