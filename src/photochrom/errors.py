@@ -1,4 +1,4 @@
-"""The exceptions that Photochrom raises, all derived from ``PhotochromError``.
+"""The exceptions that Photochrom raises if it cannot do what is asked, all derived from ``PhotochromError``.
 
 PhotochromError
 ├── PhotoError      a photograph cannot be read or written
@@ -23,7 +23,7 @@ from pathlib import Path
 
 
 class PhotochromError(Exception):
-    """Base class of all exceptions that Photochrom raises. ``str()`` returns the whole message.
+    """Base class of the exceptions of this module. ``str()`` returns the whole message.
 
     Args:
         problem: Short description of the fault.

@@ -33,7 +33,7 @@ class Sums:
     unread: int
     """Number of items in formats that Photochrom does not read."""
     megapixels: float
-    """Total size of the coloured items."""
+    """Total size of the coloured items, in megapixels."""
     core_seconds: float
     """Time spent on all items, in seconds of one core."""
     mean_confidence: float | None

@@ -60,7 +60,7 @@ class BatchSummary:
     warnings: Counter[str] = field(default_factory=Counter)
     """Number of warnings by text."""
     megapixels: float = 0.0
-    """Total size of the coloured items."""
+    """Total size of the items that this run coloured, in megapixels."""
     seconds: float = 0.0
     """Wall-clock time of the batch."""
     ended_early: str = ""
@@ -235,12 +235,12 @@ def listed_items(
 
 
 def extensions(items: Iterable[Item]) -> Counter[str]:
-    """Count items by the extension of their names."""
+    """Count items by extension: lower case, with its dot, or empty."""
     return Counter(PurePosixPath(item.key).suffix.lower() for item in items)
 
 
 def _unreported(unread: Sequence[Item], folder: Path) -> list[Item]:
-    """Return the pictures in unread formats that have no row in the report yet."""
+    """Return the pictures in unread formats that have no row in the report yet, or have changed since."""
     known = marks_by_status(report_paths(folder))["unread"] if unread else {}
     return [item for item in unread if known.get(item.key) != mark(item.size, item.version, "", "", "")]
 

@@ -85,8 +85,8 @@ class Estimate:
 def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOptions) -> Estimate:
     """Estimate a batch: count its items, check some for colour, and colour up to three into a temporary folder.
 
-    Up to a hundred local items, or a gigabyte of them, are checked; of remote items only three, which are downloaded.
-    From then on, this process uses one thread (``limit_threads``).
+    Up to a hundred local items, or a gigabyte of them, are checked; of remote items only three, which are downloaded;
+    and none if ``recolor`` is set. From then on, this process uses one thread (``limit_threads``).
 
     Args:
         source: Folder, manifest or address; see ``listing.list_items``.
@@ -94,8 +94,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
         options: How to colour.
 
     Raises:
-        OptionError: As for ``color_batch``.
-        PhotochromError: As for ``color_batch``.
+        OptionError, PhotochromError, OSError: As for ``color_batch``; but the target is neither locked nor written.
     """
     items, unread = listed_items(source, options)
     job, folder = job_of(target, options), report_folder(target, options, make=False)

@@ -17,7 +17,7 @@ def list_iiif(address: str) -> Iterator[Item]:
 
     Raises:
         OptionError: The address cannot be read, or does not return IIIF JSON.
-        PhotochromError: fsspec is missing.
+        PhotochromError: fsspec or the package for the protocol is missing.
     """
     try:
         facts = json.loads(read_address(address))

@@ -152,5 +152,5 @@ def _parquet(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
 def _check_columns(found: list[str], name: str) -> None:
     if not any(column in found for column in COLUMNS["path"]):
         raise OptionError(
-            f"{name} has no column of paths ({', '.join(found) or 'none at all'})", remedy="name one path"
+            f"{name} has no column of paths ({', '.join(found) or 'none at all'})", remedy='name a column "path"'
         )

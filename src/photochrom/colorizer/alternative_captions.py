@@ -119,7 +119,7 @@ def _color_names(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
 
 
 def _place(region: np.ndarray) -> str:
-    """Describe where a region lies, such as ``lower left``; empty if it covers most of the picture."""
+    """Describe where a region, a mask ``[h, w]``, lies, as in ``lower left``; empty if it spans most of both sides."""
     vertical, is_tall = _edge(region.sum(axis=1), ("top", "bottom"))
     horizontal, is_wide = _edge(region.sum(axis=0), ("left", "right"))
     if vertical and horizontal:

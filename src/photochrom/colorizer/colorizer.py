@@ -142,6 +142,8 @@ class Colorizer:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Compute the full-size chroma of a luma plane.
 
+        Blank margins, and pictures of one tone, stay neutral unless a hint lies there.
+
         Args:
             luma: Y' (BT.601, full range), uint8 or uint16 ``[H, W]``, upright.
             options: How to colour; None for the model's defaults.
@@ -302,6 +304,8 @@ class Colorizer:
 
     def ab(self, prediction: Prediction, hints: Sequence[Hint] = (), thumbnail: np.ndarray | None = None) -> np.ndarray:
         """Upsample a prediction along the edges of a thumbnail; hinted pixels get exactly the hinted colours.
+
+        Blank margins are neutral, except near hints.
 
         Args:
             prediction: Result of ``predict``.

@@ -211,7 +211,7 @@ def read_file(path: str | os.PathLike[str], parse: Callable[[Any], Parsed], *, w
     try:
         if Path(path).stat().st_size > _MAX_BYTES:
             raise OptionError(
-                f"is larger than a {what} can be ({_MAX_BYTES / 1e6:g} MB)", remedy="check that it is one"
+                f"is larger than a {what} can be ({_MAX_BYTES / 1e6:g} MB)", remedy=f"check that it is a {what}"
             )
         # utf-8-sig: editors on Windows write a byte order mark. parse_int: Python cannot read integers of thousands of
         # digits; as a float, such a number is infinite, and then out of range.

@@ -106,8 +106,8 @@ class Box:
 
 
 NOWHERE = Box(0.0, 0.0, 0.0, 0.0)
-"""An empty box, for a page or frame without a picture, such as a film leader. It has no ``whole``, ``hints`` and
-``spread``, which would divide by its sides."""
+"""An empty box, for a page or frame without a picture, such as a film leader. ``whole``, ``hints`` and ``spread`` must
+not be called on it, since they divide by its sides."""
 
 
 def _interpolation(count: int, cells: int, low: float, high: float) -> np.ndarray:

@@ -49,7 +49,7 @@ class _Window:
     """Colours of up to ``WINDOW`` consecutive frames, computed up to the last frame requested so far."""
 
     remaining: Iterator[_Colors]
-    """Computes the colours of the frames after those in ``done``, one by one."""
+    """Yields the colours of the frames after those in ``done``; each frame is computed when it is requested."""
     done: list[_Colors] = field(default_factory=list)
     """Colours of the frames computed so far, from the first one of the window on."""
 
@@ -102,7 +102,7 @@ class ClipColorizer:
             EngineError: The network could not be run.
             OptionError: The options ask for something that the model cannot do.
             ModelError: The network's output contradicts the model's card.
-            PhotoError: The function ``luma`` of this object did not return a luma plane.
+            PhotoError: The function that the class got as ``luma`` did not return a luma plane.
         """
         colors = self._colors(number)
         shape = tuple(-(-side // shared) for side, shared in zip(luma.shape, subsampling, strict=True))

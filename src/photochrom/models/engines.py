@@ -63,8 +63,8 @@ def import_openvino() -> Any:
     """Import OpenVINO without its telemetry and without its converter.
 
     OpenVINO depends on ``openvino_telemetry``, which reports every import to the vendor unless the user has opted out;
-    OpenVINO uses a stub if that package cannot be imported. Its converter of models from other frameworks takes two
-    thirds of the import time, and is therefore loaded only when ``openvino.convert_model`` is first called.
+    OpenVINO uses a stub if that package cannot be imported. OpenVINO's converter of models from other frameworks takes
+    two thirds of the import time, and is therefore loaded only when ``openvino.convert_model`` is first called.
 
     Raises:
         ImportError: OpenVINO is not installed.

@@ -74,7 +74,7 @@ class Photograph:
         """Return images ``[B, H, W, C]`` in colour, as RGB ``[B, H, W, 3]`` with unchanged luma.
 
         Raises:
-            OptionError: The options ask for something that the model cannot do.
+            OptionError: ``vividness`` or ``strength`` is out of range.
             ModelError, EngineError: The model cannot be loaded or run.
         """
         options = ColorOptions(vividness, strength, tuple(hints))
@@ -98,7 +98,7 @@ class Frames:
         """Return consecutive frames ``[B, H, W, C]`` in colour, as RGB ``[B, H, W, 3]`` with unchanged luma.
 
         Raises:
-            OptionError: The options ask for something that the model cannot do.
+            OptionError: ``vividness`` or ``strength`` is out of range.
             ModelError, EngineError: The model cannot be loaded or run.
         """
         lumas = _lumas(frames)
