@@ -192,7 +192,7 @@ def _track(frames: Sequence[_Frame], hints: list[Hint], found: Hints) -> list[Hi
 
 def _moved_hints(source: np.ndarray, target: np.ndarray, hints: Sequence[Hint]) -> list[Hint]:
     """Move hints from the source frame to the target frame; drop hints whose place is hidden in the target."""
-    forward, back = Flow(target, source), Flow(source, target)  # Flow gives positions in its first argument
+    forward, back = Flow(target, source), Flow(source, target)  # positions in target of pixels of source, and back
     height, width = source.shape
     moved = []
     for hint in hints:

@@ -110,7 +110,10 @@ class FilmOptions:
         _check_area(self.frame)
         start, end = self.times
         if end is not None and (start or 0) >= end:
-            raise OptionError(f"the film would end ({float(end):g} s) before it starts ({float(start or 0):g} s)")
+            raise OptionError(
+                f"the film would end ({float(end):g} s) before it starts ({float(start or 0):g} s)",
+                remedy="give a later end",
+            )
 
     @property
     def times(self) -> tuple[Fraction | None, Fraction | None]:

@@ -34,7 +34,7 @@ class PlaneFormat:
     colorspace: int
     """Code of the matrix in ITU-T H.273, with which the stream is tagged."""
     converted: bool
-    """Whether decoded frames have another format, so that they must be converted."""
+    """Whether decoded frames must be converted. If not, they have this format, or are grey with the same luma."""
     source: Coding | None = None
     """Coding of the source's luma; None if equal to ``coding``, or if FFmpeg computes the luma from RGB."""
     exact_rgb: bool = False
@@ -79,7 +79,7 @@ def luma_only(frame: av.VideoFrame, planes: PlaneFormat) -> av.VideoFrame:
 
 
 def in_format(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool = True) -> av.VideoFrame:
-    """Convert a decoded frame to the format of the coloured film; return it unchanged if it has that format.
+    """Convert a decoded frame to the format of the coloured film; return it unchanged if ``converted`` is false.
 
     Args:
         frame: A decoded frame of the source.

@@ -23,7 +23,7 @@ from . import optical_flow
 AHEAD = 3
 """Number of later key frames that influence the colours of a frame."""
 _INTERVAL = 8  # usual number of frames from one key frame to the next
-_LEAST_INTERVAL = 3  # the same for fast motion
+_LEAST_INTERVAL = 3  # least number of frames from one key frame to the next, for fast motion
 _LEAST_CONFIDENCE = 0.6  # mean flow confidence from the last key frame, below which a frame becomes a key frame
 _RESIDUAL = 9.0  # difference of luma (0 to 255) at which the flow confidence falls to 1/e
 _DECAY = 0.95  # factor on propagated weights at each key frame, so that colours are averaged over some twenty of them

@@ -147,7 +147,7 @@ class Api:
         return visitor
 
     def _reporting_removal(self, endpoint: Endpoint) -> Endpoint:
-        """Return an endpoint that raises ``LostError`` if the item is removed while the given endpoint works on it."""
+        """Return an endpoint that replaces an error by ``LostError`` if the item has been removed meanwhile."""
 
         async def outer(request: Request) -> Response:
             try:

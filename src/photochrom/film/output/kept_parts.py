@@ -118,7 +118,7 @@ class KeptParts:
         if shots is None:
             return set()
         before, now = self._before.shots, shots.appearance(self._reader, self._hints)
-        count = len(before) if self._has_same_shots else self._same_starts - 1  # the last of them ends elsewhere
+        count = len(before) if self._has_same_shots else self._same_starts - 1  # the last of these ends elsewhere
         return {i for i in range(count) if before[i] == now[i]}
 
     def finish(self, segments: Iterable[FinishedSegment], shots: ShotPlan | None) -> None:

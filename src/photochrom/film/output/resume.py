@@ -4,7 +4,7 @@ For each finished segment, ``reel.color.mp4.photochrom/`` holds a file of frames
 segment begins inside a shot, the colours propagated so far. The record is written last: a segment without it is
 unfinished. The record holds digests of the other files, so that a damaged segment is noticed, and coloured again. If
 the output is a sequence, ``frames/`` holds the finished frames, including those of an unfinished segment. The folder is
-removed when the film is finished, or if it holds no finished work.
+removed if it holds no finished work, or when the film is finished, unless ``FilmOptions.keep_parts`` is set.
 """
 
 from __future__ import annotations

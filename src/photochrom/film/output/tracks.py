@@ -119,7 +119,8 @@ def _read(
             return
         except OSError as exc:  # the file may be undamaged, and readable later
             raise FilmError(
-                f"{reader.path} cannot be read ({exc.strerror}): start again, finished work is kept"
+                f"{reader.path} cannot be read ({exc.strerror})",
+                remedy="check the disk, then start again; finished work is kept",
             ) from exc
         except av.error.FFmpegError as exc:
             damage.ends_early = damage.ends_early or f"{exc.strerror} at {time_text(last)}"

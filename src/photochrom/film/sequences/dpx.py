@@ -157,7 +157,9 @@ def read_header(path: Path) -> DpxHeader:
             stream.seek(0)
             return DpxHeader(stream.read(header.offset))
     except OSError as exc:
-        raise FilmError(f"cannot be read ({exc.strerror})", path=path) from exc
+        raise FilmError(
+            f"cannot be read ({exc.strerror})", path=path, remedy="check its permissions, and the disk"
+        ) from exc
 
 
 def new_header(order: str, aspect: Fraction, rate: Fraction) -> DpxHeader:

@@ -30,11 +30,8 @@ if TYPE_CHECKING:
 _HIGHEST = 65535
 _REMEDY = "convert it to DPX or TIFF"
 _LUMINANCE_AND_CHROMA = ("Y", "RY", "BY")
-_FACTORS = (
-    1,
-    0.5,
-    0.25,
-)  # of a pixel's chroma, tried in turn until its luminance is exact; if none is, it becomes grey
+# Factors on a pixel's chroma, tried in turn until its luminance is exact. If all of them fail, the pixel becomes grey.
+_FACTORS = (1, 0.5, 0.25)
 _TIME_CODE = re.compile(r"(\d+):(\d+):(\d+)([:;])(\d+)")
 
 
@@ -81,7 +78,11 @@ def _opened(path: Path, *, header_only: bool = False) -> Any:
             file = exr.File(stream, separate_channels=True, header_only=header_only)
             header = file.header()
     except OSError as exc:
-        raise FilmError(f"cannot be read ({exc.strerror})", path=path, remedy="finished work is kept") from exc
+        raise FilmError(
+            f"cannot be read ({exc.strerror})",
+            path=path,
+            remedy="check the disk, then start again; finished work is kept",
+        ) from exc
     except Exception as exc:  # the library raises RuntimeError, ValueError and others
         reason = " ".join(str(exc).split())
         raise FilmError(f"cannot be decoded ({reason})", path=path, remedy="replace the file") from exc

@@ -49,7 +49,9 @@ def read_header(path: Path) -> PictureHeader | None:
             data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)  # a TIFF's header may be at the end
             return _READERS[SUFFIXES[path.suffix.lower()]](data)
     except OSError as exc:
-        raise FilmError(f"cannot be read ({exc.strerror})", path=path) from exc
+        raise FilmError(
+            f"cannot be read ({exc.strerror})", path=path, remedy="check its permissions, and the disk"
+        ) from exc
     except (ValueError, IndexError, KeyError, struct.error):  # an empty file cannot be mapped
         return None
 

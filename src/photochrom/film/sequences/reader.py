@@ -266,7 +266,11 @@ class SequenceReader(FilmReader):
                 stream.readinto(memoryview(packet))
             frames = self._decoder().decode(packet)
         except OSError as exc:
-            raise FilmError(f"cannot be read ({exc.strerror})", path=path, remedy="finished work is kept") from exc
+            raise FilmError(
+                f"cannot be read ({exc.strerror})",
+                path=path,
+                remedy="check the disk, then start again; finished work is kept",
+            ) from exc
         except av.error.FFmpegError as exc:
             raise FilmError(f"cannot be decoded ({exc.strerror})", path=path, remedy="replace the file") from exc
         if len(frames) != 1 or not isinstance(frames[0], av.VideoFrame):

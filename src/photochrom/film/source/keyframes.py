@@ -1,4 +1,4 @@
-"""Decodes pairs of frames near given times. A pair begins with a keyframe if possible; no frame is decoded twice."""
+"""Decodes pairs of frames near given times; each pair begins with a keyframe if possible."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def open_container(path: Path, options: dict[str, str]) -> av.container.InputCon
     except FileNotFoundError as exc:
         raise FilmError(f"{path} does not exist", remedy="check the path") from exc
     except (IsADirectoryError, PermissionError) as exc:
-        raise FilmError(f"{path} cannot be read ({exc.strerror})") from exc
+        raise FilmError(f"{path} cannot be read ({exc.strerror})", remedy="check its permissions") from exc
     except (av.error.FFmpegError, OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc  # FFmpeg's "invalid data" error is not an OSError
         raise FilmError(f"{path} cannot be read as a film ({reason})", remedy="check that the file is whole") from exc
