@@ -83,7 +83,7 @@ class BatchSummary:
 
     @property
     def status(self) -> int:
-        """Exit status: 0 if all is done, 1 if some items failed or are missing, 2 if nothing could be done."""
+        """Exit status: 0 if all is done; otherwise 1 if this run or an earlier one coloured an item, 2 if none did."""
         if not (self.failed or self.failed_before or self.ended_early):
             return 0
         return 1 if self.colored or self.done_before else 2
@@ -240,7 +240,12 @@ def extensions(items: Iterable[Item]) -> Counter[str]:
 
 
 def _unreported(unread: Sequence[Item], folder: Path) -> list[Item]:
-    """Return the pictures in unread formats that have no row in the report yet, or have changed since."""
+    """Return the pictures in unread formats that have no row in the report yet, or have changed since.
+
+    Raises:
+        OptionError: A report is invalid.
+        OSError: A report cannot be read.
+    """
     known = marks_by_status(report_paths(folder))["unread"] if unread else {}
     return [item for item in unread if known.get(item.key) != mark(item.size, item.version, "", "", "")]
 

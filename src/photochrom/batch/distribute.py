@@ -72,7 +72,12 @@ def _colored_by(pool: WorkerPool[Item, Colored], items: Iterable[Item], job: Bat
 
 
 def _failed(item: Item, job: BatchJob, reason: str) -> Colored:
-    """Return the outcome of an item whose worker process died, given how it ended."""
+    """Return the outcome of an item whose worker process died; ``reason`` says how the process ended.
+
+    Raises:
+        ModelError: The job's model is no longer there.
+        OSError: The model file can no longer be read.
+    """
     row = Row(
         item.key,
         "error",

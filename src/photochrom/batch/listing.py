@@ -39,8 +39,8 @@ class Filter:
     def takes(self, key: str) -> bool:
         """Return whether to list a file, given its path below the source.
 
-        Besides matching the patterns, it must have a picture's extension, and be neither hidden nor an output of
-        Photochrom.
+        Besides matching the patterns, the file must have a picture's extension, and be neither hidden nor named like an
+        output of Photochrom (``.color.``).
         """
         name = key.rpartition("/")[2]
         if name.startswith(".") or _OUTPUT in name or not (_suffix(name) in PHOTOGRAPHS or is_unread(name)):

@@ -47,7 +47,7 @@ def _cached(target: str) -> Path:
 def locked(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
     """Lock the folder of a report during the block.
 
-    A whole batch excludes all other batches; a shard excludes whole batches and the same shard.
+    A whole batch excludes all other batches; a shard excludes whole batches and the same shard. The lock file remains.
 
     Raises:
         OptionError: Another batch is running in the folder.

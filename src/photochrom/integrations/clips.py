@@ -119,7 +119,10 @@ class ClipColorizer:
         return cb, cr
 
     def _colors(self, number: int) -> _Colors:
-        """Return the colours of a frame, after computing those of earlier frames in its window."""
+        """Return the colours of a frame, after computing those of earlier frames in its window.
+
+        This method, ``_compute_window`` and ``_frames`` raise the errors that ``chroma`` names.
+        """
         index, position = divmod(number, WINDOW)
         with self._lock:
             if index not in self._windows:

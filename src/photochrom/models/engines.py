@@ -64,7 +64,8 @@ def import_openvino() -> Any:
 
     OpenVINO depends on ``openvino_telemetry``, which reports every import to the vendor unless the user has opted out;
     OpenVINO uses a stub if that package cannot be imported. OpenVINO's converter of models from other frameworks takes
-    two thirds of the import time, and is therefore loaded only when ``openvino.convert_model`` is first called.
+    two thirds of the import time, and is therefore loaded only when ``openvino.convert_model`` is first called. If
+    other code has imported OpenVINO already, the module is returned as it is.
 
     Raises:
         ImportError: OpenVINO is not installed.
