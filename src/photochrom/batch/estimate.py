@@ -155,8 +155,8 @@ def _tried(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float | 
     """Colour a few items, and measure time and size.
 
     Returns:
-        Mean seconds, None if all failed; and the ratio of output to source bytes, None also if no source's size is
-        known.
+        Mean seconds, None if there are no items or all failed; and the ratio of output to source bytes, None also if no
+        source's size is known.
 
     Raises:
         ModelError, EngineError: The model cannot be loaded.

@@ -158,7 +158,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_above(entry: os.DirEntry[str], here: frozenset[tuple[int, int]]) -> bool:
-    """Return whether a link leads to a folder that contains it."""
+    """Return whether an entry is a link to a folder that contains it.
+
+    Args:
+        entry: The entry.
+        here: Device and inode numbers of the folders that contain the entry.
+    """
     if not entry.is_symlink():
         return False
     status = entry.stat()

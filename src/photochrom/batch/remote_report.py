@@ -30,9 +30,10 @@ class ReportCopy:
         """Fetch the reports in the target, this batch's own and those of other shards, and merge them into local ones.
 
         Raises:
-            OptionError: The target cannot be read, or a report in it is invalid.
+            OptionError: The target cannot be opened, or a report in it cannot be read or is invalid.
             PhotochromError: fsspec or the package for the protocol is missing.
             OSError: A local report cannot be read or written.
+            Exception: The target cannot be listed; the class depends on the protocol.
         """
         if not self._is_remote:
             return

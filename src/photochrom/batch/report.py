@@ -195,6 +195,9 @@ def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
 
     The mark is a hash of everything that must be unchanged for the item to count as finished; see ``mark``.
 
+    Args:
+        paths: The reports, oldest first, as ``report_paths`` returns them.
+
     Raises:
         OptionError: A line of a report is not a row; see ``read_rows``.
         OSError: A report cannot be read.

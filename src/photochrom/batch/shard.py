@@ -216,7 +216,10 @@ def local_copy(item: Item) -> Iterator[Path]:
 
 
 def _sidecars(item: Item, system: AbstractFileSystem, path: str) -> Iterator[str]:
-    """Yield the XMP sidecar of a remote source, if there is one; web servers are not queried."""
+    """Yield the paths of a remote source's XMP sidecars in its file system, if there are any.
+
+    Web servers are not queried.
+    """
     if item.sidecar:
         yield system._strip_protocol(item.sidecar)
     elif item.sidecar is None and not item.source.startswith(("http://", "https://")):

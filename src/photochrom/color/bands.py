@@ -73,7 +73,7 @@ def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
 
 
 def bands(height: int, row_bytes: int) -> list[range]:
-    """Divide ``height`` rows into ranges of about ``BAND_BYTES`` bytes each."""
+    """Divide ``height`` rows of ``row_bytes`` bytes into ranges of about ``BAND_BYTES`` bytes, but at least one row."""
     step = max(1, BAND_BYTES // row_bytes)
     return [range(start, min(start + step, height)) for start in range(0, height, step)]
 

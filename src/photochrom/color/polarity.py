@@ -17,7 +17,7 @@ _MOST_SKEWED = 1.5  # about the skewness of photographs; drawings and print, bla
 
 
 def at_small_size(luma: np.ndarray, coding: Coding) -> np.ndarray:
-    """Reduce a luma plane to the small copy that ``statistics`` expects, uint8 ``[h, w]``, full range."""
+    """Reduce a luma plane in the given coding to the copy that ``statistics`` expects: uint8 ``[h, w]``, full range."""
     scale = min(1.0, _COPY_SIDE / min(luma.shape))
     height, width = (max(1, round(side * scale)) for side in luma.shape)
     return thumbnail(luma, coding, height, width)

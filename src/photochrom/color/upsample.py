@@ -371,6 +371,7 @@ def _luma_at_samples(luma: np.ndarray, subsampling: tuple[int, int], siting: tup
 def _estimated_luma_range(luma: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Estimate the result of ``_luma_range``, given a copy of the luma at half the picture's height and width.
 
+    The samples are those of the copy's rows from ``start`` to ``stop``, one per pixel of the copy.
     The estimated range is that of the 3 by 3 samples around each sample, from which a decoder may interpolate chroma.
     The range is widened by half, since the copy averages out grain.
     """

@@ -79,7 +79,7 @@ def checked_probability(probability: np.ndarray | None, card: ModelCard) -> np.n
 
 
 def mean_color(probability: np.ndarray, bins: Bins | np.ndarray) -> np.ndarray:
-    """Compute the mean a*b* of each cell, float32 ``[2, h, w]``, from probabilities ``[bins, h, w]``."""
+    """Compute the mean a*b* of each cell, float32 ``[2, h, w]``, from the probabilities of bins, ``[bins, h, w]``."""
     count, height, width = probability.shape
     centres = np.array(bins, np.float32)
     mean = product(centres.T, probability.astype(np.float32, copy=False).reshape(count, -1))
@@ -87,7 +87,11 @@ def mean_color(probability: np.ndarray, bins: Bins | np.ndarray) -> np.ndarray:
 
 
 def _weights(luma: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Compute the influence of each block on each cell, float32 ``[blocks, cells]``; each column sums to 1."""
+    """Compute the influence of each block on each of ``height * width`` cells; the influences on one cell sum to 1.
+
+    Returns:
+        float32 ``[blocks, cells]``.
+    """
     lightness = cv2.resize(lightness_of_luma(luma), (width, height), interpolation=cv2.INTER_AREA)
     y, x = np.mgrid[:height, :width].astype(np.float32)
     position = np.stack([y / _NEAR, x / _NEAR, lightness / _ALIKE]).astype(np.float32)  # [3, h, w]

@@ -214,14 +214,13 @@ class Colorizer:
     ) -> Prediction:
         """Predict the colours of a luma plane, on the network's small grid.
 
-        If there are hints, the network runs twice, with and without them: pixels beyond the influence of hints get the
-        colours that were predicted without hints.
+        If there are hints, and the model has an input for them, the network runs twice, with and without them: pixels
+        beyond the influence of hints get the colours that were predicted without hints.
 
         Args:
             luma: As for ``chroma``, or a result of ``thumbnail``.
             options: How to colour; None for the model's defaults.
-            plain: Prediction for this luma and for these options without hints, if already computed; it saves the
-                second run.
+            plain: Prediction for this luma and for these options without hints, if already computed; it saves a run.
 
         Raises:
             OptionError: The options ask for something that the model cannot do.
@@ -375,7 +374,7 @@ def _shares(height: int, count: int) -> list[slice]:
 
 
 def _with_margins(prediction: Prediction, luma: np.ndarray, picture: Box) -> Prediction:
-    """Extend a prediction of the picture alone to the whole scan, margins included; cells keep their size."""
+    """Extend a prediction of the picture alone to the whole scan ``luma``, margins included; cells keep their size."""
     changes: dict[str, Any] = {
         name: picture.spread(planes, *picture.whole(*planes.shape[-2:]))
         for name in ("ab", "confidence", "probability")

@@ -135,7 +135,7 @@ class ClipColorizer:
             return window.done[position]
 
     def _compute_window(self, index: int) -> Iterator[_Colors]:
-        """Yield the colours of a window's frames in order."""
+        """Yield the colours of the frames of window ``index``, counted from 0, in order."""
         first, end = index * WINDOW, min(self._count, (index + 1) * WINDOW)
         start = max(0, first - _BEFORE)
         stop = min(self._count, end + propagation.reach(propagation.AHEAD) + detection.REACH)
@@ -148,7 +148,7 @@ class ClipColorizer:
                 return
 
     def _frames(self, start: int, stop: int, waiting: deque[np.ndarray]) -> Iterator[propagation.Frame]:
-        """Yield the frames from ``start`` to ``stop`` for propagation, and append the luma of each to ``waiting``."""
+        """Yield frames ``start`` to ``stop - 1`` for propagation, and append the small luma of each to ``waiting``."""
         thumbnails: deque[np.ndarray] = deque()
         smalls: deque[np.ndarray] = deque()
 

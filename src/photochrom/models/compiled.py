@@ -35,7 +35,7 @@ def compiled_folder() -> Path:
 
 
 def is_enabled() -> bool:
-    """Return whether the cache is in use."""
+    """Return whether the cache is in use; it is unless ``SWITCH`` switches it off."""
     return os.environ.get(SWITCH, "1").lower() not in ("0", "false", "no", "off")
 
 
