@@ -312,7 +312,7 @@ class Film(Item[FilmChoices]):
         """Replace all marks by the hints of a JSON file.
 
         Raises:
-            OptionError: The file does not contain hints for a film.
+            OptionError: The file cannot be read, or does not contain hints for a film.
         """
         with hiding_folder(path):
             hints = read_film_hints(path)

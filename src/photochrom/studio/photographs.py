@@ -150,7 +150,7 @@ class Photograph(Item[Choices]):
         """Replace the marks, the chosen alternative and borrowed colours by the hints of a JSON file.
 
         Raises:
-            OptionError: The file does not contain hints.
+            OptionError: The file cannot be read, or does not contain hints.
         """
         with hiding_folder(path):
             hints = read_hints(path)

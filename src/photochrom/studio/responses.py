@@ -14,7 +14,7 @@ class TemporaryFile(FileResponse):
     """Response that sends a file, and then removes its folder, even if the connection is closed before the end."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the file (ASGI)."""
+        """Send the file, and remove its folder (ASGI)."""
         try:
             await super().__call__(scope, receive, send)
         finally:

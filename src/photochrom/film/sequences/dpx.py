@@ -83,7 +83,10 @@ class DpxHeader:
 
     @property
     def rate(self) -> Fraction | None:
-        """Frames per second according to the film section, or else the television section; None if both lack it."""
+        """Frames per second according to the film section, or else the television section; None if both lack it.
+
+        The stored number is replaced by the nearest whole number, or the nearest one divided by 1.001.
+        """
         for offset in (_FILM_RATE, _VIDEO_RATE):
             rate = float(self._get("f", offset))
             if 1 <= rate <= 1000:
