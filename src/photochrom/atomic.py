@@ -83,7 +83,7 @@ def _temporary(folder: Path, suffix: str) -> Path:
 def sweep(folder: Path) -> None:
     """Remove temporary files and folders that killed processes have left in a folder; runs once per folder and process.
 
-    Entries that cannot be removed are left.
+    Errors are ignored: what cannot be removed is left.
     """
     with suppress(OSError), os.scandir(folder) as entries:  # a faulty folder is reported when the file is written
         for entry in entries:

@@ -144,7 +144,7 @@ def color_batch(
             an output would replace a file that Photochrom did not write, an earlier report is invalid, the target is a
             bag, or another batch is running in it.
         PhotochromError: The model cannot be loaded, a package is missing, or the report cannot be written.
-        OSError: A local manifest or an earlier report cannot be read.
+        OSError: A local manifest, an earlier report or an earlier output cannot be read.
     """
     options, target = options or BatchOptions(), os.fspath(target)
     for address in (source, target):
@@ -319,6 +319,7 @@ def _check_outputs(items: list[Item], job: BatchJob) -> None:
 
     Raises:
         OptionError: Such files exist.
+        OSError: A file in the target cannot be read.
     """
     if is_remote(job.target) or (job.output.overwrite and not items):
         return

@@ -80,7 +80,7 @@ def list_items(source: str, wanted: Filter | None = None) -> Iterator[Item]:
     Raises:
         OptionError: There is no such source, it cannot be listed, or a manifest is invalid.
         PhotochromError: The package for the address or for Parquet is missing.
-        OSError: A local manifest cannot be read.
+        OSError: A local manifest or photograph cannot be accessed.
     """
     wanted = wanted or Filter()
     if is_remote(source):

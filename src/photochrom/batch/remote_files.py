@@ -62,7 +62,10 @@ _PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", 
 
 @contextmanager
 def naming_errors(address: str, verb: str = "read") -> Iterator[None]:
-    """Translate errors of a remote file system in the block into an ``OptionError``: "ADDRESS cannot be VERB"."""
+    """Translate errors of a remote file system in the block into an ``OptionError``: "ADDRESS cannot be VERB".
+
+    Errors of Photochrom pass unchanged.
+    """
     try:
         yield
     except PhotochromError:

@@ -19,8 +19,8 @@ from .remote_files import is_remote
 def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> Path:
     """Return the folder of the report, and create it if ``make`` is set.
 
-    By default, this is the target. The report of a remote target is in a cache folder that is named after its address;
-    ``ReportCopy`` copies it to the target.
+    By default, that folder is the target. The report of a remote target is in a cache folder that is named after the
+    target's address; ``ReportCopy`` copies the report to the target.
 
     Raises:
         OptionError: The folder cannot be created, or is a bag.

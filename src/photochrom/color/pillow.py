@@ -35,6 +35,9 @@ def grey_or_rgb(image: Image.Image) -> Image.Image:
     """Round 16-bit grey to 8 bits, since PIL has no 16-bit colour, and convert CMYK to RGB, ignoring its ICC profile.
 
     Images of other kinds are returned unchanged.
+
+    Raises:
+        OSError: Pillow reads the image's file only now, and the file is damaged.
     """
     from PIL import Image
 

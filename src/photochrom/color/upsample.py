@@ -327,7 +327,7 @@ def _luma_range(
     Args:
         luma: The whole plane, ``[H, W]``.
         start: First row of chroma.
-        stop: Row of chroma at which to stop.
+        stop: Row of chroma after the last one.
         subsampling: Rows and columns of luma that share a sample.
         siting: As for ``apply_to_luma``.
 
@@ -371,9 +371,9 @@ def _luma_at_samples(luma: np.ndarray, subsampling: tuple[int, int], siting: tup
 def _estimated_luma_range(luma: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Estimate the result of ``_luma_range``, given a copy of the luma at half the picture's height and width.
 
-    The samples are those of the copy's rows from ``start`` to ``stop``, one per pixel of the copy.
-    The estimated range is that of the 3 by 3 samples around each sample, from which a decoder may interpolate chroma.
-    The range is widened by half, since the copy averages out grain.
+    The samples are the pixels of the copy in rows ``start`` to ``stop - 1``. The estimated range is that of the 3 by 3
+    samples around each sample, from which a decoder may interpolate chroma. The range is widened by half, since the
+    copy averages out grain.
     """
     first, last = max(0, start - 1), min(stop + 1, luma.shape[0])
     around, inner = luma[first:last], slice(start - first, stop - first)
