@@ -19,7 +19,7 @@ export const KEYS = Object.fromEntries(TOOLS.map(([tool, , key]) => [key.toLower
 let guessed = "";
 /** The pending request for guesses. */
 let asking = new AbortController();
-/** Id of the film, and the time, whose dials are shown. */
+/** Id and time of the film frame whose dials are shown. */
 let lookedAt = "";
 
 export function build() {

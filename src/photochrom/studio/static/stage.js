@@ -241,7 +241,7 @@ function hatch(map, width, height) {
   context.drawImage(sheet, 0, 0);
 }
 
-/** Pixels that the longest side needs here; larger pictures are shown in tiles, except films. @param {any} item */
+/** Return the length in pixels of the longest side of the JPEG to request: enough for the stage, up to MOST_SIDE. @param {any} item */
 function sideOf(item) {
   if (item.kind === "film" || !box.clientWidth) return MOST_SIDE;
   const fitted = Math.min(box.clientWidth / item.width, box.clientHeight / item.height) * Math.max(item.width, item.height);

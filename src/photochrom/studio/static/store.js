@@ -10,7 +10,7 @@ import { t } from "./words.js";
 const RECENT = 10;
 
 class Store extends EventTarget {
-  /** @type {any} the studio's limits and abilities */
+  /** @type {any} what the studio told at the start: its model, file formats and languages */
   studio = null;
   /** @type {any[]} */
   items = [];
