@@ -153,12 +153,9 @@ class FrameColorizer:
         return self._changed(hints, self._is_kept, self.shots, self.stills)
 
     def with_stills(self, stills: Mapping[int, np.ndarray]) -> FrameColorizer:
-        """Return a copy of this colorizer with other stills.
+        """Return a copy of this colorizer with other stills, in the form of the class's argument.
 
         Stills show whole frames, so they are ignored if only a part of each frame is coloured (``FilmOptions.frame``).
-
-        Args:
-            stills: As for ``FrameColorizer``.
 
         Raises:
             FilmError: The picture area is invalid; see ``area``.
@@ -242,6 +239,9 @@ class FrameColorizer:
 
         Yields:
             A prepared frame, and whether a shot begins with it.
+
+        Raises:
+            FilmError: The picture area is invalid; see ``area``.
         """
         if self.shots is not None:
             yield from self._prepared_by_plan(frames, self.shots)
@@ -375,9 +375,7 @@ class FrameColorizer:
             A prepared frame, its colours, and whether a shot begins with it.
 
         Raises:
-            OptionError: The options ask for something that the model cannot do.
-            ModelError: The network's output contradicts the model's card.
-            EngineError: The network could not be run.
+            FilmError, OptionError, ModelError, EngineError: As for ``prepare`` and ``predict``.
         """
         waiting: deque[tuple[PreparedFrame, bool]] = deque()
 

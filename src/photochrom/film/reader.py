@@ -141,7 +141,11 @@ class FilmReader:
         return self.video.frames
 
     def fingerprint(self) -> str:
-        """Return a text that differs if the source has changed, so that work on another version is not resumed."""
+        """Return a text that differs if the source has changed, so that work on another version is not resumed.
+
+        Raises:
+            OSError: The file has disappeared.
+        """
         file = self.path.stat()
         return f"{self.path.resolve()}, {file.st_size} bytes, {file.st_mtime_ns}"
 
@@ -333,7 +337,11 @@ class FilmReader:
         return self.duration - self.first_pts * self.time_base
 
     def irregular_at(self) -> Fraction | None:
-        """Return the time in seconds at which the frame rate first varies; None if it is constant."""
+        """Return the time in seconds at which the frame rate first varies; None if it is constant.
+
+        Raises:
+            OSError, av.error.FFmpegError: The film cannot be read again.
+        """
         with av.open(address(self.path), metadata_errors="replace", options=self._demuxer_options) as container:
             packets = container.demux(container.streams[self.video.index])
             found = sorted(packet.pts for packet in packets if packet.size and packet.pts is not None)

@@ -40,6 +40,7 @@ class Uploads:
             StudioError: There is not enough space on the disk.
             OptionError: The request does not state a name and size, the file is larger than the studio accepts, or it
                 does not have the stated size.
+            OSError: The file cannot be written.
         """
         name, size = file_name(request.query_params.get("name", "")), await self._size(request)
         folder = self._state.new_folder()

@@ -77,7 +77,7 @@ class ResumeFolder:
     Raises:
         FilmError: On entry: another process has locked the folder, it holds unfinished work with another key or damaged
             files, or a file has its name.
-        OSError: On entry: the folder cannot be written.
+        OSError: On entry, and in methods: the folder cannot be read or written.
     """
 
     def __init__(self, output: Path, key: dict[str, Any], *, restart: bool = False) -> None:

@@ -180,7 +180,11 @@ class SequenceReader(FilmReader):
         return self.count / self.rate
 
     def fingerprint(self) -> str:
-        """Return a text that differs if a file has changed, so that work on another version is not resumed."""
+        """Return a text that differs if a file has changed, so that work on another version is not resumed.
+
+        Raises:
+            OSError: A file has disappeared.
+        """
         sizes = hashlib.sha256()
         for number in self.numbers:
             stat = self.pattern.file(number).stat()
