@@ -31,14 +31,59 @@ def inputs(request):
 
 
 @pytest.mark.slow
-def test_engines_agree(inputs):
+@pytest.mark.parametrize("hinted", [False, True])
+def test_engines_agree(inputs, hinted):
     path = find_model("default")
+    if not hinted:
+        inputs = inputs | {"hints": np.zeros_like(inputs["hints"])}
     exact, theirs = OpenVinoEngine(path, exact=True).run(inputs), OnnxRuntimeEngine(path).run(inputs)
     assert exact.keys() == theirs.keys() == {"ab", "confidence", "probability"}
     np.testing.assert_allclose(exact["ab"], theirs["ab"], atol=0.01)
     np.testing.assert_allclose(exact["confidence"], theirs["confidence"], atol=1e-3)
     np.testing.assert_allclose(exact["probability"], theirs["probability"], atol=1e-3)
     assert np.abs(theirs["ab"]).mean() > 1
+
+
+def hinted_model(path, kernel):
+    """Write a model file that adds a convolution of the hints, with a bias of 2, to the lightness."""
+    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+    values = {name: helper.make_tensor_value_info(name, floats, ["n", c, "h", "w"]) for name, c in PLANES.items()}
+    weights = helper.make_tensor("weights", floats, kernel.shape, kernel.ravel())
+    bias = helper.make_tensor("bias", floats, [1], [2.0])
+    nodes = [
+        helper.make_node("Exp", ["hints"], ["odds"]),
+        helper.make_node("Conv", ["odds", "weights", "bias"], ["known"], pads=[kernel.shape[2] // 2] * 4),
+        helper.make_node("Add", ["lightness", "known"], ["ab"]),
+    ]
+    graph = helper.make_graph(nodes, "hinted", [values["lightness"], values["hints"]], [values["ab"]], [weights, bias])
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]), path)
+    return path
+
+
+PLANES = {"lightness": 1, "hints": 3, "ab": 1}
+
+
+@pytest.mark.parametrize(("side", "is_skipped"), [(1, True), (3, False)], ids=["uniform", "less at the edges"])
+def test_the_part_for_hints_is_skipped_without_hints(side, is_skipped, tmp_path):
+    kernel = np.random.default_rng(0).random((1, 3, side, side), np.float32)
+    path = hinted_model(tmp_path / "hinted.onnx", kernel)
+    engine, other = OpenVinoEngine(path, exact=True), OnnxRuntimeEngine(path)
+    assert any(node.get_friendly_name().startswith("If") for node in executed(engine)) == is_skipped
+    lightness, hints = np.full((1, 1, 64, 96), 0.5, np.float32), np.zeros((1, 3, 64, 96), np.float32)
+    hinted = hints.copy()
+    hinted[0, :, 20, 30] = 1, 3, -2
+    for planes in (hints, hinted, hints):
+        inputs = {"lightness": lightness, "hints": planes}
+        np.testing.assert_allclose(engine.run(inputs)["ab"], other.run(inputs)["ab"], rtol=1e-5)
+
+
+def executed(engine):
+    return engine._compiled.get_runtime_model().get_ops()
+
+
+@pytest.mark.slow
+def test_the_default_model_skips_its_hints():
+    assert any(node.get_friendly_name().startswith("If") for node in executed(OpenVinoEngine(find_model("default"))))
 
 
 @pytest.mark.slow
@@ -116,7 +161,8 @@ def test_kernels_of_few_shapes_are_kept(monkeypatch):
     monkeypatch.setattr(engines, "openvino_core", Core)
     monkeypatch.setenv("PHOTOCHROM_MODEL_CACHE", "0")
     OpenVinoEngine(find_model("default"))
-    assert [int(settings["CPU_RUNTIME_CACHE_CAPACITY"]) for settings in given] == [500]
+    *_, network = given  # the first is the part that depends on hints alone
+    assert int(network["CPU_RUNTIME_CACHE_CAPACITY"]) == 500
 
 
 def test_memory_that_kernels_have_freed_is_given_back(tmp_path, monkeypatch):

@@ -26,6 +26,7 @@ from .download import cache_folder, known_digest
 SWITCH: Final = "PHOTOCHROM_MODEL_CACHE"
 """Environment variable that switches the cache off if it is set to 0, false, no or off."""
 _HEADER: Final = 1 << 14  # bytes of the header; the model's card with its bins takes about 6,000
+_GRAPH: Final = 2  # number of the changes that engines make to a network before compiling it; see ``unused_hints``
 _KEPT: Final = 4  # number of compiled models in the cache; that of the default model takes 37 MB
 
 
@@ -76,7 +77,7 @@ class CompiledModel:
     def __init__(self, path: Path, version: str, settings: Mapping[str, str]) -> None:
         built_for = {name: value for name, value in settings.items() if name != "INFERENCE_NUM_THREADS"}
         processor = [processor_name(), *processor_flags()]
-        self._key = json.dumps([known_digest(path), version, processor, built_for], sort_keys=True)
+        self._key = json.dumps([known_digest(path), version, processor, built_for, _GRAPH], sort_keys=True)
         name = hashlib.sha256(self._key.encode()).hexdigest()[:16]
         self.path = compiled_folder() / f"{name}.blob"
         """Path of the entry's file, which may not exist."""

@@ -21,6 +21,7 @@ from ..color.bands import thread_limit
 from ..errors import EngineError, ModelError
 from ..machine import give_back_freed_memory, lacks_memory
 from .compiled import CompiledModel, is_enabled, release
+from .unused_hints import skip_unused_hints
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -166,6 +167,8 @@ class OpenVinoEngine:
                 self._compiled, self.metadata, self._memory = found
                 return
             model = core.read_model(path)
+            if device == "cpu" and adapt is None:
+                skip_unused_hints(openvino, core, model)
             self._compiled = core.compile_model(adapt(model) if adapt else model, device.upper(), settings)
         except RuntimeError as exc:
             raise _translate(exc, path, device) from exc
