@@ -352,7 +352,7 @@ class FrameColorizer:
         return plane[self.area.chroma]
 
     def _uncolored(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Return a frame with the luma and closed captions of ``frame``, and with chroma planes to be written."""
+        """Return ``frame`` or a new one with its luma and closed captions, and with chroma planes to be written."""
         if frame.format.name == self.planes.name and has_captions(frame):
             frame.make_writable()  # PyAV cannot add side data to a new frame
             frame.pict_type = 0

@@ -68,10 +68,6 @@ class SequenceWriter:
         """Return the number in the file name of the frame with this pts."""
         return number_of(self._reader, self._first, pts)
 
-    def has(self, pts: int) -> bool:
-        """Return whether the file of the frame with this pts exists."""
-        return self._pattern.file(self.number(pts)).is_file()
-
     def write(self, frame: av.VideoFrame | None, pts: int) -> None:
         """Start to write a frame in another thread, which then gives it back to the pool of frames.
 

@@ -45,7 +45,7 @@ class ShotOptions:
     """How to colour one shot of a film.
 
     Raises:
-        OptionError: A value is out of its range.
+        OptionError: A value is invalid or out of its range.
     """
 
     start: Fraction
