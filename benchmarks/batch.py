@@ -86,7 +86,7 @@ def throughput(work: Path, args: argparse.Namespace) -> None:
     driver.write_text(TIMED)
 
     def rate(name: str, *commands: list[str]) -> float:
-        """Items per second of batches that run at the same time, each with its workers and cores."""
+        """Return the items per second of batches that run at the same time, each with its workers and cores."""
         running = [
             subprocess.Popen(
                 [sys.executable, driver, source, work / f"{name}-{number}", *command], stdout=subprocess.PIPE, text=True
@@ -156,7 +156,7 @@ print(len(items), time.perf_counter() - begun, resource.getrusage(resource.RUSAG
 
 
 def listing(work: Path, args: argparse.Namespace) -> None:
-    """List empty files, a thousand per folder, and find clashes, in a separate process."""
+    """List empty files, a thousand per folder, and find clashes, in a separate process; print its time and memory."""
     root = work / "many"
     for number in range(args.listed):
         folder = root / f"{number // 1000:04}"
@@ -169,7 +169,7 @@ def listing(work: Path, args: argparse.Namespace) -> None:
 
 
 def resume(work: Path, args: argparse.Namespace) -> None:
-    """Start a finished batch again: its report is written here, its outputs are empty files."""
+    """Start a finished batch again, and print the time; its report is written here, and its outputs are empty files."""
     source, target = work / "finished", work / "finished-out"
     for number in range(args.resumed):
         folder = f"{number // 1000:04}"
@@ -232,7 +232,7 @@ def kills(work: Path, args: argparse.Namespace) -> None:
 
 
 def check_whole(target: Path) -> None:
-    """Check that a finished batch of 300 files has each output and each row once, and nothing else."""
+    """Check that a finished batch of 300 files has each output and each row once, and no temporary files."""
     outputs = sorted(target.glob("*.color.*"))
     rows = [json.loads(line)["key"] for line in (target / "report.jsonl").read_text().splitlines()]
     assert len(outputs) == len(rows) == len(set(rows)) == 300, (len(outputs), len(rows))

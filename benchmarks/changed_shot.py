@@ -3,8 +3,8 @@
     python benchmarks/changed_shot.py [--minutes N] [--size WIDTHxHEIGHT]
 
 The film is made here: pans over parts of a photograph, with grain, in shots of 3 to 12 seconds, 18 frames a second. It
-is coloured with kept parts, then again with nothing changed, and then with a hint in a short, a middling and a long
-shot. Outside that shot, the packets must be identical to those of the film before.
+is coloured with kept parts, then again with nothing changed, and then with a hint in a short, a medium and a long shot.
+The script prints how many packets outside that shot differ from those of the film before; there should be none.
 """
 
 import argparse

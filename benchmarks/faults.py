@@ -4,7 +4,8 @@
 
 Each verb colours (or trains on) small made pictures in a temporary folder, is killed again and again at random moments,
 and finally runs to its end. After every kill, each output must be complete or absent; SIGTERM must leave no temporary
-files; those left by kill -9 must be gone after the last run. The result must equal that of an undisturbed run.
+files; those left by kill -9 must be gone after the last run. The result must be complete; a film must equal that of an
+undisturbed run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The loss of luma of each codec: PSNR of Y of the coloured film against its source, and the size of the picture.
+"""The loss of luma of each codec: PSNR of Y of the coloured film against its source, and the film's data rate.
 
     python benchmarks/film_codecs.py [CLIP] [--frames N]
 

@@ -488,7 +488,9 @@ class TestBadInput:
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
         assert main(["train", str(photographs), "-o", str(tmp_path / "run"), "--accelerator", "cuda"]) == 1
-        assert "cannot train on 1 x cuda" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "cannot train on 1 x cuda" in said
+        assert said.endswith(": choose another accelerator, or fewer devices\n")
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ def other_shot(count, width=96, height=64, step=1):
 
 
 def still_frame(luma, name="yuv420p", chroma=None):
-    """Return a frame with a luma plane, and with one value in each chroma plane; None for neutral chroma.
+    """Return a frame with a luma plane and constant chroma planes: the two values of ``chroma``, or neutral if None.
 
     At more than 8 bits, the lower bits of the luma depend on the place.
     """

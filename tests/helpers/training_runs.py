@@ -83,7 +83,7 @@ def new_trainer(recipe, folder, conditions=None, **numbers):
 
 @contextmanager
 def double_precision():
-    """Compute everything in float64 that training computes in float32.
+    """Make training compute in float64, within the block, what it otherwise computes in float32.
 
     The loss has kinks, at rectifiers and at the edge of the gamut. In float32, a sum in another order moves some values
     across a kink, and the gradient jumps by a thousandth. In float64, no value is so near to a kink.

@@ -468,5 +468,5 @@ def test_a_checkpoint_survives_a_full_disk(tmp_path, monkeypatch):
 
 def test_a_file_that_is_not_a_checkpoint_is_named(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"nothing")
-    with pytest.raises(TrainingError, match="is not a checkpoint"):
+    with pytest.raises(TrainingError, match=r"is not a checkpoint .*: give one that a training run wrote"):
         checkpoint.load(tmp_path / "x.safetensors")

@@ -173,7 +173,7 @@ class TestInspection:
     def test_too_few_are_refused_with_the_reasons(self, left, folder, tmp_path):
         for path in sorted(folder.rglob("*.jpg"))[left:]:
             path.write_bytes(jpeg(data.camera()[: 100 + int(path.stem)]))
-        said = rf"{left} usable; left out: .* nearly grey; training needs at least 20"
+        said = rf"{left} usable; left out: .* nearly grey; training needs at least 20 .*: add photographs"
         with pytest.raises(TrainingError, match=said):
             inspect(folder, table(tmp_path))
 

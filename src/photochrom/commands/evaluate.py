@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         TrainingError: A package or weights of ``photochrom[train]`` are missing, no photographs can be measured, or a
             file cannot be written.
-        OptionError: The vividness or the limit is out of range, or a requested file is not acceptable.
+        OptionError: The vividness or the limit is out of range, or a requested file exists or cannot be written.
         ModelError, EngineError: A model cannot be loaded or run.
     """
     options = ColorOptions(vividness=args.vividness)

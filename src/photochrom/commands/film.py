@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 RECOLOR: Final = ("all", "grey-shots")
-_FEW: Final = 4  # number of cores that are fully used if each stage of a film runs in one thread
+_FEW: Final = 4  # up to this number of cores, all are busy if each stage of a film runs in one thread
 
 
 def add(verbs: Verbs) -> None:
@@ -133,11 +133,14 @@ def add(verbs: Verbs) -> None:
 def run(args: argparse.Namespace) -> int:
     """Colour the films and return the exit status: 0 if all succeeded, 1 if one failed, 130 after Ctrl+C.
 
+    If there are several films, a ``FilmError`` or ``ModelError`` is printed, and the next film is coloured.
+
     Raises:
         OptionError: The arguments contradict one another or do not suit the films.
         FilmError: The only film cannot be coloured.
-        ModelError, EngineError: The model cannot be loaded or run.
-        PhotochromError: The only film cannot be signed.
+        ModelError: The model cannot be loaded, or contradicts its card.
+        EngineError: The model cannot be run.
+        PhotochromError: A film cannot be signed, or the packages of ``photochrom[c2pa]`` are missing.
     """
     # More threads of NumPy's BLAS library would only wait for one another. It reads this when NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

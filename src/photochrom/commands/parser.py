@@ -89,7 +89,7 @@ def is_option(text: str) -> bool:
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return ``: did you mean X?``, where X is the known word most similar to a wrong one; empty if none is similar."""
-    names = {word.lstrip("-"): word for word in known}  # the dashes of options are no similarity
+    names = {word.lstrip("-"): word for word in known}  # the dashes of options do not make them similar
     near = difflib.get_close_matches(wrong.lstrip("-"), list(names), n=1)
     return f": did you mean {names[near[0]]}?" if near else ""
 

@@ -71,7 +71,9 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, "pt") as file:
             yield file
     except (OSError, SafetensorError, KeyError, ValueError) as exc:
-        raise TrainingError(f"{path} is not a checkpoint of Photochrom ({exc})") from exc
+        raise TrainingError(
+            f"{path} is not a checkpoint of Photochrom ({exc})", remedy="give one that a training run wrote"
+        ) from exc
 
 
 def _facts(file: Any) -> Facts:

@@ -16,7 +16,9 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise TrainingError(f"{path} cannot be written ({exc.strerror or exc})") from exc
+        raise TrainingError(
+            f"{path} cannot be written ({exc.strerror or exc})", remedy="make room, or choose another place"
+        ) from exc
 
 
 def write(path: Path, data: bytes) -> None:

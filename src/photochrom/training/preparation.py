@@ -176,8 +176,8 @@ class TrainingRun:
         """Return a trainer at its first step; the bins of an untrained head are determined from the training views.
 
         Raises:
-            TrainingError: The weights of a network in the perceptual loss are not installed, or a photograph cannot be
-                read or decoded.
+            TrainingError: The weights of a network in the perceptual loss are not installed, a photograph cannot be
+                read or decoded, or the cache cannot be written.
         """
         bins = self.initial.bins
         if bins is None and self.recipe.rebalance_lambda is not None:

@@ -40,7 +40,10 @@ def launch(config: TrainingConfig) -> Fabric:
         )
         fabric.launch()
     except (ValueError, RuntimeError, MisconfigurationException) as exc:
-        raise TrainingError(f"cannot train on {devices} x {config.accelerator}: {str(exc).splitlines()[0]}") from exc
+        raise TrainingError(
+            f"cannot train on {devices} x {config.accelerator} ({str(exc).splitlines()[0]})",
+            remedy="choose another accelerator, or fewer devices",
+        ) from exc
     return fabric
 
 

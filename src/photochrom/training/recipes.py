@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 FINE_TUNING_RATE = 0.3  # learning rate for fine-tuning a trained model, relative to the recipe's
-MIN_VIEWS = 10_000  # views that a small set of photographs is brought up to, by more random crops of each photograph
+MIN_VIEWS = 10_000  # number of views to which a small set of photographs is extended, by more random crops of each
 SHOWN_VIEWS = 25_000  # views shown unless the user sets the epochs; takes minutes on two cores
 
 

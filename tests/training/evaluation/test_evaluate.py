@@ -112,6 +112,11 @@ class TestCommand:
         shutil.copy(tmp_path / "set" / "cats" / "chelsea.png", tmp_path / "set" / "cats" / "again.png")
         assert len(evaluate.chosen(tmp_path / "set", held_out=False, limit=10)) == 4
 
+    def test_a_folder_of_grey_photographs_is_refused(self, tmp_path):
+        cv2.imwrite(str(tmp_path / "grey.png"), np.full((64, 64, 3), 99, np.uint8))
+        with pytest.raises(TrainingError, match=r"no colour photographs .*: give another folder of photographs"):
+            evaluate.chosen(tmp_path, held_out=False, limit=10)
+
     @pytest.mark.slow
     def test_an_unreadable_photograph_is_named_and_the_others_are_measured(self, photographs, folder, tmp_path, capsys):
         shutil.copytree(folder, tmp_path / "set")

@@ -97,7 +97,10 @@ def inspect(folder: Path, table: Path) -> Inspection:
     else:
         inspection = _summary(without_duplicates(_inspect_all(folder, table)), table)
     if len(inspection.photographs) < MIN_PHOTOGRAPHS:
-        raise TrainingError(f"{folder}: {inspection}; training needs at least {MIN_PHOTOGRAPHS} colour photographs")
+        raise TrainingError(
+            f"{folder}: {inspection}; training needs at least {MIN_PHOTOGRAPHS} colour photographs",
+            remedy="add photographs",
+        )
     return inspection
 
 

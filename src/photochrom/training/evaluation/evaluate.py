@@ -106,7 +106,9 @@ def chosen(folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse) -> 
     if not (folder / "index.csv").is_file():  # an index lists distinct photographs
         photographs = distinct(photographs)
     if not photographs:
-        raise TrainingError(f"no colour photographs to evaluate on in {folder}")
+        raise TrainingError(
+            f"no colour photographs to evaluate on in {folder}", remedy="give another folder of photographs"
+        )
     return sample(photographs, limit, limit)
 
 
