@@ -206,3 +206,11 @@ def test_without_the_library_the_error_names_it(tmp_path, red, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "OpenEXR", None)
     with pytest.raises(FilmError, match=r"needs OpenEXR: pip install 'photochrom\[exr\]'"):
         colorize_film(folder, None, colorizer=red)
+
+
+def test_attributes_and_channels_that_another_format_cannot_hold_are_named(tmp_path, red):
+    channels = {**dict.fromkeys("RGB", light()), "A": light(), "depth.Z": light(dtype=np.float32)}
+    folder = write(tmp_path / "reel", channels, {"owner": "archive", "framesPerSecond": Fraction(24)})
+    report = colorize_film(folder, tmp_path / "a.mkv", FilmOptions(codec="ffv1"), colorizer=red)
+    note = "not kept: metadata of the frames (attribute owner, channel A, channel depth.Z)"
+    assert [line for line in report.notes if line.startswith("not kept")] == [note]

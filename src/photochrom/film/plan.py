@@ -17,7 +17,7 @@ from ..errors import FilmError, OptionError
 from ..machine import lacks_memory
 from .frame_buffers import luma_plane
 from .options import FilmOptions
-from .output import tracks
+from .output import losses
 from .output.codecs import AUTO, CODECS, CONSTANT_RATE, FORMATS, SEQUENCES, suffixes
 from .output.mux import mux, remedy_for
 from .output.plane_format import plane_format
@@ -39,8 +39,6 @@ _MACHINE_ERRORS: tuple[int, ...] = (
     errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EROFS,
 )  # fmt: skip
 """Error numbers that have nothing to do with the film: a full disk, too many open files, a folder not writable."""
-_WITHOUT_TIME_CODE = ("avi", "tiff", "png", "jp2")  # containers and frame formats that store no time code
-_WITHOUT_ASPECT = ("nut",)  # containers whose pixel aspect ratio PyAV cannot set
 
 
 @dataclass(frozen=True)
@@ -144,24 +142,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     duration = reader.duration if until is None else min(until, reader.duration or until)
     stated = reader.stated_frames
     total = max(0, round((duration - start) * reader.rate)) if is_part or not stated else stated
-    notes = reader.notes() + [
-        f"not kept: {line}" for line in tracks.streams_to_copy(reader.container, reader.video.index)[1]
-    ]
-    notes += _not_in_frames(reader, options.codec) if frames is not None else _other_pictures(reader)
-    if options.rate is not None and not reader.is_sequence:
-        notes.append(
-            f"the film keeps its own {float(reader.rate):g} frames a second, since a rate is for numbered frames only"
-        )
-    if any(part.is_alpha for part in reader.video.codec_context.format.components) and options.codec != "exr":
-        notes.append("not kept: the alpha channel (transparency)")
-    if options.codec == "ffv1" and reader.aspect != 1 and container in _WITHOUT_ASPECT:
-        notes.append(
-            f"the {container} header does not state the pixel aspect ratio {reader.aspect}; the frames of FFV1 do"
-        )
-    if reader.time_code and container in _WITHOUT_TIME_CODE:
-        notes.append(f"not kept: the time code {reader.time_code}, which {container} does not state")
-    if change := planes.change():
-        notes.append(change)
+    notes = losses.notes(reader, planes, container, options)
     first_number = reader.numbers[0] if isinstance(reader, SequenceReader) else 1
     return Plan(output, container, planes, first, span, total, notes, frames, first_number)
 
@@ -192,28 +173,6 @@ def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pa
         return Pattern(folder, names.prefix, names.suffix if same else suffix, names.width)
     folder = output or reader.path.with_name(f"{reader.stem}.color")
     return Pattern(folder, f"{reader.stem}.", suffix, 7)
-
-
-def _other_pictures(reader: FilmReader) -> list[str]:
-    """Return a note for each further track of moving pictures, as in MXF files with several of them."""
-    copied = tracks.streams_to_copy(reader.container, reader.video.index)[0]
-    attached = av.stream.Disposition.attached_pic
-    moving = [s.index for s in copied if s.type == "video" and not s.disposition & attached]
-    return [
-        f"track {index} is a further video track, which is copied uncoloured: only the first is coloured"
-        for index in moving
-    ]
-
-
-def _not_in_frames(reader: FilmReader, codec: str) -> list[str]:
-    """Return a note for each part of the film that numbered frames cannot hold."""
-    copied = tracks.streams_to_copy(reader.container, reader.video.index)[0]
-    notes = [f"not kept: {stream.type} of track {stream.index}, which frames cannot hold" for stream in copied]
-    if reader.turns:
-        notes.append(f"not kept: the rotation by {90 * reader.turns} degrees, which frames cannot state")
-    if reader.aspect != 1 and codec != "dpx" and not reader.is_sequence:
-        notes.append(f"not kept: the pixel aspect ratio {reader.aspect}, which {codec} does not state")
-    return notes
 
 
 def _container(output: Path, options: FilmOptions) -> str:

@@ -223,15 +223,20 @@ def _transcoder(
     ) from reason
 
 
+def metadata_to_copy(source: av.container.InputContainer) -> dict[str, str]:
+    """Return a film's metadata without the entries that describe its file."""
+    return {k: v for k, v in source.metadata.items() if k.lower() not in _OF_THE_FILE and not _is_of_a_package(k)}
+
+
 def _set_metadata(
     out: av.container.OutputContainer, source: av.container.InputContainer, span: Span, credit: str
 ) -> None:
     """Copy the source's metadata and chapters that still apply, and add the credit to the comment."""
     comment = ""
-    for key, value in source.metadata.items():
+    for key, value in metadata_to_copy(source).items():
         if key.lower() == "comment":  # Matroska writes tags in capitals
             comment = value
-        elif key.lower() not in _OF_THE_FILE and not _is_of_a_package(key):
+        else:
             out.metadata[key] = value
     out.metadata["comment"] = with_statement(comment, credit)
     out.set_chapters([adjusted for chapter in source.chapters() if (adjusted := span.chapter(chapter))])

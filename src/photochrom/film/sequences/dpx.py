@@ -25,6 +25,17 @@ _OFFSET, _FILE_SIZE, _USER_SIZE, _NAME, _CREATOR, _ELEMENTS, _COLUMNS = 4, 16, 3
 _LOW, _HIGH, _DESCRIPTOR, _TRANSFER, _BITS, _PACKING, _ENCODING, _DATA = 784, 792, 800, 801, 803, 804, 806, 808
 _PADDING, _ASPECT, _FRAME_POSITION, _FILM_RATE, _SLATE = 812, 1628, 1712, 1724, 1764
 _TIME_CODE, _VIDEO_RATE = 1920, 1940
+_TEXTS = {
+    "creator": (_CREATOR, 100),
+    "project": (260, 200),
+    "copyright": (460, 200),
+    "source file": (1432, 100),
+    "scanner": (1556, 64),
+    "film edge code": (1664, 16),
+    "film format": (1680, 32),
+    "frame identifier": (1732, 32),
+}
+"""Offset and size of the fields of text that describe a frame, except for the slate, which names the reel."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +125,11 @@ class DpxHeader:
     def reel_name(self) -> str:
         """Text of the slate field, since DPX has no field for the reel name."""
         return self._text(_SLATE, 100)
+
+    def described(self) -> list[str]:
+        """Return the names of those fields of text that are filled in, and of the user data if there are any."""
+        user_data = ["user data"] if self.data[SIZE:].strip(b"\0\xff") else []
+        return [name for name, place in _TEXTS.items() if self._text(*place)] + user_data
 
     def problem(self, file_size: int) -> str:
         """Describe what is wrong with the header, given the file's size in bytes; empty if it is valid."""

@@ -32,6 +32,12 @@ _REMEDY = "convert it to DPX or TIFF"
 _LUMINANCE_AND_CHROMA = ("Y", "RY", "BY")
 # Factors on a pixel's chroma, tried in turn until its luminance is exact. If all of them fail, the pixel becomes grey.
 _FACTORS = (1, 0.5, 0.25)
+_STRUCTURE = {
+    "channels", "chunkCount", "compression", "dataWindow", "displayWindow", "lineOrder", "name", "pixelAspectRatio",
+    "screenWindowCenter", "screenWindowWidth", "tiles", "type", "version",
+    "framesPerSecond", "reelName", "timeCode",
+}  # fmt: skip
+"""Attributes that describe the pixels as stored, and those that become properties of the film."""
 _TIME_CODE = re.compile(r"(\d+):(\d+):(\d+)([:;])(\d+)")
 
 
@@ -119,6 +125,20 @@ def read_header(path: Path) -> ExrHeader:
         str(header.get("reelName", "")),
         tuple(dropped[1:]),
     )
+
+
+def described(path: Path) -> list[str]:
+    """Return the names of attributes, channels and parts of an OpenEXR file that no other format holds.
+
+    Raises:
+        FilmError: The file cannot be read.
+    """
+    file = _opened(path, header_only=True)
+    header = file.header()
+    found = [f"attribute {name}" for name in sorted(header.keys() - _STRUCTURE)]
+    channels = [c.name for c in header["channels"] if c.name not in (*"RGB", *_LUMINANCE_AND_CHROMA)]
+    found += [f"channel {name}" for name in sorted(channels)]
+    return found + [f"part {part.header.get('name', '')}".strip() for part in file.parts[1:]]
 
 
 def _in_words(name: str, columns: int, rows: int) -> str:

@@ -26,7 +26,7 @@ from ..options import FilmOptions
 from ..reader import FilmReader
 from ..source.color_detection import GAP
 from ..times import ROUNDED, time_text
-from . import dpx, exr, pictures
+from . import dpx, exr, frame_metadata, pictures
 from .names import Pattern, find_sequence, frames_in_words, is_alone, missing
 from .pixels import encoded
 
@@ -38,6 +38,7 @@ _DECODERS = {"dpx": "dpx", "tiff": "tiff", "png": "png", "jp2": "jpeg2000"}
 _BT709 = (1, 1)  # assumed for scans, which seldom state them
 _SRGB = (1, 13)  # for scene-linear frames, which are converted to sRGB
 _UNSPECIFIED = (2, 2)
+_TURNS = {3: 2, 6: 3, 8: 1}  # quarter turns counter-clockwise, by EXIF orientation; the others mirror the picture
 _READ_BYTES = 128e6  # limit on the frames that are read in parallel
 _FLOATS = ("f16", "f32")  # parts of FFmpeg's names of pixel formats with floating-point samples
 
@@ -108,6 +109,9 @@ class SequenceReader(FilmReader):
         self.path = path
         self.stem = pattern.folder.absolute().name if is_alone(pattern) else pattern.prefix.rstrip("._- ")
         self.is_sequence = True
+        self.orientation = frame_metadata.orientation(self.file(0), pattern.format)
+        """EXIF orientation of the first frame, 1 to 8."""
+        self.turns = _TURNS.get(self.orientation, 0)
         self.states_rate = rate is not None or (header is not None and header.rate is not None)
         self.rate = rate or (header and header.rate) or _USUAL_RATE
         self.time_base, self.first_pts = 1 / self.rate, 0
@@ -200,6 +204,8 @@ class SequenceReader(FilmReader):
             found.append("the frames are logarithmic (Cineon) according to their header; so is the output")
         if self.is_linear:
             found.append("the frames are scene-linear; the network sees them through the sRGB curve")
+        if self.orientation != 1 and not self.turns:
+            found.append(f"not kept: the EXIF orientation {self.orientation}, which mirrors the frames")
         found += [f"not kept: the channel {name}, which the new colours replace" for name in self._dropped]
         return found
 

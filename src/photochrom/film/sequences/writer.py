@@ -30,6 +30,7 @@ from ..reader import FilmReader
 from ..source.time_code import add_frames
 from . import exr
 from .dpx import DpxHeader, file_of, new_header, read_header
+from .frame_metadata import PHOTOS
 from .names import Pattern
 from .pixels import encoded, rgb_of_frame, rgb_of_planes
 from .reader import SequenceReader
@@ -37,7 +38,6 @@ from .reader import SequenceReader
 _XMP_BOX = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")  # UUID of a JPEG 2000 box that holds XMP
 _LOSSLESS_JP2 = {"pred": "dwt53", "format": "jp2"}  # options of FFmpeg's encoder
 _WRITE_BYTES = 192e6  # limit on the frames that are written in parallel
-_PHOTOS = {"png": "PNG", "tiff": "TIFF"}  # names of these formats in photo/
 
 
 class SequenceWriter:
@@ -160,18 +160,29 @@ class SequenceWriter:
         return exr.colored(reader.file(pts), planes, self._planes.coding, self._label, code or "")
 
     def _photo(self, frame: av.VideoFrame, pts: int) -> bytes:
-        """Encode a frame as PNG or TIFF, with the metadata of the source's frame if that has the same format."""
-        format = _PHOTOS[self._pattern.format]
+        """Encode a frame as PNG or TIFF, with the metadata of the source's frame if that is a PNG or TIFF, too."""
+        format = PHOTOS[self._pattern.format]
         y, cb, cr = (view(frame, index) for index in range(3))
-        reader = self._reader
-        if isinstance(reader, SequenceReader) and reader.pattern.format == self._pattern.format:
+        reader, metadata = self._reader, _labelled(format, self._label)
+        if isinstance(reader, SequenceReader) and reader.pattern.format in PHOTOS:
             photo = _photo(reader.file(pts))
-            if photo.luma.shape == y.shape and photo.luma.dtype == y.dtype:
+            if keeps_alpha(reader, self._pattern.format, self._planes.coding.bits):
                 return encode_photo(replace(photo, luma=y), cb, cr, format=format, credit=self._label)
+            metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=self._label)
         stream = BytesIO()
         write = png.write if format == "PNG" else tiff_writer.write
-        write(stream, Planes(y, cb, cr), _labelled(format, self._label))
+        write(stream, Planes(y, cb, cr), metadata)
         return stream.getvalue()
+
+
+def keeps_alpha(reader: FilmReader, format: str, bits: int) -> bool:
+    """Return whether frames of a format, with this many bits per sample, get the alpha channel of the source's."""
+    if format == "exr":
+        return True
+    if not isinstance(reader, SequenceReader) or not {format, reader.pattern.format} <= PHOTOS.keys():
+        return False
+    same_depth = (bits > 8) == (max(part.bits for part in reader.video.codec_context.format.components) > 8)
+    return same_depth and reader.orientation == 1
 
 
 def number_of(reader: FilmReader, first: int, pts: int) -> int:

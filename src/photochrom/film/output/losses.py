@@ -1,0 +1,81 @@
+"""``notes``: lists what will change in a coloured film, and what its format cannot hold."""
+
+from __future__ import annotations
+
+import av
+
+from ..options import FilmOptions
+from ..planes import PlaneFormat
+from ..reader import FilmReader
+from ..sequences import frame_metadata
+from ..sequences.reader import SequenceReader
+from ..sequences.writer import keeps_alpha
+from . import tracks
+from .codecs import SEQUENCES
+from .mux import metadata_to_copy
+
+_WITHOUT_TIME_CODE = ("avi", "tiff", "png", "jp2")  # containers and frame formats that store no time code
+_WITHOUT_ASPECT = ("nut",)  # containers whose pixel aspect ratio PyAV cannot set
+
+
+def notes(reader: FilmReader, planes: PlaneFormat, container: str, options: FilmOptions) -> list[str]:
+    """Return one line for each property of the source that will change or cannot be kept.
+
+    Args:
+        reader: The source.
+        planes: Format of the coloured frames.
+        container: FFmpeg's name of the container format; for a sequence, the format of its frames.
+        options: How to colour and write.
+    """
+    found = reader.notes() + [
+        f"not kept: {line}" for line in tracks.streams_to_copy(reader.container, reader.video.index)[1]
+    ]
+    if isinstance(reader, SequenceReader):
+        found += frame_metadata.lost(reader.file(0), reader.pattern.format, options.codec)
+    found += _not_in_frames(reader, options.codec) if options.codec in SEQUENCES else _other_pictures(reader)
+    if options.rate is not None and not reader.is_sequence:
+        found.append(
+            f"the film keeps its own {float(reader.rate):g} frames a second, since a rate is for numbered frames only"
+        )
+    has_alpha = any(part.is_alpha for part in reader.video.codec_context.format.components)
+    if has_alpha and not keeps_alpha(reader, options.codec, planes.coding.bits):
+        found.append("not kept: the alpha channel (transparency)")
+    if options.codec == "ffv1" and reader.aspect != 1 and container in _WITHOUT_ASPECT:
+        found.append(
+            f"the {container} header does not state the pixel aspect ratio {reader.aspect}; the frames of FFV1 do"
+        )
+    if reader.time_code and container in _WITHOUT_TIME_CODE:
+        found.append(f"not kept: the time code {reader.time_code}, which {container} does not state")
+    if reader.reel_name and container in _WITHOUT_TIME_CODE:
+        found.append(f"not kept: the name of the reel, {reader.reel_name}, which {container} does not state")
+    if change := planes.change():
+        found.append(change)
+    return found
+
+
+def _other_pictures(reader: FilmReader) -> list[str]:
+    """Return a note for each further track of moving pictures, as in MXF files with several of them."""
+    copied = tracks.streams_to_copy(reader.container, reader.video.index)[0]
+    attached = av.stream.Disposition.attached_pic
+    moving = [s.index for s in copied if s.type == "video" and not s.disposition & attached]
+    return [
+        f"track {index} is a further video track, which is copied uncoloured: only the first is coloured"
+        for index in moving
+    ]
+
+
+def _not_in_frames(reader: FilmReader, codec: str) -> list[str]:
+    """Return a note for each part of the film that numbered frames cannot hold."""
+    copied = tracks.streams_to_copy(reader.container, reader.video.index)[0]
+    found = [f"not kept: {stream.type} of track {stream.index}, which frames cannot hold" for stream in copied]
+    if reader.turns:
+        found.append(f"not kept: the rotation by {90 * reader.turns} degrees, which frames cannot state")
+    if reader.is_sequence:
+        return found
+    if names := ", ".join(sorted(name.lower() for name in metadata_to_copy(reader.container))):
+        found.append(f"not kept: metadata of the film ({names}), which frames cannot hold")
+    if chapters := len(reader.container.chapters()):
+        found.append(f"not kept: {chapters} chapter{'' if chapters == 1 else 's'}, which frames cannot hold")
+    if reader.aspect != 1 and codec != "dpx":
+        found.append(f"not kept: the pixel aspect ratio {reader.aspect}, which {codec} does not state")
+    return found

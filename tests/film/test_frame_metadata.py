@@ -1,0 +1,102 @@
+"""Metadata, orientation and transparency of numbered frames: kept in other frames, or named where lost."""
+
+import pytest
+from PIL import Image, ImageCms
+
+from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.reader import FilmReader
+from tests.film.test_sequences import files, header_of
+from tests.helpers.films import colorizer, pan, write_film
+from tests.helpers.sequences import pixels, write_dpx
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.fixture
+def red(tmp_path):
+    return colorizer(tmp_path, lambda lightness: (20 + 0 * lightness, 15 + 0 * lightness))
+
+
+def write_scans(folder, suffix, *, orientation=1, alpha=False):
+    """Write two frames with a colour profile and a caption, and perhaps with an orientation or transparency."""
+    folder.mkdir()
+    block = Image.Exif()
+    block[0x010E], block[0x0112] = "On the beach", orientation
+    for i, luma in enumerate(pan(2)):
+        plane = Image.fromarray(luma)
+        picture = Image.merge("LA", (plane, plane)) if alpha else plane
+        picture.save(folder / f"{i}{suffix}", icc_profile=PROFILE, exif=block)
+    return folder
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("codec", ["png", "tiff"])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_metadata_goes_from_pictures_to_pictures_of_another_format_or_depth(suffix, codec, bits, tmp_path, red):
+    options = FilmOptions(codec=codec, bits=bits, rate=24)
+    report = colorize_film(write_scans(tmp_path / "scans", suffix), None, options, colorizer=red)
+    assert not any(note.startswith("not kept") for note in report.notes)
+    with Image.open(files(report)[1]) as picture:
+        assert picture.info["icc_profile"] == PROFILE
+        assert picture.getexif()[0x010E] == "On the beach"
+
+
+@pytest.mark.parametrize("codec", ["dpx", "jp2", "ffv1"])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_metadata_of_pictures_that_is_lost_is_named(suffix, codec, tmp_path, red):
+    options = FilmOptions(codec=codec, rate=24)
+    report = colorize_film(write_scans(tmp_path / "scans", suffix), None, options, colorizer=red)
+    assert report.notes == ["not kept: metadata of the frames (colour profile (ICC), EXIF)"]
+
+
+@pytest.mark.parametrize("codec", ["jp2", "ffv1"])
+def test_the_profile_of_a_jpeg_2000_is_named(codec, tmp_path, red):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    Image.fromarray(pan(1)[0]).save(folder / "1.jp2")
+    data = (folder / "1.jp2").read_bytes()
+    (folder / "1.jp2").write_bytes(data.replace(b"colr\1", b"colr\2"))
+    report = colorize_film(folder / "%d.jp2", None, FilmOptions(codec=codec, rate=24), colorizer=red)
+    assert report.notes == ["not kept: metadata of the frames (colour profile (ICC))"]
+
+
+def test_fields_of_dpx_headers_that_are_lost_are_named(tmp_path, red):
+    folder = write_dpx(tmp_path / "reel", pan(2), 10, fields=header_of, user=b"scanner's own" + bytes(3))
+    report = colorize_film(folder, tmp_path / "a.mkv", FilmOptions(codec="ffv1"), colorizer=red)
+    named = "creator, project, source file, film edge code, film format, frame identifier, user data"
+    assert report.notes == [f"not kept: metadata of the frames ({named})"]
+    frames = colorize_film(folder, tmp_path / "out", FilmOptions(codec="png"), colorizer=red)
+    assert "not kept: the name of the reel, REEL 3, which png does not state" in frames.notes
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, 3), (8, 1)])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_turned_frames_become_a_turned_film(suffix, orientation, turns, tmp_path, red):
+    folder = write_scans(tmp_path / "scans", suffix, orientation=orientation)
+    report = colorize_film(folder, tmp_path / "a.mov", FilmOptions(codec="libx264", rate=24), colorizer=red)
+    with FilmReader(report.output) as film:
+        assert film.turns == turns
+    frames = colorize_film(folder, tmp_path / "out", FilmOptions(rate=24), colorizer=red)
+    assert frames.notes == [f"not kept: the rotation by {90 * turns} degrees, which frames cannot state"]
+
+
+def test_mirrored_frames_are_named(tmp_path, red):
+    folder = write_scans(tmp_path / "scans", ".png", orientation=2)
+    report = colorize_film(folder, None, FilmOptions(rate=24), colorizer=red)
+    assert report.notes == ["not kept: the EXIF orientation 2, which mirrors the frames"]
+
+
+@pytest.mark.parametrize(("bits", "notes"), [(8, []), (16, ["not kept: the alpha channel (transparency)"])])
+def test_transparency_is_kept_or_named(bits, notes, tmp_path, red):
+    folder = write_scans(tmp_path / "scans", ".png", alpha=True)
+    report = colorize_film(folder, None, FilmOptions(rate=24, bits=bits), colorizer=red)
+    assert [note for note in report.notes if note.startswith("not kept")] == notes
+    assert (pixels(files(report)[0])[0].shape[2] == 4) == (bits == 8)
+
+
+def test_metadata_and_chapters_of_a_film_that_becomes_frames_are_named(tmp_path, red):
+    chapters = [(0, 1 / 24, "one"), (1 / 24, 2 / 24, "two")]
+    film = write_film(tmp_path / "a.mkv", pan(2), metadata={"title": "Reel 3"}, chapters=chapters)
+    report = colorize_film(film, None, FilmOptions(codec="png"), colorizer=red)
+    assert "not kept: metadata of the film (title), which frames cannot hold" in report.notes
+    assert "not kept: 2 chapters, which frames cannot hold" in report.notes
