@@ -53,7 +53,7 @@ print(t1 - t0, t2 - t1, time.perf_counter() - t2)
 
 
 _STAGES = {
-    "read the file": "photo.read:_data",
+    "read the file": "photo.read:_bytes_of",
     "find the scan": "photo.formats.jpeg:_as_coded",
     "decode": "photo.formats.jpeg:decode_jpeg",
     "read: the rest": "photo.job:read_photo",

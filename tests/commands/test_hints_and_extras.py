@@ -137,6 +137,14 @@ def test_a_sheet_shows_several_photographs_without_failed_ones(folder, hinting):
         assert (image.format, image.height) == ("WEBP", 2 * (24 + 12 + 300 + 24 + 12))
 
 
+def test_a_sheet_shows_a_photograph_that_is_written_to_the_standard_output(folder, hinting, capsysbinary):
+    sheet = folder / "sheet.png"
+    assert main(["photo", str(folder / "a.jpg"), "-o", "-", "--sheet", str(sheet), *hinting[0]]) == 0
+    assert capsysbinary.readouterr().out.startswith(b"\xff\xd8")
+    with Image.open(sheet) as image:
+        assert image.height == 12 + 300 + 24 + 12
+
+
 @pytest.mark.parametrize(
     ("name", "status", "message"),
     [("sheet.gif", 2, "choose such an extension, as in sheet.png"), ("a.color.jpg", 2, "read or written already"),

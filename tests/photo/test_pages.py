@@ -14,7 +14,7 @@ from photochrom.commands.main import main
 from photochrom.label import is_labelled
 from photochrom.photo.formats import tiff as module
 from photochrom.photo.formats.exif import Tiff
-from photochrom.photo.inspect import upright_size
+from photochrom.photo.read import upright_size
 
 from ..helpers.fakes import tiny_model
 from ..helpers.photographs import smooth

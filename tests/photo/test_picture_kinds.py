@@ -15,10 +15,11 @@ from skimage import data
 
 from photochrom import Colorizer, photo
 from photochrom.commands.main import main
-from photochrom.errors import PhotoError
+from photochrom.errors import OptionError, PhotoError
 from photochrom.models.engines import FakeEngine
 from photochrom.photo.negatives import LOOKS_NEGATIVE
-from photochrom.photo.picture_kinds import for_network, is_halftone
+from photochrom.photo.picture_kinds import for_network
+from photochrom.photo.read import is_halftone, read_photo
 from tests.helpers.fakes import card_metadata
 from tests.helpers.photographs import bt601, opened, saved, smooth
 
@@ -103,7 +104,7 @@ def test_the_network_sees_the_tones_behind_a_halftone(colorizer: Colorizer, tmp_
     assert not is_halftone(np.zeros((3, 3), np.uint8))
     assert [line for line in report.warnings if "scan it in grey" in line and "8 bits" in line]
     assert np.array_equal(np.asarray(opened(path.read_bytes()).convert("L")), luma)
-    assert np.corrcoef(for_network(luma, "halftone").ravel(), PICTURE.ravel())[0, 1] > 0.9
+    assert np.corrcoef(for_network(read_photo(saved(image, "PNG"))).ravel(), PICTURE.ravel())[0, 1] > 0.9
 
 
 @pytest.mark.slow
@@ -153,3 +154,8 @@ def test_a_likely_negative_is_reported(
     source = saved((level + PICTURE // 8).astype(np.uint8), "PNG")
     report = photo.colorize_photo(source, tmp_path / "out.png", colorizer=colorizer, negative=negative)
     assert report.warnings == ((LOOKS_NEGATIVE,) if noticed else ())
+    stream = BytesIO()
+    assert photo.colorize_photo(source, stream, colorizer=colorizer, negative=negative).warnings == report.warnings
+    assert stream.getvalue() == (tmp_path / "out.png").read_bytes()
+    with pytest.raises(OptionError, match="files beside the output"):
+        photo.colorize_photo(source, stream, colorizer=colorizer, output=photo.OutputOptions(sidecar=True))

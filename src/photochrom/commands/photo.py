@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ..colorizer.hints import Hint, credit, page_of, read_hints
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
@@ -231,7 +232,7 @@ def _size_for_hint(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tup
     """Return the upright photograph's width and height if a hint is given in pixels; None for other hints."""
     if "px" not in hint or not jobs:
         return None
-    from ..photo.inspect import upright_size
+    from ..photo.read import upright_size
 
     return upright_size(Path(jobs[0].source), page_of(hint) or page)
 
@@ -311,7 +312,7 @@ class _Work:
         Raises:
             PhotoError: The photograph is a film, or cannot be read; or the user named it, and it is in colour already.
         """
-        from ..photo.inspect import is_in_color
+        from ..photo.read import is_in_color
 
         if not job.is_stream and kind_of(Path(job.source)) == "film":
             raise PhotoError("is a film", path=job.source, remedy="colour it with 'photochrom film'")
@@ -326,16 +327,16 @@ class _Work:
         return None
 
     def _write(self, job: PhotoJob, bar: Progress) -> None:
-        from ..photo.job import colorize_job
+        from ..photo.job import colorize_photo
 
         begun = time.monotonic()
         job.make_folder()
-        report = colorize_job(
-            self.colorizer,
-            job.source,
-            job.destination,
+        report = colorize_photo(
+            _standard_input() if job.is_stream else job.source,
+            _standard_output() if job.destination == STREAM else job.destination,
             self.options,
-            self.output,
+            colorizer=self.colorizer,
+            output=self.output,
             negative=self.negative,
             page=self.page,
             on_page=bar.show_page,
@@ -379,3 +380,15 @@ class _Work:
 
     def _summary(self, seconds: float) -> str:
         return f"{self.colored} coloured, {self.skipped} skipped, {self.failed} failed, in {duration(seconds)}"
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:
+        raise PhotoError("the standard input is closed", remedy="name a file")
+    return sys.stdin.buffer
+
+
+def _standard_output() -> BinaryIO:
+    if sys.stdout is None:
+        raise PhotoError("the standard output is closed", remedy="name a file")
+    return sys.stdout.buffer

@@ -109,28 +109,41 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
             raise PhotoError(f"there is no folder {path.parent}", remedy="create it first")
 
 
-def plan(
-    inputs: Sequence[str], destination: str | None, output: OutputOptions | None = None, kept: Sequence[str] = ()
-) -> list[tuple[str, str]]:
-    """Return pairs of source and destination, in which ``-`` is the standard input or output.
+def destination_of(source: str, destination: str | None) -> str:
+    """Return the output of a source, in which ``-`` is the standard output.
 
     Args:
-        inputs: Files, or ``-``; duplicates are ignored.
-        destination: A file (for one input), a folder or ``-``; None for ``NAME.color.EXT`` beside each source.
-        output: Options, which determine the companion files.
-        kept: Other files that must not be overwritten, such as files of hints.
+        source: A file, or ``-`` for the standard input.
+        destination: A file, an existing folder or one whose name ends with a slash, or ``-``; None for
+            ``NAME.color.EXT`` beside the source.
 
     Raises:
-        OptionError: Several inputs have the same output; an output is an input; or companion files are requested for
-            the standard output.
-        PhotoError: An input has no file name.
+        OptionError: The destination is empty, or is a folder and the source has no name.
+        PhotoError: The source has no file name.
     """
-    output = output or OutputOptions()
-    distinct = list(dict.fromkeys(inputs))
-    jobs = [(source, _destination(source, destination, several=len(distinct) > 1)) for source in distinct]
-    for error in clashes(jobs, output, kept).values():
-        raise error
-    return jobs
+    if destination is None:
+        return STREAM if source == STREAM else str(colored_path(Path(source)))
+    if not destination:
+        raise OptionError("the output has no name", remedy="give a file, a folder, or -")
+    if destination == STREAM or not (destination.endswith(os.sep) or Path(destination).is_dir()):
+        return destination
+    if source == STREAM:
+        raise OptionError(
+            "a photograph from the standard input has no name", remedy="give a file as output, not a folder"
+        )
+    return str(Path(destination) / colored_path(Path(source)).name)
+
+
+def check_stream(output: OutputOptions) -> None:
+    """Check that no companion files are requested for an output that has no name, such as the standard output.
+
+    Raises:
+        OptionError: Companion files are requested.
+    """
+    if output.has_companions:
+        raise OptionError(
+            "alternatives, confidence and sidecars are files beside the output", remedy="give a file or a folder"
+        )
 
 
 def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequence[str] = ()) -> dict[str, OptionError]:
@@ -152,10 +165,8 @@ def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequen
     writers: dict[object, str] = {}
     found: dict[str, OptionError] = {}
     for source, target in jobs:
-        if target == STREAM and output.has_companions:
-            raise OptionError(
-                "alternatives, confidence and sidecars are files beside the output", remedy="give a file or a folder"
-            )
+        if target == STREAM:
+            check_stream(output)
         for path in [] if target == STREAM else [Path(target), *companion_paths(Path(target), output)]:
             file = _file_key(path)
             if file in read:
@@ -183,22 +194,3 @@ def _file_key(path: str | os.PathLike[str]) -> object:
     except (OSError, ValueError):  # the file does not exist yet, or its name is invalid
         return real
     return status.st_dev, status.st_ino
-
-
-def _destination(source: str, destination: str | None, *, several: bool) -> str:
-    if destination is None:
-        return STREAM if source == STREAM else str(colored_path(Path(source)))
-    if not destination:
-        raise OptionError("the output has no name", remedy="give a file, a folder, or -")
-    is_folder = destination != STREAM and (destination.endswith(os.sep) or Path(destination).is_dir())
-    if several and not is_folder:
-        raise OptionError(
-            f"several photographs need a folder as output, and {destination} is not one", remedy="create it first"
-        )
-    if not is_folder:
-        return destination
-    if source == STREAM:
-        raise OptionError(
-            "a photograph from the standard input has no name", remedy="give a file as output, not a folder"
-        )
-    return str(Path(destination) / colored_path(Path(source)).name)

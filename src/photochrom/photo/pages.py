@@ -24,7 +24,7 @@ from .picture_kinds import chroma, for_network
 from .read import Photo, read_page
 from .report import PhotoReport, preview, report_on
 from .signing import signed
-from .write import write_beside
+from .write import write_data
 
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
@@ -33,35 +33,15 @@ OnPage = Callable[[int, int], None]
 """Progress callback: called with the number of pages done and in total."""
 
 
-def checked_options(options: ColorOptions, page: int | None, name: str) -> ColorOptions:
-    """Check that all hints are for the page that is coloured, and return the options unchanged.
-
-    Args:
-        options: How to colour.
-        page: The page, from 1; None for a photograph without pages.
-        name: Name of the photograph, for error messages.
-
-    Raises:
-        OptionError: A hint is for a page that is not coloured.
-    """
-    for hint in options.hints:
-        if hint.page not in (None, page or 1):
-            raise OptionError(
-                f"a hint is for page {hint.page}, which is not coloured", path=name, remedy="leave it out"
-            )
-    return options
-
-
 def colorize_pages(
     colorizer: Colorizer,
     data: bytes,
-    path: Path | None,
+    destination: Path | BinaryIO,
     options: ColorOptions,
     output: OutputOptions,
     *,
     name: str,
     negative: bool = False,
-    stream: BinaryIO | None = None,
     on_page: OnPage | None = None,
 ) -> PhotoReport:
     """Colour all pages of a TIFF into a TIFF.
@@ -69,12 +49,11 @@ def colorize_pages(
     Args:
         colorizer: The model.
         data: The bytes of the source.
-        path: The file to write; None to write to ``stream``.
+        destination: The file to write, or an open binary file.
         options: How to colour. Each hint must name its page.
         output: How to write.
         name: Path of the source, or its name in error messages.
         negative: As for ``colorize_photo``.
-        stream: Stream to write to if ``path`` is None.
         on_page: Called after each page with the number of pages done and in total.
 
     Raises:
@@ -86,6 +65,7 @@ def colorize_pages(
         PhotochromError: The output cannot be signed.
     """
     pages = _Pages(colorizer, data, options, output, name, negative, on_page)
+    path = destination if isinstance(destination, Path) else None
     _check(path, options, output, pages.count, name)
     if path is not None and output.c2pa is None:
         with _naming_output(path), new_file(path, overwrite=output.overwrite) as file:
@@ -95,15 +75,12 @@ def colorize_pages(
         report = pages.write(whole)
         coded = whole.getvalue()
         if output.c2pa is not None:
-            coded = signed(coded, pages.first, path or Path("output.tif"), output.c2pa, pages.credit)
-        if path is None:
-            assert stream is not None
-            stream.write(coded)
-            return report
-        write_beside(coded, path, overwrite=output.overwrite)
-    assert path is not None
+            coded = signed(coded, pages.first, path, "TIFF", output.c2pa, pages.credit)
+        write_data(coded, destination, overwrite=output.overwrite)
+    if path is None:
+        return report
     if output.sidecar:
-        write_beside(pages.sidecar, sidecar_path(path), overwrite=output.overwrite)
+        write_data(pages.sidecar, sidecar_path(path), overwrite=output.overwrite)
         return replace(report, outputs=(path, sidecar_path(path)))
     return replace(report, outputs=(path,))
 
@@ -183,8 +160,8 @@ class _Pages:
             photo = self._read(number)
             hints = tuple(hint for hint in self._options.hints if hint.page == number)
             options = self._options.with_hints(hints)
-            prediction = self._colorizer.predict(for_network(photo.luma, photo.kind), options)
-            cb, cr = chroma(self._colorizer, photo.luma, photo.kind, options, prediction, (1, 1))
+            prediction = self._colorizer.predict(for_network(photo), options)
+            cb, cr = chroma(self._colorizer, photo, "TIFF", options, prediction)
             embedded = None if self._output.sidecar else self.credit
             metadata = metadata_for(photo.metadata, source_format="TIFF", format="TIFF", credit=embedded)
             with encoding():

@@ -11,11 +11,13 @@ import struct
 from dataclasses import dataclass, replace
 from mmap import mmap
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Literal
 
 import numpy as np
+from PIL import Image
 
 from ..color.bands import upright
+from ..color.toning import has_colors
 from ..errors import PhotoError
 from .formats import exif, heif, jpeg, png, tiff, tiff_pages, webp
 from .formats.coefficients import CodedLuma, upright_luma
@@ -25,10 +27,12 @@ from .formats.xmp import Packet
 from .library_errors import THE_PICTURE, decoding, naming
 from .metadata import update_for_output
 from .names import sidecar_path
-from .picture_kinds import PictureKind, is_halftone
 
+PictureKind = Literal["ordinary", "negative", "linear", "halftone"]
 NO_TONES: Final = "every pixel is black or white, so none can hold colour: scan it in grey; the output has 8 bits"
 _TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_SMALL: Final = 256  # longest side, in pixels, of the copy that is examined for colours
+_SAMPLED_ROWS: Final = 64  # rows that are first searched for tones between black and white
 _READERS: Final = {
     "PNG": png.read,
     "TIFF": tiff.read,
@@ -123,7 +127,7 @@ def read_photo(
     photo = replace(photo, origin=Path(name) if can_be_read_again else data)
     if negative:
         photo = replace(photo, kind="negative")
-    return with_sidecar(photo, Path(source)) if isinstance(source, str | os.PathLike) else photo
+    return _with_sidecar(photo, Path(source)) if isinstance(source, str | os.PathLike) else photo
 
 
 def _directory_of(data: bytes, page: int | None) -> int:
@@ -157,7 +161,7 @@ def count_pages(data: bytes | mmap) -> int:
         return 1
 
 
-def with_sidecar(photo: Photo, path: Path) -> Photo:
+def _with_sidecar(photo: Photo, path: Path) -> Photo:
     """Return the photograph with captions and rights added from the XMP sidecar beside its path, if there is one.
 
     Raises:
@@ -233,15 +237,65 @@ def _upright_photo(decoded: Decoded, format: str, name: str) -> Photo:
     return replace(photo, extra=extra, masks=decoded.masks)
 
 
+def is_halftone(luma: np.ndarray) -> bool:
+    """Return whether a luma plane has black and white pixels and no others."""
+    if not _is_black_and_white(luma[:: max(1, luma.shape[0] // _SAMPLED_ROWS)]):  # decides most pictures quickly
+        return False
+    low, high = luma.min(), luma.max()
+    return bool(low == 0 and high == np.iinfo(luma.dtype).max and _is_black_and_white(luma))
+
+
+def _is_black_and_white(luma: np.ndarray) -> bool:
+    return bool(((luma == 0) | (luma == np.iinfo(luma.dtype).max)).all())
+
+
 def _upright_channels(channels: np.ndarray, orientation: int) -> np.ndarray:
     return np.dstack([upright(channels[..., number], orientation) for number in range(channels.shape[2])])
 
 
 def _coded_luma(decoded: Decoded, orientation: int) -> tuple[CodedLuma | None, str]:
     """Return the upright picture's coded luma, or None and the reason why it cannot be kept."""
-    if decoded.coded_luma is None:
-        return None, decoded.recoded
+    if decoded.coded_luma is None or orientation == 1:
+        return decoded.coded_luma, decoded.recoded
     try:
         return upright_luma(decoded.coded_luma, orientation), ""
     except CannotSplice as exc:
         return None, str(exc)
+
+
+def is_in_color(path: Path) -> bool:
+    """Return whether a photograph is in colour (see ``color.toning``); False for files that Pillow cannot read."""
+    try:
+        if not path.is_file():
+            return False
+        with decoding(), Image.open(path) as image:
+            if image.mode in ("1", "L", "LA", "La") or image.mode.startswith(("I", "F")):
+                return False
+            image.draft("RGB", (_SMALL, _SMALL))  # JPEGs are decoded at a reduced size
+            small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+            small.thumbnail((_SMALL, _SMALL), Image.Resampling.BOX)
+            return has_colors(np.asarray(small.convert("RGB")))
+    except (PhotoError, MemoryError, OSError, ValueError):
+        return False  # the error is reported when the photograph is read
+
+
+def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
+    """Return width and height of the upright picture, in pixels.
+
+    Args:
+        path: The photograph.
+        page: Page of a TIFF, from 1; None if the file has only one page.
+
+    Raises:
+        PhotoError: The file or its size cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            is_tiff = file.read(4) in _TIFF
+        if page is not None or is_tiff:
+            return tiff_pages.upright_size(path.read_bytes(), page or 1)
+        with decoding(), Image.open(path) as image:
+            width, height = image.size
+            return (height, width) if image.getexif().get(0x0112, 1) >= 5 else (width, height)
+    except (PhotoError, MemoryError, OSError, ValueError, IndexError, struct.error) as exc:
+        raise PhotoError("its size cannot be read", path=path, remedy="give the place of the hint in percent") from exc

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 from ..errors import PhotoError
 from .library_errors import naming
+from .names import EXTENSIONS
 from .read import Photo
 
 if TYPE_CHECKING:
     from ..content_credentials import Identity
 
 
-def signed(data: bytes, photo: Photo, path: Path, identity: Identity, credit: str) -> bytes:
+def signed(data: bytes, photo: Photo, path: Path | None, format: str, identity: Identity, credit: str) -> bytes:
     """Return an encoded photograph with signed content credentials embedded.
 
     Args:
         data: The whole file, with its metadata.
         photo: The grey original.
-        path: Path of the output, of which only the extension is used.
+        path: Path of the output, for error messages; None if it has none.
+        format: Format of the output, a key of ``EXTENSIONS``.
         identity: Certificate and key of the signer.
         credit: Sources of the colours; see ``colorizer.hints.credit``.
 
@@ -40,6 +42,8 @@ def signed(data: bytes, photo: Photo, path: Path, identity: Identity, credit: st
         original = BytesIO(photo.origin) if isinstance(photo.origin, bytes) else photo.origin.open("rb")
     with original:
         name = photo.origin.name if isinstance(photo.origin, Path) else "original"
-        if not sign(BytesIO(data), stream, path.suffix, identity, original, name, credit):
+        extension = EXTENSIONS[format][0]
+        if not sign(BytesIO(data), stream, extension, identity, original, name, credit):
+            path = path or Path(f"output{extension}")
             raise PhotoError("cannot hold content credentials", remedy="write JPEG, PNG or TIFF", path=path)
     return stream.getvalue()

@@ -132,12 +132,16 @@ def write_photo(
         _encode(stream, photo, cb, cr, format, credit, quality, layout, compression)
 
 
-def write_beside(data: bytes, destination: Path, *, overwrite: bool = False) -> None:
-    """Write a companion file of a photograph atomically.
+def write_data(data: bytes, destination: Path | BinaryIO, *, overwrite: bool = False) -> None:
+    """Write a whole file, atomically if ``destination`` is a path and not an open file.
 
     Raises:
-        PhotoError: The file cannot be written, or exists and ``overwrite`` is not set.
+        PhotoError: The path cannot be written, or exists and ``overwrite`` is not set.
+        OSError: The open file cannot be written.
     """
+    if not isinstance(destination, Path):
+        destination.write(data)
+        return
     check_destination(destination, overwrite=overwrite)
     with naming(str(destination)), new_file(destination, overwrite=overwrite) as stream:
         stream.write(data)

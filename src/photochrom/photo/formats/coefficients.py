@@ -81,18 +81,16 @@ def as_coefficients(luma: CodedLuma) -> LumaCoefficients:
     return LumaCoefficients(luma.as_grey_file(), luma.height, luma.width, (2, 2))
 
 
-def upright_luma(luma: CodedLuma, orientation: int) -> CodedLuma:
+def upright_luma(luma: CodedLuma, orientation: int) -> LumaCoefficients:
     """Return the coded luma of a picture turned upright.
 
     Args:
         luma: Coded luma of the picture as stored.
-        orientation: EXIF orientation of the picture as stored, 1 to 8.
+        orientation: EXIF orientation of the picture as stored, 2 to 8.
 
     Raises:
         CannotSplice: jpeglib is not installed, or a mirrored side is not a multiple of 8 pixels.
     """
-    if orientation == 1:
-        return luma
     if not has_jpeglib():
         raise CannotSplice(f"it is turned upright ({INSTALL} keeps it)")
     luma = as_coefficients(luma)

@@ -90,9 +90,9 @@ class LumaScans:
     def as_grey_file(self) -> bytes:
         """Return a grey JPEG file with these scans, without metadata."""
         header = struct.pack(">BHHB", 8, self.height, self.width, 1) + bytes((_LUMA, 0x11, 0))
-        out: list[Coded] = [b"\xff\xd8", _segment(_DQT, self.quantization), _segment(self.frame, header)]
+        out: list[Coded] = [b"\xff\xd8", segment(_DQT, self.quantization), segment(self.frame, header)]
         for marker, payload, coded in self.parts:
-            out += [_segment(marker, payload), coded]
+            out += [segment(marker, payload), coded]
         return b"".join([*out, _END])
 
 
@@ -148,15 +148,15 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> lis
     """
     table = _scaled(_CHROMINANCE, quality)
     chroma_table = bytes([_TABLE]) + bytes(table.ravel()[_ZIGZAG])
-    out: list[Coded] = [_segment(_DQT, luma.quantization), _segment(_DQT, chroma_table)]
+    out: list[Coded] = [segment(_DQT, luma.quantization), segment(_DQT, chroma_table)]
     ratio = 0x11 if cb.shape == (luma.height, luma.width) else 0x22
     sampling = ((_LUMA, ratio, 0), (_CB, 0x11, _TABLE), (_CR, 0x11, _TABLE))
     header = struct.pack(">BHHB", 8, luma.height, luma.width, len(sampling))
-    out.append(_segment(luma.frame, header + b"".join(bytes(component) for component in sampling)))
+    out.append(segment(luma.frame, header + b"".join(bytes(component) for component in sampling)))
     for marker, payload, scan in luma.parts:
-        out += [_segment(marker, payload), scan]
+        out += [segment(marker, payload), scan]
     if luma.restarts:
-        out.append(_segment(_DRI, b"\0\0"))
+        out.append(segment(_DRI, b"\0\0"))
 
     def coded(number: int, plane: np.ndarray) -> bytes:
         return _coded_chroma(plane, number, table, progressive=luma.is_progressive)
@@ -171,7 +171,7 @@ def without_application_segments(data: bytes) -> bytes:
     kept: list[Coded] = []
     for marker, payload, coded in _segments(data):
         if not (_APP0 <= marker <= _APP15 or marker in (_COMMENT, _EOI)):
-            kept += [_segment(marker, payload), coded]
+            kept += [segment(marker, payload), coded]
     return b"".join([*kept, _END])
 
 
@@ -258,9 +258,9 @@ def _coded_chroma(plane: np.ndarray, number: int, table: np.ndarray, *, progress
     image.save(stream, "JPEG", qtables=[table.ravel().tolist()], progressive=progressive)
     for marker, payload, coded in _segments(stream.getvalue()):
         if marker == _DHT:
-            out.append(_segment(_DHT, _renumbered_tables(payload)))
+            out.append(segment(_DHT, _renumbered_tables(payload)))
         elif marker == _SOS:
-            out += [_segment(_SOS, bytes([1, number, _TABLE << 4 | _TABLE]) + payload[3:]), coded]
+            out += [segment(_SOS, bytes([1, number, _TABLE << 4 | _TABLE]) + payload[3:]), coded]
     return b"".join(out)
 
 
@@ -274,5 +274,6 @@ def _renumbered_tables(payload: bytes) -> bytes:
     return out
 
 
-def _segment(marker: int, payload: bytes) -> bytes:
+def segment(marker: int, payload: bytes) -> bytes:
+    """Return a segment of a JPEG: marker, length and payload, which is at most 65,533 bytes long."""
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
