@@ -10,7 +10,8 @@ PhotochromError
 └── TrainingError   training cannot start or cannot continue
 
 A message is one line: the path if there is one, the problem, and what to do about it. Exceptions of third-party
-libraries are caught where the library is called and re-raised as one of these (``raise ... from``).
+libraries are re-raised as one of these (``raise ... from``) before they leave the public functions. Where an
+``OSError`` may pass, the function's docstring says so.
 
 Remedies name arguments of the Python API (``overwrite=True``). The command line rewrites them as flags
 (``--overwrite``) in ``commands.messages``.

@@ -33,7 +33,10 @@ def available_cores() -> int:
 
 
 def free_memory() -> int | None:
-    """Return the bytes of memory still available on this machine and in its container; None if unknown."""
+    """Return the memory that this process can still get, in bytes; None if unknown.
+
+    It is the lesser of what the machine has available and what remains of the limit of the process's container.
+    """
     limits = []
     if (meminfo := Path("/proc/meminfo")).is_file():
         (line,) = (line for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable"))

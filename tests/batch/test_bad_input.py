@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from photochrom.batch import BatchOptions, color_batch
+from photochrom.batch.coordinator import _report_writer
 from photochrom.batch.report import read_rows
 from photochrom.colorizer.hints import Hint, hints_json
 from photochrom.errors import OptionError, PhotochromError
@@ -54,6 +55,11 @@ def test_a_full_disk_ends_the_batch_and_it_resumes_when_there_is_room(small_disk
     ballast.unlink()
     again = color_batch(tmp_path / "scans", tmp_path / "elsewhere", options)
     assert again.colored == 12
+
+
+def test_errors_of_the_items_are_not_taken_for_errors_of_the_report(tmp_path):
+    with pytest.raises(OSError, match="no memory"), _report_writer(tmp_path, BatchOptions()):
+        raise OSError("no memory")
 
 
 CHILD = """

@@ -186,6 +186,12 @@ def test_a_still_of_another_frame_is_refused(tmp_path):
         hints_of_still(Fraction(6, 24), still, frame_at(source, Fraction(6, 24))[1])
 
 
+def test_a_still_that_is_a_narrow_strip_gets_no_more_hints_than_its_grid(tmp_path):
+    noise = np.random.default_rng(1).integers(0, 256, (24, 159, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "strip.png")
+    assert len(hints_of_still(Fraction(0), tmp_path / "strip.png")) == 8 * 53
+
+
 def test_small_things_of_a_still_get_hints_of_their_own(tmp_path):
     still = np.full((144, 176, 3), 110, np.uint8)
     still[60:68, 101:109] = (170, 40, 40)  # a bow tie between the places of the coarse grid

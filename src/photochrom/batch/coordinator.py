@@ -7,7 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -338,21 +338,38 @@ def _check_outputs(items: list[Item], job: BatchJob) -> None:
 
 @contextmanager
 def _report_writer(folder: Path, options: BatchOptions) -> Iterator[Callable[[Colored], None]]:
-    """Yield a function that appends an outcome to the report; at the end of the block, keep one row per item.
+    """Yield a function that appends an outcome to the report, and its thumbnails to their file.
+
+    At the end of the block, all rows of an item but the last are removed.
 
     Raises:
         PhotochromError: The report or the thumbnails cannot be written.
     """
     path = report_path(folder, options)
+    files = ExitStack()
+    with _writing(path):
+        rows = files.enter_context(ReportWriter(path))
+        thumbnails = files.enter_context(ThumbnailWriter(path.with_suffix(".thumbnails")))
+
+    def write(colored: Colored) -> None:
+        with _writing(path):
+            thumbnails.append(colored.row.key, colored.before, colored.after)
+            rows.append(colored.row)
+
     try:
-        with ReportWriter(path) as rows, ThumbnailWriter(path.with_suffix(".thumbnails")) as thumbnails:
-
-            def write(colored: Colored) -> None:
-                thumbnails.append(colored.row.key, colored.before, colored.after)
-                rows.append(colored.row)
-
-            yield write
+        yield write
+    finally:
+        with _writing(path):
+            files.close()
+    with _writing(path):
         compact(path)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Re-raise an OSError of the block as an error that names the report ``path``."""
+    try:
+        yield
     except OSError as exc:
         raise PhotochromError(
             f"{path} cannot be written ({exc.strerror or exc})", remedy="make room and start again to resume"

@@ -1,7 +1,8 @@
 """Stores thumbnails of sources and outputs for the contact sheet, in one file beside the report.
 
-``report.thumbnails`` has one record per item: the lengths of the key, of the source's JPEG and of the output's JPEG
-(three unsigned 32-bit integers, little endian), then these three. Records are appended; the last one of a key counts.
+``report.thumbnails`` is a sequence of records. A record holds three lengths in bytes (unsigned 32-bit integers, little
+endian), followed by what they measure: the item's key, the JPEG of the source, and the JPEG of the output. Records are
+only ever appended; if a key has several, the last one counts.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class ThumbnailWriter:
         self._file.truncate(end)
 
     def append(self, key: str, before: bytes, after: bytes) -> None:
-        """Write the thumbnails of an item's source and output, JPEGs, unless one of them is empty.
+        """Append an item's thumbnails of source and output, both JPEG data; do nothing if either is empty.
 
         Raises:
             OSError: The file cannot be written.

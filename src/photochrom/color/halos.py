@@ -103,10 +103,11 @@ def _blur(planes: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=16)
 def _falloff(count: int, scale: float) -> np.ndarray:
-    """Return a Gaussian of width ``scale`` of the distance between each two of ``count`` cells in a row or column.
+    """Return Gaussian weights between all pairs of ``count`` cells along a line, float32 ``[count, count]``.
 
-    Returns:
-        float32 ``[count, count]``.
+    Args:
+        count: Number of cells.
+        scale: Standard deviation, in cells.
     """
     away = np.subtract.outer(np.arange(count), np.arange(count))
     falloff: np.ndarray = np.exp(np.maximum(-0.5 * np.square(away / scale), _MIN_EXPONENT)) / (
@@ -144,6 +145,9 @@ def _at_pixels(grid: np.ndarray, level: np.ndarray) -> np.ndarray:
 
 
 def _positions(pixels: int, cells: int) -> np.ndarray:
-    """Return the position of each pixel along one side, in units of cells, float32 ``[pixels]``."""
+    """Return the position of each pixel along one side, float32 ``[pixels]``, in cells from the middle of the first.
+
+    Pixels beyond the middle of the first or last cell get its position.
+    """
     positions = (np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * np.float32(cells / pixels) - np.float32(0.5)
     return np.clip(positions, 0, cells - 1)

@@ -101,14 +101,15 @@ class Colorizer:
         Args:
             image: uint8 or uint16 array, luma ``[H, W]`` or RGB ``[H, W, 3]``, of which only the luma is used; or a PIL
                 image, which is turned upright, and keeps its alpha channel but not its metadata (``colorize_file``
-                keeps metadata, too).
+                keeps metadata, too). PIL images may be grey, RGB, YCbCr, CMYK or have a palette; grey of 16 bits is
+                rounded to 8.
             options: How to colour; None for the model's defaults.
 
         Returns:
             RGB ``[H, W, 3]`` of the same dtype; or a PIL image, RGB or RGBA.
 
         Raises:
-            PhotoError: ``image`` is neither such an array nor a PIL image of 8 or 16 bits, or it has no pixels.
+            PhotoError: ``image`` is neither such an array nor such a PIL image, or it has no pixels.
             OptionError: The options ask for something that the model cannot do.
             ModelError: The network's output contradicts the model's card.
             EngineError: The network could not be run.

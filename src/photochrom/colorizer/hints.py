@@ -148,7 +148,7 @@ def _share(text: str, side: int | None) -> float:
 
 
 def _is_a(kind: type, value: object) -> bool:
-    """Return whether a value is of a numeric type; True and False do not count as numbers."""
+    """Return whether a value is of the numeric type ``kind``; True and False never are."""
     return isinstance(value, kind) and not isinstance(value, bool)
 
 

@@ -268,11 +268,14 @@ class FrameColorizer:
             last = number
 
     def predict(self, prepared: PreparedFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Return the colours of a frame: from its still or the network; grey if left unchanged, or blank without hints.
+        """Return the colours of a frame: those of its still, or else those that the network predicts.
+
+        A frame that is left unchanged gets grey, and so does a blank one without hints.
 
         Returns:
             a*b*, float32 ``[2, h, w]`` at the size of ``PreparedFrame.small``, and the weight of each pixel in averages
-            over frames, float32 ``[h, w]``: from 0.05 to 1 for predictions, 8 for stills, 0.05 for such grey.
+            over frames, float32 ``[h, w]``: 8 for a still, 0.05 for grey, otherwise the confidence (0.05 to 1; 1 if the
+            model predicts none).
 
         Raises:
             OptionError: The options ask for something that the model cannot do.

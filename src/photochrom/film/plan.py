@@ -43,7 +43,10 @@ _MACHINE_ERRORS: tuple[int, ...] = (
 
 @dataclass(frozen=True)
 class Plan:
-    """Where to write a film, and in which format. Functions that examine the film add notes to its plan."""
+    """Where to write a film, in which format, and which part of it to colour.
+
+    Functions that examine the film append to ``notes``.
+    """
 
     output: Path
     """The file to write, or the pattern of the frames to write."""

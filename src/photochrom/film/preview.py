@@ -100,7 +100,9 @@ def preview_film(
     hints: Sequence[FilmHint] = (),
     on_frame: Callable[[], None] = lambda: None,
 ) -> int:
-    """Write a short film without sound: the middle of each shot, coloured as in the film; at most 48 shots are shown.
+    """Write a short film without sound: the middle two seconds of each shot, coloured as in the film.
+
+    If there are more than 48 shots, 48 evenly spaced ones are shown.
 
     Args:
         frame_colorizer: Colours the frames of the film.

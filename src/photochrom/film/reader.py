@@ -37,6 +37,9 @@ def _ignore() -> None:
 class FilmReader:
     """An opened film, with its properties and frames; a context manager that closes the file.
 
+    All methods that read frames share one position in the file: after one of them, an iteration that was begun before
+    must not go on. For the same reason, threads must not share a reader.
+
     Args:
         path: The film.
         max_pixels: Maximum number of pixels per frame; checked before any frame is decoded.

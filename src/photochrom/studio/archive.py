@@ -239,7 +239,7 @@ def _version(photograph: Photograph) -> str:
 
 
 def _unique(path: PurePosixPath, taken: set[str]) -> str:
-    """Return a path, with a number if it is taken, and add it to the taken ones.
+    """Return ``path``, with a number after its stem if its name is taken, and add the name to ``taken``.
 
     Paths that differ only in case or Unicode normalisation count as equal, since some file systems do not distinguish
     them.

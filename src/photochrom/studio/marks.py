@@ -66,10 +66,12 @@ class Mark:
 
 
 def hints_of(marks: Iterable[Mark], shape: tuple[int, ...]) -> tuple[Hint, ...]:
-    """Return the hints of several marks; if hints share a place, the last one counts.
+    """Return the hints of all marks on a picture of shape ``[H, W, ...]``, in the order of the marks.
+
+    Where several hints share a pixel, the last one counts (``propagate_hints``).
 
     Raises:
-        OptionError: There are too many hints.
+        OptionError: There are more than 1,000 hints.
     """
     hints: list[Hint] = []
     for mark in marks:

@@ -203,8 +203,11 @@ class Photograph(Item[Choices]):
     def download(self) -> Path:
         """Return the path of the coloured file for download; write it first if it is missing or outdated.
 
+        Results of earlier options are removed.
+
         Raises:
             PhotochromError: The file cannot be written (see ``write``), or the studio has no space for it.
+            OSError: The item was removed meanwhile, or its folder cannot be written.
         """
         with self.lock:
             folder = self.folder / f"result-{self._revision}"

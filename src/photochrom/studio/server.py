@@ -216,7 +216,7 @@ class Api:
     # Pictures --------------------------------------------------------------------------------------------------
 
     def _jpeg_endpoint(self, draw: Callable[[AnyItem, Request], bytes]) -> Endpoint:
-        """Return an endpoint that sends a JPEG of an item, which ``draw`` returns as bytes."""
+        """Return an endpoint that sends the JPEG that ``draw`` returns for an item; browsers may cache it."""
 
         async def endpoint(request: Request) -> Response:
             item = self._item_of(request)

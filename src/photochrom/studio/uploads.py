@@ -106,14 +106,14 @@ def file_name(name: str) -> str:
     Folders and leading dots are removed, invalid characters are replaced by ``_``, and a stem that is too long is cut.
 
     Raises:
-        OptionError: No characters remain, or the extension alone is too long.
+        OptionError: No characters remain before the extension.
     """
     name = re.sub(r"[\x00-\x1f\x7f<>:\"|?*]", "_", re.split(r"[/\\]", name)[-1]).strip().lstrip(".")
-    stem, dot, suffix = name.rpartition(".")
+    stem, suffix = Path(name).stem, Path(name).suffix
     while stem and len(name.encode()) > _LONGEST_NAME:
         stem = stem[:-1]
-        name = stem + dot + suffix
-    if not name or len(name.encode()) > _LONGEST_NAME:
+        name = stem + suffix
+    if not stem:
         raise OptionError(
             "the file has no name", remedy="give a name with the extension of its format, for example .jpg"
         )

@@ -105,7 +105,7 @@ class Visitors:
     """All visitors of the studio.
 
     Args:
-        clock: Function that returns the present time in seconds, which tests replace.
+        clock: Function that returns the current time in seconds; tests pass their own.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -113,7 +113,7 @@ class Visitors:
         self._visitors: dict[str, Visitor] = {}
 
     def find(self, token: str | None) -> Visitor | None:
-        """Return the visitor with a cookie's token, and record the time of this request; None if there is none."""
+        """Return the visitor whose cookie holds ``token``, or None, and record the time of the visitor's request."""
         with self._lock:
             visitor = self._visitors.get(token or "")
             if visitor is not None:

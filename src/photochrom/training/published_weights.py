@@ -104,14 +104,16 @@ def _folded(part: nn.Module) -> list[str]:
 
 
 def idle_blocks(state: Weights, found: Weights) -> Weights:
-    """Return weights for the decoder blocks that an older model lacks, such that these blocks have no effect.
+    """Return weights for the decoder blocks of which an older model has none.
+
+    They are the initial weights, with the last layers zeroed, so that the blocks have no effect.
 
     Args:
         state: All weights of the part, as initialised.
         found: The older model's weights, by the same names.
     """
     known = {_block(name) for name in found}
-    idle = {name: value for name, value in state.items() if _block(name) not in known}
+    idle = {name: value for name, value in state.items() if (block := _block(name)) and block not in known}
     return {name: value if _LAST.search(name) is None else torch.zeros_like(value) for name, value in idle.items()}
 
 

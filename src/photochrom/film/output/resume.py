@@ -234,7 +234,10 @@ class ResumeFolder:
         _write(record, asdict(replace(segment, digests=_digests(record))))
 
     def propagated(self, number: int) -> np.ndarray | None:
-        """Return the colours that ``finish`` stored with a segment; None if the next segment begins with a shot."""
+        """Return the colours that ``finish`` stored with a segment, float32 ``[h, w, 4]`` (see ``Colors.before``).
+
+        They are None if the next segment begins a new shot.
+        """
         path = self._state(number)
         if not path.is_file():
             return None

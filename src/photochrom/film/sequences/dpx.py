@@ -182,7 +182,9 @@ def read_header(path: Path) -> DpxHeader:
 
 
 def new_header(order: str, aspect: Fraction, rate: Fraction) -> DpxHeader:
-    """Return a header for ``file_of``, with all fields undefined except those that every DPX file must have.
+    """Return a header for ``file_of`` with the given values and the fields that every DPX file must have.
+
+    All other fields are undefined.
 
     Args:
         order: Byte order in the notation of ``struct``.

@@ -255,7 +255,10 @@ def _with_colors(
 
 
 def _scaled(rgb: np.ndarray, luminance: np.ndarray, matrix: Matrix, dtype: np.dtype[Any]) -> np.ndarray:
-    """Scale linear colours ``[3, H, W]`` to a luminance ``[H, W]``; pixels that cannot match it become greyer."""
+    """Scale linear colours ``[3, H, W]`` so that, rounded to ``dtype``, they have exactly a luminance ``[H, W]``.
+
+    Where rounding prevents that, a pixel gets less chroma, or none.
+    """
     target = luminance.astype(dtype).ravel()
     rgb, old = rgb.reshape(3, -1), _luminance(list(rgb), matrix).ravel()
     new = np.repeat(target[None], 3, axis=0)

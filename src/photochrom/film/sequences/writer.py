@@ -176,7 +176,16 @@ class SequenceWriter:
 
 
 def keeps_alpha(reader: FilmReader, format: str, bits: int) -> bool:
-    """Return whether frames of a format, with this many bits per sample, get the alpha channel of the source's."""
+    """Return whether written frames get the alpha channel of the source's frames.
+
+    In OpenEXR they always do. In other formats they do if both formats are PNG or TIFF, source and output both have 8
+    bits or both more, and the source is stored upright.
+
+    Args:
+        reader: The source.
+        format: Format of the written frames; a key of ``FORMATS``.
+        bits: Bits per sample of the written frames.
+    """
     if format == "exr":
         return True
     if not isinstance(reader, SequenceReader) or not {format, reader.pattern.format} <= PHOTOS.keys():

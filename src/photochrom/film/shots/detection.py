@@ -123,7 +123,7 @@ def _distance(before: np.ndarray, after: np.ndarray) -> float:
 
 
 def _evened(frame: np.ndarray) -> np.ndarray:
-    """Equalise a frame's local mean and contrast, uint8 ``[h, w]``."""
+    """Equalise the local mean and contrast of a frame, uint8 ``[h, w]``."""
     detail = frame - cv2.GaussianBlur(frame.astype(np.float32), (0, 0), _LOCAL)
     spread = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _LOCAL))
     return np.clip(128 + 40 * detail / (spread + _GRAIN), 0, 255).astype(np.uint8)

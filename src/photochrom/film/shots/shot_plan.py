@@ -49,7 +49,10 @@ class ShotPlan:
             yield reader.first_pts if number == 0 else reader.pts_at(reader.seconds(self.starts[number]))
 
     def appearance(self, reader: FilmReader, hints: Sequence[FilmHint]) -> list[str]:
-        """Return one text per shot, which differs from that of an earlier run if the shot's options or hints differ."""
+        """Return one text per shot that records its options and hints.
+
+        If a shot has the same text in another run, its options and hints are the same.
+        """
         own: list[list[str]] = [[] for _ in self.starts]
         for hint in hints:
             own[self.number(pts_of_hint(reader, hint))].append(repr(hint))

@@ -1,4 +1,4 @@
-"""Side data on frames, such as closed captions: reads it, and describes kinds that the output's codec cannot store."""
+"""Reads the side data of frames, such as closed captions, and names the kinds that the output's codec cannot store."""
 
 from __future__ import annotations
 

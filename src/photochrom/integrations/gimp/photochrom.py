@@ -5,8 +5,8 @@ Copy this file to a folder ``photochrom`` in GIMP's folder of plug-ins, and make
 ``photochrom`` must be installed. If it is not on the search path, set the environment variable PHOTOCHROM_COMMAND to
 its path.
 
-Existing layers are not changed. The colours are added as a layer above them, in the mode "LCh Color", so that they can
-be erased or weakened by hand.
+A greyscale image is converted to RGB. The colours are added as a layer above the existing ones, in the mode "LCh
+Color", so that they can be erased or weakened by hand.
 """
 
 import os

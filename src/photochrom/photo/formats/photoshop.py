@@ -95,7 +95,10 @@ def without_property(iptc: bytes) -> list[str]:
 
 
 def _resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield kind, bytes and content of each resource; damaged data, with all after it, counts as one of kind 0."""
+    """Yield kind, bytes and content of each resource.
+
+    From the first damaged one on, all remaining data is yielded as one resource of kind 0 with empty content.
+    """
     position = 0
     while position < len(data):
         start = position

@@ -244,7 +244,10 @@ class _Planes(NamedTuple):
 
 
 def _suits_pillow(page: _Page) -> bool:
-    """Return whether Pillow keeps all bits, which it does up to 8, and tifffile would not keep more channels."""
+    """Return whether Pillow should decode a page.
+
+    It reads up to 8 bits per sample, but drops extra channels, which tifffile can keep at 8 bits.
+    """
     more = page.extra_count and page.photometric in _GREY_OR_RGB and page.compression in _TIFFFILE_DECODES
     return page.bits < 8 or (page.bits == 8 and not more)
 
