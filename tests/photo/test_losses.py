@@ -15,6 +15,8 @@ from PIL import Image, ImageCms
 
 from photochrom import Colorizer, photo
 from photochrom.errors import PhotoError
+from photochrom.photo.formats import exif, tiff_cut, tiff_writer
+from photochrom.photo.formats.image import Metadata, Planes
 from photochrom.photo.metadata import format_warnings
 from photochrom.photo.read import count_pages
 from tests.helpers.photographs import bt601, coloured, opened, saved, smooth
@@ -281,6 +283,19 @@ def test_pages_of_infrared_are_kept_as_they_are(
     if pictures == 1:
         (warning,) = photo.colorize_photo(source, tmp_path / "out.jpg", colorizer=fake_colorizer).warnings[1:]
         assert "page of a mask (or of infrared, as film scanners store it) is not kept in JPEG" in warning
+
+
+def test_a_mask_that_would_make_a_tiff_larger_than_4_gb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offsets of more than 32 bits would end in a struct.error."""
+    luma = np.full((8, 8), 90, np.uint8)
+    neutral = np.full_like(luma, 128)
+    planes = Planes(luma, neutral, neutral)
+    source = exif.open_tiff(tiff(GREY))
+    mask = tiff_cut.page_file(source, source.directory(source.first)[0])
+    monkeypatch.setattr(tiff_writer, "_MAX_FILE", 1000)
+    tiff_writer.write(BytesIO(), planes, Metadata())
+    with pytest.raises(PhotoError, match="more than 4 GB"):
+        tiff_writer.write(BytesIO(), planes, Metadata(), masks=[mask])
 
 
 def photo_pages(path: Path) -> list[np.ndarray]:

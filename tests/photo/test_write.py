@@ -106,6 +106,12 @@ def test_jpeg_luma_is_the_grey_pictures(height: int, width: int, quality: int, s
     assert np.array_equal(photo.read_photo(data).luma[whole], np.asarray(Image.open(BytesIO(grey)))[whole])
 
 
+def test_an_unknown_compression_is_named() -> None:
+    neutral = np.full((8, 8), 128, np.uint8)
+    with pytest.raises(OptionError, match=r"the compression is 'lzma': choose one of none, lzw, deflate, zstd"):
+        photo.encode_photo(picture_of(neutral), neutral, neutral, format="TIFF", credit=None, compression="lzma")
+
+
 @pytest.mark.parametrize("quality", [50, 75, 90, 95])
 def test_jpeg_luma_of_lower_quality_is_nearly_as_good(quality: int) -> None:
     """Below quality 96 the encoder's transform is approximate, and loses up to 0.7 dB, at 95."""

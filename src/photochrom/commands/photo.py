@@ -145,7 +145,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         OptionError: The arguments contradict one another or do not suit the photographs.
         PhotoError: No photograph can be coloured: outputs collide, a folder cannot be listed, or the inputs are frames
-            of a film.
+            of a film; or the contact sheet cannot be written.
         ModelError, EngineError: The model cannot be loaded or run.
     """
     # If several hints share a place, the last one counts, so typed hints come after those in files.

@@ -17,7 +17,7 @@ from .arguments import create_folder
 
 @dataclass(frozen=True)
 class PhotoJob:
-    """One photograph and its destination."""
+    """One photograph and its destination: paths, or ``-`` for a standard stream."""
 
     source: str
     destination: str

@@ -83,7 +83,7 @@ def colorize_file(
         PhotoError: The photograph cannot be read or written.
         OptionError: The destination is the source, or the options ask for something that the model cannot do.
         ModelError: The default model cannot be loaded, or the network's output contradicts the model's card.
-        EngineError: The network could not be run.
+        EngineError: No engine for the default model is installed, or the network could not be run.
         PhotochromError: The output cannot be signed.
     """
     output = output or OutputOptions(quality, overwrite, alternatives, confidence)
@@ -129,8 +129,9 @@ def colorize_photo(
         OptionError: The options ask for something that the model cannot do, or for companion files of an open file; or
             a hint is for a page that is not coloured.
         ModelError: The default model cannot be loaded, or the network's output contradicts the model's card.
-        EngineError: The default model cannot be loaded, or the network could not be run.
+        EngineError: No engine for the default model is installed, or the network could not be run.
         PhotochromError: The output cannot be signed.
+        OSError: The open file cannot be written.
     """
     output, options = output or OutputOptions(), options or ColorOptions()
     target = Path(destination) if isinstance(destination, str | os.PathLike) else destination

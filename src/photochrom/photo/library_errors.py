@@ -142,6 +142,7 @@ def encoding() -> Iterator[None]:
 
     Raises:
         PhotoError: The encoder refused the picture.
+        OSError: The output cannot be written.
         MemoryError: A library ran out of memory.
     """
     try:

@@ -93,8 +93,8 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
     """Check that a file can be written to a path.
 
     Raises:
-        PhotoError: The path is a folder, a device or a pipe; it exists and may not be overwritten; or its folder does
-            not exist.
+        PhotoError: The path is a folder, a device or a pipe; it exists and may not be overwritten; its folder does not
+            exist; or the path cannot be examined.
     """
     with naming(str(path)):
         if path.is_dir():

@@ -27,6 +27,8 @@ _MAY_BE_NEGATIVE: Final = 0.25  # score by statistics alone, above which no seco
 def looks_negative(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> bool:
     """Return whether a photograph looks like a negative, by its statistics and by how its inversion is predicted.
 
+    The result is False if the model does not predict its confidence, without which this cannot be known.
+
     Args:
         colorizer: The model, which is run on the inverted photograph if the statistics are not conclusive.
         prediction: Result of ``Colorizer.predict`` for the photograph.

@@ -25,7 +25,7 @@ class OutputOptions:
     The command line, the batch, the studio and ``colorize_file`` all use them.
 
     Raises:
-        OptionError: A value is out of its range.
+        OptionError: A value is out of its range or unknown, or needs a library that is not installed.
     """
 
     quality: int = DEFAULT_QUALITY
@@ -63,10 +63,7 @@ class OutputOptions:
 
     def __post_init__(self) -> None:
         check_quality(self.quality)
-        if self.compression not in COMPRESSIONS:
-            raise OptionError(
-                f"the compression is {self.compression!r}", remedy=f"choose one of {', '.join(COMPRESSIONS)}"
-            )
+        check_compression(self.compression)
         check_layout(self.jpeg_layout)
         if self.alternatives:
             from ..colorizer.suggestions import check_count
@@ -102,3 +99,13 @@ def check_quality(quality: int) -> None:
     """
     if not 1 <= quality <= 100:
         raise OptionError(f"quality is {quality}", remedy="give a number from 1 to 100")
+
+
+def check_compression(compression: str) -> None:
+    """Check that a compression of TIFF files is known.
+
+    Raises:
+        OptionError: ``compression`` is not one of ``COMPRESSIONS``.
+    """
+    if compression not in COMPRESSIONS:
+        raise OptionError(f"the compression is {compression!r}", remedy=f"choose one of {', '.join(COMPRESSIONS)}")

@@ -63,6 +63,7 @@ def colorize_pages(
         ModelError: The network's output contradicts the model's card.
         EngineError: The network could not be run.
         PhotochromError: The output cannot be signed.
+        OSError: The open file cannot be written.
     """
     pages = _Pages(colorizer, data, options, output, name, negative, on_page)
     path = destination if isinstance(destination, Path) else None

@@ -29,6 +29,7 @@ from .metadata import update_for_output
 from .names import sidecar_path
 
 PictureKind = Literal["ordinary", "negative", "linear", "halftone"]
+"""A picture's luma is that of the scene, its inversion, proportional to light, or only black and white."""
 NO_TONES: Final = "every pixel is black or white, so none can hold colour: scan it in grey; the output has 8 bits"
 _TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SMALL: Final = 256  # longest side, in pixels, of the copy that is examined for colours
@@ -99,7 +100,7 @@ def read_photo(
     Captions and rights are copied from an XMP sidecar beside the path (``old.jpg.xmp`` or ``old.xmp``).
 
     Args:
-        source: The photograph.
+        source: The photograph; an open file is read to its end, and not closed.
         max_pixels: Largest accepted size; a larger picture raises an error before it is decoded.
         negative: Whether the photograph is a negative; the network then gets it inverted.
         reduced: Whether a grey JPEG may be read at half size (see ``Photo.reduced``), because it will be written as a
@@ -107,7 +108,8 @@ def read_photo(
         page: Page of a TIFF, from 1; None if the file has only one page.
 
     Raises:
-        PhotoError: The photograph cannot be read completely and correctly. The message names the file and the remedy.
+        PhotoError: The photograph cannot be read completely and correctly, has several pages and ``page`` is None, or
+            has no such page. The message names the file and the remedy.
     """
     name = os.fspath(source) if isinstance(source, str | os.PathLike) else THE_PICTURE
     with naming(name):
@@ -139,7 +141,13 @@ def _directory_of(data: bytes, page: int | None) -> int:
 
 
 def read_page(data: bytes, start: int, name: str, *, negative: bool = False) -> Photo:
-    """Read the page of a TIFF whose directory is at the offset ``start``; see ``read_photo``.
+    """Read one page of a TIFF, as ``read_photo`` does, but without its masks and sidecar.
+
+    Args:
+        data: The whole file.
+        start: Offset of the page's directory.
+        name: Path of the photograph, or another name for error messages.
+        negative: As for ``read_photo``.
 
     Raises:
         PhotoError: The page cannot be read completely and correctly.
@@ -152,7 +160,7 @@ def read_page(data: bytes, start: int, name: str, *, negative: bool = False) -> 
 
 
 def count_pages(data: bytes | mmap) -> int:
-    """Return the number of pages of a file; 1 if it is damaged, since ``read_photo`` then raises the error."""
+    """Return the number of pages of a TIFF; 1 for other formats, and if damage (see ``read_photo``) hides it."""
     if data[:4] not in _TIFF:
         return 1
     try:
@@ -179,15 +187,15 @@ def _with_sidecar(photo: Photo, path: Path) -> Photo:
 
 
 def check_source(source: Path) -> None:
-    """Check by its first bytes that a file is a photograph.
+    """Check by its first bytes that a file is a photograph; a pipe, whose bytes can be read only once, is not checked.
 
     Raises:
-        PhotoError: The file does not exist, is a folder or a device, or has an unknown format.
+        PhotoError: The file does not exist, is a folder or a device, cannot be read, or has an unknown format.
     """
     with naming(str(source)):
         if source.is_char_device() or source.is_block_device():  # reading it may never end
             raise PhotoError("is a device", remedy="name a file, or - for the standard input")
-        if not source.is_fifo():  # a pipe's bytes can be read only once
+        if not source.is_fifo():
             with source.open("rb") as stream:
                 _format_of(stream.read(256))
 
@@ -264,7 +272,7 @@ def _coded_luma(decoded: Decoded, orientation: int) -> tuple[CodedLuma | None, s
 
 
 def is_in_color(path: Path) -> bool:
-    """Return whether a photograph is in colour (see ``color.toning``); False for files that Pillow cannot read."""
+    """Return whether a photograph is in colour (see ``color.toning``); False for a file that cannot be read."""
     try:
         if not path.is_file():
             return False

@@ -104,7 +104,17 @@ def report_on(
     cr: np.ndarray,
     layout: JpegLayout = "scan",
 ) -> PhotoReport:
-    """Build the report on a photograph that has been coloured with the given chroma."""
+    """Build the report on a photograph that has been coloured with the given chroma.
+
+    Args:
+        photo: The photograph.
+        format: Format of the output, a key of ``EXTENSIONS``.
+        outputs: Files written.
+        prediction: Result of ``Colorizer.predict`` for the photograph.
+        cb: Cb of the output, of luma's dtype, perhaps subsampled.
+        cr: Cr of the output, of the same shape and dtype.
+        layout: Layout of a JPEG whose luma is kept; see ``OutputOptions.jpeg_layout``.
+    """
     height, width = photo.shape
     confidence = None if prediction.confidence is None else float(np.clip(prediction.confidence, 0, 1).mean())
     warnings = (

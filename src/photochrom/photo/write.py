@@ -24,7 +24,7 @@ from .formats.image import Metadata, Planes, color_pixels
 from .library_errors import encoding, naming
 from .metadata import metadata_for
 from .names import EXTENSIONS, check_destination, format_of
-from .options import JpegLayout, check_layout, check_quality
+from .options import JpegLayout, check_compression, check_layout, check_quality
 from .read import Photo
 
 
@@ -84,11 +84,12 @@ def encode_photo(
 
     Raises:
         PhotoError: The format cannot store this photograph; the message suggests another format.
-        OptionError: ``quality`` is out of range, or ``format`` or ``layout`` is unknown.
-        ValueError: ``cb`` or ``cr`` has another shape or dtype.
+        OptionError: ``quality`` is out of range; ``format``, ``layout`` or ``compression`` is unknown; or ``layout``
+            needs a library that is not installed.
+        ValueError: ``cb`` or ``cr`` has another shape or dtype, or ``photo`` is reduced and ``format`` is not JPEG.
     """
     stream = BytesIO()
-    _check(photo, cb, cr, format, quality, layout)
+    _check(photo, cb, cr, format, quality, layout, compression)
     with naming(photo.name), encoding():
         _encode(stream, photo, cb, cr, format, credit, quality, layout, compression, tiled=tiled)
     return stream.getvalue()
@@ -121,13 +122,13 @@ def write_photo(
 
     Raises:
         PhotoError: The file cannot be written; it exists and ``overwrite`` is not set; or it is a device or a pipe.
-        OptionError: ``quality`` is out of range, or ``layout`` is unknown.
-        ValueError: ``cb`` or ``cr`` has another shape or dtype.
+        OptionError: As for ``encode_photo``.
+        ValueError: As for ``encode_photo``.
     """
     path = Path(destination)
     check_destination(path, overwrite=overwrite)
     format = format_of(path)
-    _check(photo, cb, cr, format, quality, layout)
+    _check(photo, cb, cr, format, quality, layout, compression)
     with naming(str(path)), new_file(path, overwrite=overwrite) as stream, encoding():
         _encode(stream, photo, cb, cr, format, credit, quality, layout, compression)
 
@@ -147,11 +148,14 @@ def write_data(data: bytes, destination: Path | BinaryIO, *, overwrite: bool = F
         stream.write(data)
 
 
-def _check(photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, quality: int, layout: JpegLayout) -> None:
+def _check(
+    photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, quality: int, layout: JpegLayout, compression: str
+) -> None:
     if format not in EXTENSIONS:
         raise OptionError(f"format is {format!r}: choose one of {', '.join(EXTENSIONS)}")
     check_quality(quality)
     check_layout(layout)
+    check_compression(compression)
     if photo.reduced and format != "JPEG":
         raise ValueError(f"the luma was read at half its size: read the photograph again to write {format}")
     steps = chroma_sampling(photo, format, layout)

@@ -51,6 +51,7 @@ class Entry:
 
     tag: int
     type: int
+    """Number of the TIFF type, such as ``SHORT``."""
     count: int
     """Number of values."""
     value: memoryview
@@ -64,6 +65,7 @@ class Tiff:
     """A TIFF structure, classic or BigTIFF."""
 
     data: memoryview
+    """The whole structure, from its header on."""
     order: Order
     """Byte order."""
     big: bool
@@ -105,16 +107,20 @@ class Tiff:
         return struct.unpack(f"{self.order}{entry.count}{letter}", entry.value)
 
     def entry(self, tag: int, kind: int, values: Sequence[int]) -> Entry:
-        """Create an entry of an integer type in this byte order, without a position in the file."""
+        """Create an entry of an integer type in this byte order, without a position in the file.
+
+        Raises:
+            struct.error: A value is too large for the type.
+        """
         value = struct.pack(f"{self.order}{len(values)}{_INTEGERS[kind]}", *values)
         return Entry(tag, kind, len(values), memoryview(value), 0)
 
     def number(self, entries: Iterable[Entry], tag: int, default: int) -> int:
-        """Return the first integer of a tag, or ``default`` if the tag is missing."""
+        """Return the first integer of a tag, or ``default`` if it is missing or its type is no unsigned integer."""
         return next(iter(self.all_integers(entries, tag)), default)
 
     def all_integers(self, entries: Iterable[Entry], tag: int) -> tuple[int, ...]:
-        """Return the integers of a tag, or an empty tuple if the tag is missing."""
+        """Return the integers of a tag; empty if it is missing or its type is no unsigned integer."""
         return next((self.integers(entry) for entry in entries if entry.tag == tag), ())
 
     def fraction(self, entries: Iterable[Entry], tag: int) -> Fraction | None:
@@ -149,14 +155,14 @@ def find(entries: Iterable[Entry], tag: int) -> bytes | None:
 
 
 def orientation(block: bytes | None) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 if the block does not state one."""
+    """Return the EXIF orientation, 1 to 8; 1 if the block is missing, damaged, or does not state one."""
     tiff = _readable(block)
     value = 1 if tiff is None else tiff.number(tiff.directory(tiff.first)[0], ORIENTATION, 1)
     return value if 1 <= value <= 8 else 1
 
 
 def density(block: bytes | None) -> Density | None:
-    """Return the resolution in the first directory of a block, or None if there is none."""
+    """Return the resolution in the first directory of a block; None if the block is missing, damaged or states none."""
     tiff = _readable(block)
     return None if tiff is None else density_of(tiff, tiff.directory(tiff.first)[0])
 
@@ -202,7 +208,10 @@ def update_for_output(block: bytes, width: int, height: int, *, turned: bool, mo
 
 
 def without(block: bytes, tag: int) -> bytes:
-    """Return a block without one tag of its first directory."""
+    """Return a block without one tag of its first directory and without further directories, such as a thumbnail's.
+
+    A block that cannot be read is returned unchanged.
+    """
     tiff = _readable(block)
     if tiff is None:
         return block

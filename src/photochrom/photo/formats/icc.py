@@ -67,7 +67,11 @@ def linear_rgb() -> bytes:
 
 
 def refuse_hdr(profile: bytes | None) -> None:
-    """Raise ``PhotoError`` if the profile's cicp tag (ICC.1:2022, 9.2.17) names an HDR transfer function."""
+    """Check that a profile is not that of an HDR picture; one that is missing or damaged is accepted.
+
+    Raises:
+        PhotoError: The profile's cicp tag (ICC.1:2022, 9.2.17) names an HDR transfer function.
+    """
     if profile is None or profile[36:40] != b"acsp":
         return
     try:

@@ -67,7 +67,13 @@ def join(iptc: bytes | None, others: bytes | None) -> bytes:
 
 
 def iptc_to_xmp(iptc: bytes, packet: Packet, numbers: Container[int] = _PROPERTIES) -> None:
-    """Copy data sets of IIM's record 2, selected by number, to those properties that an XMP packet lacks."""
+    """Copy data sets of IIM to an XMP packet, in place, unless the packet has their properties already.
+
+    Args:
+        iptc: A block of IIM.
+        packet: The packet to change.
+        numbers: Numbers of the data sets of record 2 to copy; by default, all that have an XMP property.
+    """
     sets = list(_data_sets(iptc))
     encoding = "utf-8" if (1, 90, _UTF8) in sets else "latin-1"
     for number, (name, array) in _PROPERTIES.items():
@@ -77,7 +83,10 @@ def iptc_to_xmp(iptc: bytes, packet: Packet, numbers: Container[int] = _PROPERTI
 
 
 def merged(first: bytes | None, second: bytes | None) -> bytes | None:
-    """Append to a block of IIM the data sets that only the second block has, if both have the same encoding."""
+    """Return a block of IIM with the data sets that only a second block has appended.
+
+    If the blocks have different encodings, the first is returned unchanged; if one is missing, the other is returned.
+    """
     if not (first and second):
         return first or second
     sets, others = list(_data_sets(first)), list(_data_sets(second))

@@ -167,7 +167,11 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> lis
 
 
 def without_application_segments(data: bytes) -> bytes:
-    """Return a JPEG file without its start-of-image marker, application segments and comments."""
+    """Return a JPEG file without its start-of-image marker, application segments and comments.
+
+    Raises:
+        CannotSplice: The structure of the file is damaged.
+    """
     kept: list[Coded] = []
     for marker, payload, coded in _segments(data):
         if not (_APP0 <= marker <= _APP15 or marker in (_COMMENT, _EOI)):

@@ -22,7 +22,8 @@ def only_page(tiff: Tiff) -> int:
     """Return the offset of the directory of the only page.
 
     Raises:
-        PhotoError: There are several pages, or only previews, as in some cameras' raw files.
+        PhotoError: There are several pages, none, or only previews, as in some cameras' raw files.
+        struct.error: The file is damaged.
     """
     starts = _full_size_directories(tiff)
     if len(starts) > 1:

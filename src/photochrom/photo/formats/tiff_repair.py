@@ -62,6 +62,13 @@ def ycbcr_luma(
 
     The samples are stored in units of h times v luma samples, one Cb and one Cr (TIFF 6.0, section 21).
 
+    Args:
+        tiff: The file that contains the page.
+        entries: Entries of the page's directory.
+        places: Start and end of each strip, as offsets in the file.
+        height: Height of the page, in pixels.
+        width: Width of the page, in pixels.
+
     Raises:
         PhotoError: The samples are tiled, planar, or not those of BT.601.
         ValueError: A strip is too short.

@@ -43,7 +43,9 @@ def write(
     """Write a file of one page and its masks; see ``TiffWriter``.
 
     Raises:
-        PhotoError: The EXIF is damaged.
+        PhotoError: The EXIF is damaged, the file would exceed 4 GB, or a library for the compression is missing.
+        OSError: The stream cannot be written.
+        ValueError: The EXIF and a mask have different byte orders.
     """
     writer = TiffWriter(stream, compression, ">" if any(mask.startswith(b"MM") for mask in masks) else "<")
     writer.add(planes, metadata)
@@ -85,7 +87,7 @@ class TiffWriter:
             page: A file with only that page (see ``tiff_cut.page_file``), in the byte order of this file.
 
         Raises:
-            PhotoError: The page is damaged.
+            PhotoError: The page is damaged, or the file would exceed 4 GB.
             OSError: The stream cannot be written.
             ValueError: The page has another byte order.
         """
@@ -94,6 +96,7 @@ class TiffWriter:
             raise ValueError(f"the page is in byte order {tiff.order}, and the file in {self._order}")
         entries = shifted(tiff, tiff.directory(tiff.first)[0], self._stream.tell() - _FIRST)
         self._stream.write(page[_FIRST : tiff.first])
+        self._check_size()
         start = self._stream.tell()
         directory = exif.packed(tiff, entries, start, (exif.EXIF_POINTER, exif.GPS_POINTER))
         self._stream.write(directory + bytes(len(directory) % 2))
@@ -137,8 +140,7 @@ class TiffWriter:
             offsets.append(self._stream.tell())
             sizes.append(len(strip))
             self._stream.write(strip + b"\0" * (len(strip) % 2))
-            if self._stream.tell() > _MAX_FILE:
-                raise PhotoError("would be more than 4 GB as a TIFF: scale it down or cut it into parts")
+            self._check_size()
         tags: dict[int, tuple[int, list[int]]] = {
             256: (LONG, [width]),
             257: (LONG, [height]),
@@ -156,6 +158,10 @@ class TiffWriter:
         if others:
             tags[338] = SHORT, others
         return tags
+
+    def _check_size(self) -> None:
+        if self._stream.tell() > _MAX_FILE:
+            raise PhotoError("would be more than 4 GB as a TIFF: scale it down or cut it into parts")
 
     def _number_rows(self, tags: dict[int, tuple[int, list[int]]]) -> dict[int, bytes]:
         letters = {SHORT: "H", LONG: "I", RATIONAL: "I"}
