@@ -93,7 +93,7 @@ def hints_of_still(
     blurred = np.stack([cv2.GaussianBlur(plane, (0, 0), step / 2) for plane in ab])  # approximates the grid's effect
     for _ in range(_ROUNDS):
         error = np.hypot(*(propagate_hints(blurred, lightness, hints) - ab))
-        hints += [_hint_of(rgb, place) for place in _greatest(error, (_MOST_HINTS - len(hints)) // 2)]
+        hints += [_hint_of(rgb, place) for place in _greatest(error, max(0, _MOST_HINTS - len(hints)) // 2)]
     return tuple(FilmHint(time, hint) for hint in hints)
 
 
