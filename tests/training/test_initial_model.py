@@ -86,6 +86,15 @@ def test_an_older_model_without_spread_hints_answers_as_it_did():
     assert not grown[:, 3:].any()
 
 
+def test_a_file_without_any_weight_of_a_part_is_reported(tmp_path):
+    """Only blocks of the decoder may be missing, not the whole part."""
+    decoder = ColorDecoder((48, 120, 352), bins=2)
+    with pytest.raises(TrainingError, match="another architecture"):
+        published_weights.load_part(decoder, "head.", {}, tmp_path / "x.onnx")
+    with pytest.raises(TrainingError, match="another architecture"):
+        export.load_ema(decoder, {}, tmp_path / "x.safetensors")
+
+
 def test_the_frequencies_of_colours_are_found_again():
     torch.manual_seed(0)
     bins = ColorBins(torch.rand(9, 2), torch.rand(9).softmax(0))
