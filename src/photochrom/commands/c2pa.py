@@ -1,4 +1,4 @@
-"""``photochrom c2pa``: makes signing certificates, and checks the content credentials of files."""
+"""``photochrom c2pa``: makes certificates, checks content credentials. Also declares the options to sign outputs."""
 
 from __future__ import annotations
 

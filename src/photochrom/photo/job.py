@@ -131,7 +131,7 @@ def colorize_photo(
         ModelError: The default model cannot be loaded, or the network's output contradicts the model's card.
         EngineError: No engine for the default model is installed, or the network could not be run.
         PhotochromError: The output cannot be signed.
-        OSError: The open file cannot be written.
+        OSError: An open source cannot be read, or an open destination cannot be written.
     """
     output, options = output or OutputOptions(), options or ColorOptions()
     target = Path(destination) if isinstance(destination, str | os.PathLike) else destination

@@ -101,7 +101,8 @@ def read_photo(
 
     Args:
         source: The photograph; an open file is read to its end, and not closed.
-        max_pixels: Largest accepted size; a larger picture raises an error before it is decoded.
+        max_pixels: Maximum number of pixels; a larger picture raises an error before it is decoded. A value above
+            ``MAX_PIXELS`` has no effect.
         negative: Whether the photograph is a negative; the network then gets it inverted.
         reduced: Whether a grey JPEG may be read at half size (see ``Photo.reduced``), because it will be written as a
             JPEG.
@@ -190,7 +191,7 @@ def check_source(source: Path) -> None:
     """Check by its first bytes that a file is a photograph; a pipe, whose bytes can be read only once, is not checked.
 
     Raises:
-        PhotoError: The file does not exist, is a folder or a device, cannot be read, or has an unknown format.
+        PhotoError: The file does not exist, is empty, cannot be read, has an unknown format, or is a folder or device.
     """
     with naming(str(source)):
         if source.is_char_device() or source.is_block_device():  # reading it may never end

@@ -1,4 +1,4 @@
-"""Estimates, before training, the time, disk space and memory of a run, by a few steps on a few views."""
+"""Estimates the time, disk space and memory of a run before it begins, by training for a few steps."""
 
 from __future__ import annotations
 

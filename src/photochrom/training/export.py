@@ -206,7 +206,11 @@ def find_folded_weights(model: onnx.ModelProto, state: Mapping[str, Tensor]) -> 
 
 
 def _folded_shape(array: np.ndarray) -> tuple[int, ...]:
-    """Return the shape by which a constant is compared: ``[C]`` for a group norm's ``[C, 1, 1]``."""
+    """Return the shape by which a constant is compared.
+
+    The constants of linear layers, ``[in, out]``, and of learned tokens, ``[1, tokens, C]``, keep their shape; all
+    others, such as ``[C, 1, 1]`` of a group norm, are flattened.
+    """
     tokens = array.ndim == 3 and array.shape[0] == 1
     return array.shape if array.ndim == 2 or tokens else (array.size,)
 

@@ -139,8 +139,8 @@ def clean_aperture(data: bytes, width: int, height: int) -> tuple[slice, slice]:
         height: Height of the stored picture.
 
     Returns:
-        Slices of the rows and columns in the box ``clap`` (ISO 14496-12, 12.1.4); the whole picture if there is no such
-        box, or if its edges are not on whole pixels of the picture.
+        Slices of the rows and columns in the box ``clap`` (ISO 14496-12, 12.1.4). They are those of the whole picture
+        if there is no such box, or if an edge of the crop lies outside the picture or between two pixels.
     """
     everything = slice(0, height), slice(0, width)
     if (found := data[:_BOXES].find(b"\0\0\0\x28clap")) < 0:

@@ -19,7 +19,7 @@ from ...errors import PhotoError
 if TYPE_CHECKING:
     from .coefficients import CodedLuma
 
-NO_UNIT: Final = 1  # x and y are the aspect ratio of a pixel, not its size
+NO_UNIT: Final = 1
 PER_INCH: Final = 2
 PER_CM: Final = 3
 C2PA_LOST: Final = "its content credentials (C2PA) are not kept: they sign the grey picture"
@@ -31,14 +31,15 @@ MAX_PIXELS: Final = 500_000_000  # of a picture; a plate of 40 x 50 cm at 2,800 
 
 @dataclass(frozen=True)
 class Density:
-    """Resolution: pixels per unit of length along x and y. ``unit`` is ``NO_UNIT``, ``PER_INCH`` or ``PER_CM``."""
+    """Resolution: pixels per inch or centimetre along x and y; without a unit, only their ratio has a meaning."""
 
     x: Fraction
     y: Fraction
     unit: int
+    """``NO_UNIT``, ``PER_INCH`` or ``PER_CM``."""
 
     def per_inch(self) -> tuple[Fraction, Fraction] | None:
-        """Return the pixels per inch along x and y, or None if the unit is unknown."""
+        """Return the pixels per inch along x and y, or None if there is no unit."""
         if self.unit == NO_UNIT:
             return None
         factor = Fraction(254, 100) if self.unit == PER_CM else Fraction(1)

@@ -1,4 +1,8 @@
-"""Reads and writes JPEG: the luma is the file's own Y plane, and metadata segments are kept byte for byte."""
+"""Reads and writes JPEG: the luma of a grey or Y'CbCr file is its own Y plane, that of RGB and CMYK is computed.
+
+EXIF, IPTC and comments are stored as ``Metadata`` holds them. XMP and the ICC profile are divided into new segments,
+the JFIF segment is written anew, and other application segments are not kept.
+"""
 
 from __future__ import annotations
 

@@ -183,6 +183,9 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, memoryview]]:
     """Yield marker, payload and entropy-coded data (empty except for scans) of each segment of a JPEG file.
 
     The last segment is the end of image, for which all following bytes are yielded as data.
+
+    Raises:
+        CannotSplice: The structure of the file is damaged.
     """
     position, whole = 2, memoryview(data)
     while True:
@@ -204,7 +207,11 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, memoryview]]:
 
 
 def _end_of_scan(data: bytes, start: int) -> int:
-    """Return the position of the marker after a scan's entropy-coded data."""
+    """Return the position of the marker after a scan's entropy-coded data.
+
+    Raises:
+        CannotSplice: There is no marker.
+    """
     if (found := _MARKER.search(data, start)) is None:
         raise CannotSplice("its last scan does not end")
     return found.start()
@@ -215,7 +222,11 @@ def _has_scan(parts: list[tuple[int, bytes, memoryview]]) -> bool:
 
 
 def _quantization_tables(payload: bytes) -> dict[int, bytes]:
-    """Return the tables of a DQT segment by number; each begins with its byte for precision and number."""
+    """Return the tables of a DQT segment by number; each begins with its byte for precision and number.
+
+    Raises:
+        CannotSplice: A table is cut short.
+    """
     found: dict[int, bytes] = {}
     while payload:
         length = 1 + 64 * (2 if payload[0] >> 4 else 1)
@@ -226,7 +237,12 @@ def _quantization_tables(payload: bytes) -> dict[int, bytes]:
 
 
 def _grey_frame(marker: int, payload: bytes) -> tuple[int, int, int]:
-    """Return height, width and number of the quantisation table, from the frame header of a grey JPEG."""
+    """Return height, width and number of the quantisation table, from the frame header of a grey JPEG.
+
+    Raises:
+        CannotSplice: The picture has several components or another depth than 8 bits, its height is stated elsewhere,
+            it is not coded with Huffman tables, or the header is damaged.
+    """
     if marker not in _FRAMES:
         raise CannotSplice("it is lossless, hierarchical or coded arithmetically")
     if len(payload) < 9 or len(payload) != 6 + 3 * payload[5]:
@@ -242,7 +258,11 @@ def _grey_frame(marker: int, payload: bytes) -> tuple[int, int, int]:
 
 
 def _renumbered_scan(scan: bytes) -> bytes:
-    """Return the scan header of a grey JPEG with the component number of luma."""
+    """Return the scan header of a grey JPEG with the component number of luma.
+
+    Raises:
+        CannotSplice: The header is not that of a scan of one component.
+    """
     if len(scan) != 6 or scan[0] != 1:
         raise CannotSplice("its structure is damaged")
     return bytes([1, _LUMA]) + scan[2:]

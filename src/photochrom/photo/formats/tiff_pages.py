@@ -22,8 +22,9 @@ def only_page(tiff: Tiff) -> int:
     """Return the offset of the directory of the only page.
 
     Raises:
-        PhotoError: There are several pages, none, or only previews, as in some cameras' raw files.
-        struct.error: The file is damaged.
+        PhotoError: There are several pages, none, or only previews, as in some cameras' raw files; directories overlap;
+            or the file is a Canon CR2.
+        struct.error: A directory extends past the end of the file.
     """
     starts = _full_size_directories(tiff)
     if len(starts) > 1:
@@ -37,7 +38,8 @@ def _full_size_directories(tiff: Tiff) -> list[int]:
     Film scanners and cameras write a preview first, and the picture after the preview or in a subdirectory of it.
 
     Raises:
-        PhotoError: There are only previews, or no pages.
+        PhotoError: There are only previews, or no pages; directories overlap; or the file is a Canon CR2.
+        struct.error: A directory extends past the end of the file.
     """
     if bytes(tiff.data[8:10]) == b"CR":  # Canon's CR2, whose first page looks like a picture
         raise PhotoError(f"is {RAW}")
@@ -58,6 +60,7 @@ def _chain(tiff: Tiff) -> Iterator[int]:
 
     Raises:
         PhotoError: Directories overlap; a small file of overlapping directories could take hours.
+        struct.error: A directory extends past the end of the file.
     """
     start, seen, size = tiff.first, set[int](), 0
     while start and start not in seen:
@@ -101,7 +104,13 @@ def has_loop(data: bytes) -> bool:
 
 
 def inherited_from_preview(tiff: Tiff, entries: list[Entry]) -> list[Entry]:
-    """Return descriptive entries of a file's first directory, a preview, for tags that the picture's entries lack."""
+    """Return descriptive entries of a file's first directory, a preview, for tags that the picture's entries lack.
+
+    Resolution and ICC profile are left out, since those of the preview may differ from those of the picture.
+
+    Raises:
+        struct.error: The first directory extends past the end of the file.
+    """
     not_inherited = {
         exif.X_RESOLUTION,
         exif.Y_RESOLUTION,

@@ -1,8 +1,8 @@
-"""Writes TIFF of one or several pages, and keeps metadata tags byte for byte.
+"""Writes TIFF of one or several pages; values of EXIF tags keep their offsets in the file.
 
 No library is used, because values in the EXIF block of the first page must keep their offsets, on which maker notes
-depend. The block is a TIFF structure itself, so the new file begins with it. The blocks of later pages are relocated.
-After the pixels of each page, a new directory lists the tags of its block and of its pixels.
+depend. The block is a TIFF structure itself, so the new file begins with it. Only the blocks of later pages are
+relocated. After the pixels of each page, a new directory lists the tags of its block and of its pixels.
 """
 
 from __future__ import annotations

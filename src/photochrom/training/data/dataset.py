@@ -147,7 +147,15 @@ def _checked(sha1: str) -> str:
 
 
 def _from_files(folder: Path, skip: Skip) -> Iterator[Photograph]:
-    """Read the files in a folder, and yield those that are photographs."""
+    """Read all image files in a folder, its subfolders and tar shards, and yield their photographs.
+
+    Args:
+        folder: The folder, or a tar shard.
+        skip: Called with the error for each file that cannot be read or decoded.
+
+    Raises:
+        TrainingError: A folder cannot be listed, a shard is damaged, or ``skip`` raises the error.
+    """
     for file in files(folder):
         unread = Photograph(file.path, "", file.source, 0.0, file.member, file.offset, file.size)
         try:

@@ -158,7 +158,13 @@ def _markdown(table: Table) -> str:
 
 
 def facts(evaluation: Evaluation, protocol: Mapping[str, object]) -> dict[str, object]:
-    """Return all figures and the protocol, ready for JSON; undefined figures are None."""
+    """Return all figures of an evaluation, ready for JSON; undefined figures are None.
+
+    Args:
+        evaluation: The evaluation.
+        protocol: How the evaluation was made, such as its photographs and model, by name; size and minimum
+            colourfulness of the photographs are added.
+    """
     return {
         "photochrom": __version__,
         "protocol": {"size": SIZE, "least_colorfulness": MIN_COLORFULNESS, **protocol},
@@ -207,6 +213,11 @@ def _ratio_of(evaluation: Evaluation, name: str, rows: Iterable[int]) -> float |
 
 def write_json(evaluation: Evaluation, path: Path, protocol: Mapping[str, object]) -> None:
     """Write ``facts`` to a JSON file.
+
+    Args:
+        evaluation: The evaluation.
+        path: The file; it is replaced if it exists.
+        protocol: As for ``facts``.
 
     Raises:
         TrainingError: The file cannot be written.

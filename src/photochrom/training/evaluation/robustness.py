@@ -150,7 +150,7 @@ def _alternatives(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions)
 
 
 def hints(truth: np.ndarray, count: int, rng: np.random.Generator) -> list[Hint]:
-    """Draw hints at random places of a photograph, but not at its border, with the true colours there.
+    """Draw hints at random places at least two pixels from a photograph's border, with the true colours there.
 
     Args:
         truth: The photograph, RGB uint8 ``[H, W, 3]``, at least 5 by 5.

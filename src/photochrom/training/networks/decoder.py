@@ -111,7 +111,13 @@ def _gaussian(side: int, reach: float, like: Tensor) -> Tensor:
 
 
 class Residual(nn.Module):
-    """Residual block of two 3x3 convolutions (He et al. 2016, pre-activation) with group normalisation."""
+    """Residual block (He et al. 2016, pre-activation): group normalisation, then two 3x3 convolutions.
+
+    The last convolution's weights are initially 0, so that the block returns its input plus a constant.
+
+    Args:
+        width: Channels of input and output, a multiple of 8.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -128,7 +134,11 @@ class Residual(nn.Module):
 class Attention(nn.Module):
     """Self-attention block over the places of a feature map (Vaswani et al. 2017, pre-norm).
 
-    A depthwise convolution encodes positions (Chu et al. 2021), so that maps may have any size.
+    A depthwise convolution encodes positions (Chu et al. 2021), so that maps may have any size. The last layers of
+    attention and of the two linear layers after it have weights that are initially 0.
+
+    Args:
+        width: Channels of input and output, a multiple of ``head``.
     """
 
     head = 32  # channels of each attention head

@@ -20,8 +20,9 @@ class PerceptualLoss(nn.Module):
     """Difference between two colourings of a picture as image classifiers see them; 0 if they are equal.
 
     For each network, it is the Kullback-Leibler divergence of the class probabilities, in nats, plus
-    ``_FEATURE_WEIGHT`` times the mean squared distance of the features at strides 8, 16 and 32, scaled to length 1 (as
-    in LPIPS, Zhang et al. 2018, but without learnt weights). The mean over the networks is returned.
+    ``_FEATURE_WEIGHT`` times the mean squared distance of the features at strides 8, 16 and 32, those of each place
+    scaled to length 1 (as in LPIPS, Zhang et al. 2018, but without learnt weights). The mean over the networks is
+    returned.
 
     Args:
         autocast: Function that returns the autocast context for the networks.
@@ -63,7 +64,10 @@ class PerceptualLoss(nn.Module):
         return divergence + _FEATURE_WEIGHT * torch.stack(distances).mean(0)
 
     def _run(self, network: LiteClassifier, rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the log-probabilities of the classes ``[N, 1000]``, and the feature maps scaled to length 1."""
+        """Return log-probabilities of the classes, ``[N, 1000]``, and feature maps, ``[N, C, h, w]`` each.
+
+        The features of each place are scaled to length 1.
+        """
         with self.autocast():
             maps = network.maps(rgb)
             logits, _ = network.classify_maps(maps)
