@@ -90,6 +90,28 @@ def test_a_target_without_the_right_to_write(tmp_path, tree, model):
     assert "cannot be written (Permission denied): name another target" in done.stderr
 
 
+@pytest.mark.parametrize("wrong", ["unreadable model", "missing model", "no source", "no device"])
+def test_nothing_is_left_of_a_batch_that_cannot_begin(wrong, tree, tmp_path, process_options):
+    damaged = tmp_path / "model.onnx"
+    damaged.write_bytes(b"not a model")
+    models = {"unreadable model": str(damaged), "missing model": "nowhere.onnx"}
+    options = replace(process_options, model=models.get(wrong, process_options.model))
+    options = replace(options, device="steam") if wrong == "no device" else options
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(PhotochromError):
+        color_batch(tmp_path / "nowhere" if wrong == "no source" else tree, tmp_path / "made" / "out", options)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.slow
+def test_an_error_removes_no_report_of_an_earlier_run(tree, tmp_path, options):
+    color_batch(tree, tmp_path / "out", options)
+    before = sorted(path for path in (tmp_path / "out").rglob("*"))
+    with pytest.raises(OptionError, match="there is no"):
+        color_batch(tmp_path / "nowhere", tmp_path / "out", options)
+    assert sorted(path for path in (tmp_path / "out").rglob("*")) == before
+
+
 @pytest.mark.slow
 def test_a_report_of_another_version(tree, tmp_path, options):
     color_batch(tree, tmp_path / "out", options)

@@ -340,7 +340,7 @@ def deadly(job):
 
 
 def test_a_second_batch_is_refused_while_the_first_lives(tree, tmp_path, options):
-    from photochrom.batch.coordinator import locked
+    from photochrom.batch.report_folder import locked
 
     target = tmp_path / "out"
     target.mkdir()

@@ -25,7 +25,7 @@ from .options import BatchOptions
 from .remote_files import is_remote, naming_errors, open_address
 from .remote_report import ReportCopy
 from .report import ReportWriter, Row, compact, mark, marks_by_status, report_paths
-from .report_folder import locked, report_folder, report_path
+from .report_folder import locked_report_folder, report_path
 from .shard import BatchJob, Colored, coloring, unread_row
 from .thumbnails import ThumbnailWriter
 
@@ -152,9 +152,11 @@ def color_batch(
             raise OptionError(
                 f"{address} is visible to one process only, and a batch has several", remedy="name a folder"
             )
-    folder, job = report_folder(target, options), job_of(target, options)
+    if colorizer is None and not options.ray:
+        find_model(options.model)  # a wrong name is reported before a long listing
+    job = job_of(target, options)
     started, summary = time.monotonic(), BatchSummary()
-    with locked(folder, options.shard):
+    with locked_report_folder(target, options) as folder:
         items, unread = listed_items(source, options)
         summary.listed, summary.unread = len(items), extensions(unread)
         copy = ReportCopy(target, report_path(folder, options))

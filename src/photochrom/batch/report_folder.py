@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -44,6 +44,45 @@ def _cached(target: str) -> Path:
 
 
 @contextmanager
+def locked_report_folder(target: str, options: BatchOptions) -> Iterator[Path]:
+    """Create the folder of the report, and lock it during the block.
+
+    If an error ends the block before an item is reported, everything that was created is removed.
+
+    Raises:
+        OptionError: The folder cannot be created or is a bag, or another batch is running in it.
+        PhotochromError: The folder cannot be written.
+    """
+    folder = report_folder(target, options, make=False)
+    created = [path for path in (folder, *folder.parents) if not path.exists()]
+    report_folder(target, options)
+    with locked(folder, options.shard):
+        try:
+            yield folder
+        except BaseException:
+            _remove_unless_reported(folder, options, created)
+            raise
+
+
+def _remove_unless_reported(folder: Path, options: BatchOptions, created: Iterable[Path]) -> None:
+    """Remove the lock, empty files, and those of the folders ``created`` that are empty then, unless a row exists."""
+    report = report_path(folder, options)
+    if report.is_file() and report.stat().st_size:
+        return
+    with suppress(OSError):
+        for path in (report, report.with_suffix(".thumbnails")):
+            if path.is_file() and not path.stat().st_size:
+                path.unlink()
+        (folder / _lock_name(options.shard)).unlink()
+        for path in created:
+            path.rmdir()
+
+
+def _lock_name(shard: tuple[int, int] | None) -> str:
+    return ".photochrom-batch.lock" if shard is None else f".photochrom-batch-{shard[0]}-of-{shard[1]}.lock"
+
+
+@contextmanager
 def locked(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
     """Lock the folder of a report during the block.
 
@@ -53,18 +92,14 @@ def locked(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
         OptionError: Another batch is running in the folder.
         PhotochromError: The folder cannot be written.
     """
-    names = [".photochrom-batch.lock"]
-    if shard is not None:
-        names = [f".photochrom-batch-{shard[0]}-of-{shard[1]}.lock"]
     with ExitStack() as stack:
         try:
-            others = folder.glob(".photochrom-batch-*.lock") if shard is None else [folder / ".photochrom-batch.lock"]
+            others = folder.glob(".photochrom-batch-*.lock") if shard is None else [folder / _lock_name(None)]
             for path in others:  # only tested: locked and released at once
                 if path.exists():
                     with FileLock(path, blocking=False):
                         pass
-            for name in names:
-                stack.enter_context(FileLock(folder / name, blocking=False))
+            stack.enter_context(FileLock(folder / _lock_name(shard), blocking=False))
         except Timeout as exc:
             raise OptionError(
                 f"another batch is running in {folder}", remedy="wait for it, or name another target"
