@@ -167,10 +167,11 @@ def test_quiet_prints_nothing_and_verbose_prints_more(shoebox, capsys):
 def test_an_output_below_a_file_is_reported_as_such(shoebox, tmp_path, capsys):
     below = tmp_path / "note.txt"
     below.write_text("not a folder")
-    for output in (below / "new.png", below / "deep" / "new.png"):
-        assert main(["photo", str(next(shoebox.rglob("*.jpg"))), "-o", str(output)]) == 1
-        said = capsys.readouterr().err
-        assert f"{output.parent}: is a file, or lies in one: name a folder" in said
+    photograph = str(next(shoebox.rglob("*.jpg")))
+    assert main(["photo", photograph, "-o", str(below / "new.png")]) == 1
+    assert f"{below}: is a file, not a folder: choose another output" in capsys.readouterr().err
+    assert main(["photo", photograph, "-o", str(below / "deep" / "new.png")]) == 1
+    assert f"{below / 'deep'}: {below} is a file, not a folder: choose another output" in capsys.readouterr().err
 
 
 def test_a_file_that_is_meant_as_a_folder_is_named(shoebox, tmp_path, capsys):

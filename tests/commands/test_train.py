@@ -443,12 +443,12 @@ class TestBadInput:
     def test_a_run_that_cannot_be_written(self, photographs, tmp_path, capsys):
         (tmp_path / "file").write_text("in the way")
         assert main(["train", str(photographs), "-o", str(tmp_path / "file" / "run")]) == 1
-        assert "run: cannot be created (Not a directory): choose another folder" in capsys.readouterr().err
+        assert "file is a file, not a folder: choose another output" in capsys.readouterr().err
 
     def test_a_run_that_is_a_file(self, photographs, tmp_path, capsys):
         (tmp_path / "file").write_text("in the way")
-        assert main(["train", str(photographs), "-o", str(tmp_path / "file")]) == 2
-        assert "file: is a file: choose a folder for the run" in capsys.readouterr().err
+        assert main(["train", str(photographs), "-o", str(tmp_path / "file")]) == 1
+        assert "file: is a file, not a folder: choose another output" in capsys.readouterr().err
 
     @pytest.mark.parametrize("inside", ["run", "."])
     def test_a_run_among_the_photographs(self, inside, photographs, capsys):

@@ -242,7 +242,7 @@ def test_errors_name_the_sequence_as_the_user_did(reel, tmp_path, red):
     with pytest.raises(FilmError, match=f"^{reel}: lacks frame 2"):
         colorize_film(reel, None, colorizer=red)
     nowhere = tmp_path / "x" / "y"
-    with pytest.raises(FilmError, match=f"^{nowhere} cannot be written: there is no folder {nowhere.parent}"):
+    with pytest.raises(FilmError, match=f"^{nowhere}: there is no folder {nowhere.parent}: create it first$"):
         colorize_film(reel, nowhere, FilmOptions(fill_gaps=True), colorizer=red)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import OptionError, PhotochromError
+from ..folders import create_folder
 from ..models.download import cache_folder
 from .options import BatchOptions
 from .remote_files import is_remote
@@ -28,11 +29,8 @@ def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> P
     folder = options.report or (_cached(target) if is_remote(target) else Path(target))
     if (folder / "bagit.txt").exists():
         raise OptionError(f"{folder} is a bag, which must not be changed", remedy="name another target")
-    try:
-        if make:
-            folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise OptionError(f"{folder} cannot be created ({exc.strerror})", remedy="name another target") from exc
+    if make:
+        create_folder(folder, OptionError)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Arguments shared by several verbs, and the creation of output folders."""
+"""Arguments shared by several verbs, and folders that are created for outputs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import PhotochromError
+from ..folders import create_folder
 from .parser import Parser, Verbs
 
 DOCUMENTATION: Final = "https://photochrom.github.io/photochrom/"
@@ -94,22 +95,6 @@ class _HelpFormatter(argparse.HelpFormatter):
         if text.startswith("examples:"):
             return text
         return super()._fill_text(text, width, indent)
-
-
-def create_folder(folder: Path, error: type[PhotochromError]) -> None:
-    """Create a folder for outputs, including its parents, unless it exists.
-
-    Raises:
-        PhotochromError: The folder is a file, or cannot be created. The exception is of type ``error``.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as exc:
-        raise error("is a file, or lies in one", path=folder, remedy="name a folder") from exc
-    except OSError as exc:
-        raise error(
-            f"the folder cannot be created ({exc.strerror})", path=folder, remedy="choose another output"
-        ) from exc
 
 
 @contextmanager

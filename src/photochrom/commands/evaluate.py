@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError, TrainingError
+from ..folders import check_folder
 from .arguments import add_overwrite, add_verb
 from .console import print_to_stderr
 from .parser import Verbs
@@ -120,8 +121,7 @@ def _check(args: argparse.Namespace) -> None:
     for path in outputs:
         if path.is_dir():
             raise OptionError(f"{path} is a folder: give the name of a file in it")
-        if not path.parent.is_dir():
-            raise OptionError(f"{path} cannot be written: there is no folder {path.parent}")
+        check_folder(path, OptionError)
         if path.exists() and not args.overwrite:
             raise OptionError(f"{path} exists: choose another output, or --overwrite")
     if args.sheet and args.sheet.suffix.lower() != ".png":

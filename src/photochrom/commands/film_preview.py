@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import FilmError, OptionError
+from ..folders import check_folder
 from .console import counted
 from .film_shot_arguments import print_shots
 from .messages import note_text
@@ -103,6 +104,7 @@ def _check_preview(path: Path, *, overwrite: bool) -> None:
         raise OptionError(f"{path}: a preview is a PNG file or a short film: give a name such as preview.png or .mp4")
     if path.exists() and not overwrite:
         raise FilmError(f"{path} exists: choose another output, or --overwrite")
+    check_folder(path, FilmError)
 
 
 def _save(sheet: Image.Image, path: Path, *, overwrite: bool) -> None:

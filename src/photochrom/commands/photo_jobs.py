@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OptionError, PhotochromError, PhotoError
+from ..folders import create_folder
 from ..label import is_labelled
 from ..photo.library_errors import naming
 from ..photo.names import PHOTOGRAPHS, STREAM, UNREAD, clashes, colored_path, confidence_path, sidecar_path
 from ..photo.options import OutputOptions
-from .arguments import create_folder
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import OptionError, PhotochromError
+from ..folders import create_folder
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -142,7 +143,7 @@ def _write(
 
     pem = serialization.Encoding.PEM
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    folder.mkdir(parents=True, exist_ok=True)
+    create_folder(folder, PhotochromError)
     with os.fdopen(os.open(folder / KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(secret)
     (folder / CERTIFICATE).write_bytes(certificate.public_bytes(pem) + authority.public_bytes(pem))

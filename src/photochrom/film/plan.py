@@ -14,6 +14,7 @@ import av
 
 from ..color.polarity import at_small_size
 from ..errors import FilmError, OptionError
+from ..folders import check_folder
 from ..machine import lacks_memory
 from .frame_buffers import luma_plane
 from .options import FilmOptions
@@ -246,11 +247,8 @@ def check(
             raise FilmError(f"{plan.output} is the film itself", remedy="choose another output")
         if not overwrite:
             raise FilmError(f"{plan.output} exists", remedy="choose another output, or overwrite=True")
-    folder = plan.output.parent
-    if plan.frames is not None and not folder.is_dir():
-        folder = folder.absolute().parent  # the folder of the frames is created
-    if not folder.is_dir():
-        raise FilmError(f"{plan.place} cannot be written: there is no folder {folder}")
+    if plan.frames is None or not plan.output.parent.is_dir():  # the folder of the frames is created
+        check_folder(plan.place, FilmError)
     return check_pictures(reader, plan, options, on_frame)
 
 

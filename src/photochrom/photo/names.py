@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import OptionError, PhotoError
+from ..folders import check_folder
 from .library_errors import REMEDIES, naming
 from .options import OutputOptions
 
@@ -105,8 +106,7 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
             )
         if path.exists() and not overwrite:
             raise PhotoError(REMEDIES[errno.EEXIST])
-        if not path.parent.is_dir():
-            raise PhotoError(f"there is no folder {path.parent}", remedy="create it first")
+    check_folder(path, PhotoError)
 
 
 def destination_of(source: str, destination: str | None) -> str:

@@ -86,8 +86,6 @@ class TrainingConfig:
             )
         if not self.run_folder.resolve().name:
             raise OptionError("has no name to give to the model", path=self.run_folder, remedy="choose another folder")
-        if self.run_folder.is_file():
-            raise OptionError("is a file", path=self.run_folder, remedy="choose a folder for the run")
         if not self.resume and not self.dry_run and (self.run_folder / CHECKPOINT).exists():
             raise OptionError(
                 "already contains a run",

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ..atomic import new_file
 from ..errors import OptionError, PhotochromError, TrainingError
+from ..folders import check_folder
 from ..models.engines import OnnxRuntimeEngine
 from ..models.registry import CARD_KEY, ModelCard
 from . import checkpoint
@@ -317,8 +318,7 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.model.exists() and not args.overwrite:
         raise OptionError("exists", path=args.model, remedy="give another name, or allow it to be overwritten")
-    if not args.model.parent.is_dir():
-        raise OptionError(f"{args.model} cannot be written: there is no folder {args.model.parent}", remedy="create it")
+    check_folder(args.model, OptionError)
 
 
 def _export(args: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError, TrainingError
+from ..folders import create_folder
 from .checkpoint import describe_views
 from .config import TrainingConfig
 from .data.batches import Batches, Pictures, Sides
@@ -258,12 +259,7 @@ def inspect_photographs(config: TrainingConfig, fabric: Fabric) -> Inspection:
         )
     inspection: Inspection | None = None
     if fabric.is_global_zero:
-        try:
-            run_folder.mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            raise TrainingError(
-                f"cannot be created ({exc.strerror})", path=run_folder, remedy="choose another folder for the run"
-            ) from exc
+        create_folder(run_folder, TrainingError)
         if is_remote(config.photographs):
             folder = run_folder / "photographs"
             copy_here(config.photographs, folder)

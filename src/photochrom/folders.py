@@ -1,0 +1,46 @@
+"""Checks and creates the folders of outputs, with the same messages for outputs of every kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .errors import PhotochromError
+
+
+def check_folder(output: Path, error: type[PhotochromError]) -> None:
+    """Check that the folder in which an output is to be written exists.
+
+    Raises:
+        PhotochromError: It does not exist, or is a file. The exception is of type ``error``.
+    """
+    if output.parent.is_dir():
+        return
+    if problem := _obstacle(output):
+        raise error(problem, path=output, remedy="choose another output")
+    raise error(f"there is no folder {output.parent}", path=output, remedy="create it first")
+
+
+def create_folder(folder: Path, error: type[PhotochromError]) -> None:
+    """Create a folder for outputs, including its parents, unless it exists.
+
+    Raises:
+        PhotochromError: The folder is a file, or cannot be created. The exception is of type ``error``.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        problem = _obstacle(folder) or f"the folder cannot be created ({exc.strerror})"
+        raise error(problem, path=folder, remedy="choose another output") from exc
+
+
+def _obstacle(path: Path) -> str:
+    """Describe the file or broken link in place of a folder, which is ``path`` or a parent; empty if there is none."""
+    for part in (path, *path.parents):
+        name = "" if part == path else f"{part} "
+        if part.is_dir():
+            break
+        if part.exists():
+            return f"{name}is a file, not a folder"
+        if part.is_symlink():
+            return f"{name}is a link that leads nowhere"
+    return ""
