@@ -210,10 +210,11 @@ def _folded_shape(array: np.ndarray) -> tuple[int, ...]:
     """Return the shape by which a constant is compared.
 
     The constants of linear layers, ``[in, out]``, and of learned tokens, ``[1, tokens, C]``, keep their shape; all
-    others, such as ``[C, 1, 1]`` of a group norm, are flattened.
+    others, such as ``[C, 1]`` or ``[C, 1, 1]`` of a group norm, are flattened.
     """
     tokens = array.ndim == 3 and array.shape[0] == 1
-    return array.shape if array.ndim == 2 or tokens else (array.size,)
+    linear = array.ndim == 2 and array.shape[1] > 1
+    return array.shape if linear or tokens else (array.size,)
 
 
 def compare(network: Network, path: Path) -> float:

@@ -50,12 +50,12 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
 def _unfold(constant: Tensor) -> Tensor:
     """Undo the exporter's change of a weight's shape.
 
-    ``[in, out]`` of a linear layer becomes ``[out, in]``, ``[C, 1, 1]`` of a group norm ``[C]``, and
+    ``[in, out]`` of a linear layer becomes ``[out, in]``, ``[C, 1]`` or ``[C, 1, 1]`` of a group norm ``[C]``, and
     ``[1, tokens, C]`` of learned tokens ``[tokens, C]``.
     """
     if constant.ndim == 3 and constant.shape[0] == 1:
         return constant[0]
-    return constant.T if constant.ndim == 2 else constant.ravel()
+    return constant.T if constant.ndim == 2 and constant.shape[1] > 1 else constant.ravel()
 
 
 def load_part(part: nn.Module, prefix: str, weights: Weights, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 
 import torch
@@ -93,7 +94,8 @@ class DistributionNetwork(nn.Module):
         logits = self.head(self.backbone(lightness), downsample_hints(hints))  # [N, bins, H/8, W/8]
         unbiased_logits = logits - self.log_class_weights
         probability = anneal(unbiased_logits, self.log_class_weights, vividness)
-        ab = F.conv2d(probability, self.centres) * network_gain(vividness)  # [N, 2, H/8, W/8]
+        mean = self.centres[:, :, 0, 0] @ probability.flatten(2)  # [N, 2, places]
+        ab = mean.unflatten(2, probability.shape[2:]) * network_gain(vividness)  # [N, 2, H/8, W/8]
         return ab, self.confidence(unbiased_logits), probability
 
     @staticmethod
@@ -102,9 +104,11 @@ class DistributionNetwork(nn.Module):
 
         The logits are ``[N, bins, h, w]``, the result ``[N, 1, h, w]``.
         """
-        log_p = unbiased_logits.log_softmax(dim=1)
-        entropy = -(log_p.exp() * log_p).sum(dim=1, keepdim=True)
-        return 1 - entropy / torch.log(torch.tensor(float(unbiased_logits.shape[1])))
+        shifted = unbiased_logits - unbiased_logits.amax(dim=1, keepdim=True)
+        odds = shifted.exp()
+        total = odds.sum(dim=1, keepdim=True)
+        entropy = total.log() - (odds * shifted).sum(dim=1, keepdim=True) / total
+        return 1 - entropy / math.log(unbiased_logits.shape[1])
 
 
 Network = ReferenceNetwork | DistributionNetwork

@@ -127,8 +127,14 @@ class Residual(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.first(F.silu(self.norm(x)))
+        y = self.first(self._activate(x))
         return x + self.second(F.silu(y))
+
+    def _activate(self, x: Tensor) -> Tensor:
+        if not torch.compiler.is_exporting():
+            return F.silu(self.norm(x))
+        # OpenVINO computes row by row, and the ends of short rows without vector instructions: one long row is faster.
+        return F.silu(self.norm(x.flatten(2))).unflatten(2, x.shape[2:])
 
 
 class Attention(nn.Module):
@@ -154,14 +160,24 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         n, c, h, w = x.shape
-        tokens = (x + self.place(x)).flatten(2).transpose(1, 2)  # [N, places, C]
-        heads = self.query_key_value(self.norm(tokens)).view(n, -1, 3, c // self.head, self.head)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)  # [N, heads, places, 32] each
+        tokens = places(x + self.place(x))  # [N, places, C]
+        query, key, value = (  # [N, heads, places, 32] each
+            part.view(n, -1, c // self.head, self.head).transpose(1, 2)
+            for part in self.query_key_value(self.norm(tokens)).chunk(3, dim=-1)
+        )
         # Attention is written out because PyTorch's fused function is slower on a CPU, especially its gradient.
         weights = (query @ key.transpose(-1, -2) * self.head**-0.5).softmax(-1).to(value.dtype)
         tokens = tokens + self.join((weights @ value).transpose(1, 2).flatten(2))
         tokens = tokens + self.narrow(F.gelu(self.widen(self.norm_after(tokens))))
-        return tokens.transpose(1, 2).unflatten(2, (h, w))
+        return tokens.unflatten(1, (h, w)).permute(0, 3, 1, 2)
+
+
+def places(x: Tensor) -> Tensor:
+    """Return a feature map ``[N, C, h, w]`` as tokens ``[N, h w, C]``.
+
+    OpenVINO keeps maps in channels-last memory, and moves less data for this than for a transpose of the flattened map.
+    """
+    return x.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 class ColorQueries(nn.Module):
@@ -218,9 +234,12 @@ class CrossAttention(nn.Module):
 
     def forward(self, tokens: Tensor, memory: Tensor) -> Tensor:
         n, count, width = tokens.shape
-        places = self.norm_memory(memory.flatten(2).transpose(1, 2))  # [N, places, C]
+        seen = self.norm_memory(places(memory))  # [N, places, C]
         query = self.query(self.norm(tokens)).view(n, count, -1, self.head).transpose(1, 2)
-        key, value = self.key_value(places).view(n, -1, 2, width // self.head, self.head).permute(2, 0, 3, 1, 4)
+        key, value = (
+            part.view(n, -1, width // self.head, self.head).transpose(1, 2)
+            for part in self.key_value(seen).chunk(2, dim=-1)
+        )
         weights = (query @ key.transpose(-1, -2) * self.head**-0.5).softmax(-1).to(value.dtype)
         tokens = tokens + self.join((weights @ value).transpose(1, 2).flatten(2))
         result: Tensor = tokens + self.narrow(F.gelu(self.widen(self.norm_after(tokens))))
