@@ -11,7 +11,16 @@ from ..errors import OptionError, PhotochromError, PhotoError
 from ..folders import create_folder
 from ..label import is_labelled
 from ..photo.library_errors import naming
-from ..photo.names import PHOTOGRAPHS, STREAM, UNREAD, clashes, colored_path, confidence_path, sidecar_path
+from ..photo.names import (
+    PHOTOGRAPHS,
+    STREAM,
+    UNREAD,
+    clashes,
+    colored_path,
+    confidence_path,
+    destination_of,
+    sidecar_path,
+)
 from ..photo.options import OutputOptions
 
 
@@ -131,15 +140,9 @@ def _is_own(path: Path) -> bool:
 
 
 def _named_job(name: str, destination: str | None, into: Path | None) -> PhotoJob:
-    if into is not None:
-        if name == STREAM:
-            raise OptionError(
-                "a photograph from the standard input has no name", remedy="give a file as output, not a folder"
-            )
-        return PhotoJob(name, str(into / colored_path(Path(name)).name))
-    if destination is None:
-        return PhotoJob(name, STREAM if name == STREAM else str(colored_path(Path(name))))
-    return PhotoJob(name, destination, is_skippable=False)
+    folder_or_file = destination if into is None else str(into).rstrip(os.sep) + os.sep
+    target = destination_of(name, folder_or_file)
+    return PhotoJob(name, target, is_skippable=into is not None or destination is None)
 
 
 def _output_folder(destination: str | None, *, several: bool) -> Path | None:

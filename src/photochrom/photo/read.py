@@ -161,7 +161,7 @@ def read_page(data: bytes, start: int, name: str, *, negative: bool = False) -> 
 
 
 def count_pages(data: bytes | mmap) -> int:
-    """Return the number of pages of a TIFF; 1 for other formats, and if damage (see ``read_photo``) hides it."""
+    """Return the number of pages of a file; 1 if it is no TIFF, or is damaged, so that ``read_photo`` rejects it."""
     if data[:4] not in _TIFF:
         return 1
     try:
