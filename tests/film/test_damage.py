@@ -17,6 +17,7 @@ from skimage import data
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.output import tracks
+from photochrom.film.plan import make_plan
 from photochrom.film.reader import FilmReader
 from photochrom.film.times import time_text
 from tests.helpers.films import (
@@ -33,6 +34,8 @@ from tests.helpers.films import (
     write_film,
     write_frames,
 )
+from tests.helpers.permissions import as_nobody, public_folder
+from tests.helpers.sequences import write_dpx
 
 LOSSLESS = FilmOptions(codec="ffv1")
 
@@ -63,6 +66,68 @@ def test_a_folder(tmp_path, fake_colorizer):
 def test_no_film_at_all(content, tmp_path, fake_colorizer):
     (tmp_path / "a.mp4").write_bytes(content)
     refused(tmp_path / "a.mp4", fake_colorizer, "cannot be read as a film|has no picture|none of its frames")
+
+
+@pytest.mark.parametrize("name", ["reel", "reel/a.0001.dpx", "reel/a.%04d.dpx", "reel/a.mkv"])
+def test_a_film_in_a_folder_without_permission(name, fake_colorizer):
+    with public_folder() as folder:
+        write_dpx(folder / "reel", pan(1))
+        (folder / "reel").chmod(0)
+        with as_nobody(), pytest.raises(FilmError, match=r"reel.*cannot be read \(Permission denied\): check"):
+            colorize_film(folder / name, folder / "b.mkv", LOSSLESS, colorizer=fake_colorizer)
+        (folder / "reel").chmod(0o755)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.%04d.dpx"])
+def test_an_output_in_a_folder_without_permission(name, fake_colorizer):
+    with public_folder() as folder:
+        (folder / "closed").mkdir(mode=0)
+        film = write_film(folder / "a.mkv", pan(2))
+        with as_nobody(), pytest.raises(FilmError, match=r"closed.* cannot be written \(Permission denied\): ask for"):
+            colorize_film(film, folder / "closed" / name, colorizer=fake_colorizer)
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".mkv", "x" * 300 + ".%04d.dpx"])
+def test_a_name_that_no_file_can_have(name, tmp_path, fake_colorizer):
+    refused(tmp_path / name, fake_colorizer, "cannot be read")
+
+
+def test_a_film_that_disappears_before_the_first_frame_is_coloured(tmp_path, fake_colorizer):
+    film = write_film(tmp_path / "a.mkv", pan(2))
+    with pytest.raises(FilmError, match=r"a\.mkv: has disappeared: put it back"):
+        colorize_film(film, None, LOSSLESS, colorizer=fake_colorizer, progress=lambda _: film.unlink(missing_ok=True))
+
+
+def test_a_film_that_disappears_while_it_is_planned(tmp_path, fake_colorizer):
+    film = write_film(tmp_path / "a.mkv", pan(2))
+    with FilmReader(film) as reader:
+        film.unlink()
+        with pytest.raises(FilmError, match=r"a\.mkv does not exist"):
+            make_plan(reader, tmp_path / "b.avi", LOSSLESS)
+
+
+def test_a_film_whose_end_is_missing_is_planned(tmp_path, monkeypatch):
+    film = write_film(tmp_path / "a.mkv", pan(9), codec="ffv1")
+
+    class Torn:
+        """A container whose file cannot be read to its end."""
+
+        def __init__(self, container):
+            self.container, self.streams = container, container.streams
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.container.close()
+
+        def demux(self, stream):
+            yield from itertools.islice(self.container.demux(stream), 5)
+            raise av.error.InvalidDataError(1, "Invalid data")
+
+    with FilmReader(film) as reader:
+        monkeypatch.setattr(reader, "_container", lambda: Torn(av.open(str(film))))
+        assert reader.irregular_at() is None
 
 
 def test_sound_only(tmp_path, fake_colorizer):

@@ -13,9 +13,13 @@ import pytest
 from photochrom import Hint, ShotOptions
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.frames import FrameColorizer
 from photochrom.film.hints import FilmHint
+from photochrom.film.plan import make_plan
+from photochrom.film.reader import FilmReader
+from photochrom.film.shots.planning import make_shot_plan
 from tests.film.test_resume import PUT_TOGETHER, write_reel
-from tests.helpers.films import all_packets, decoded, other_shot, pan, plane, still_frame, write_frames
+from tests.helpers.films import all_packets, decoded, other_shot, pan, plane, still_frame, write_film, write_frames
 from tests.helpers.interruptions import Stop, stop_at, varied_model
 from tests.helpers.sequences import write_dpx
 
@@ -154,6 +158,31 @@ def test_only_some_shots_are_coloured(color):
 def test_shots_that_the_film_does_not_have_are_reported(color):
     with pytest.raises(FilmError, match="has 3 shots, and not 9"):
         color(options(only_shots=(2, 9)))
+
+
+def test_of_several_shots_that_begin_in_one_frame_the_last_counts(tmp_path):
+    """The time base is one frame. Numbers of shots are those of the list, in a repeated run, too."""
+    film = write_film(tmp_path / "a.avi", pan(60), codec="ffv1")
+    entries = tuple(
+        ShotOptions(Fraction(start), strength=i / 10) for i, start in enumerate(("0", "1.002", "1.03", "2"), 1)
+    )
+    listed = FilmOptions(shots=entries, only_shots=(3,))
+    with FilmReader(film) as reader:
+        plan = make_plan(reader, tmp_path / "b.mkv", listed)
+        frames = FrameColorizer(varied_model(tmp_path), reader, plan.planes, listed)
+        for known in ([], [0, 25, 48]):
+            shots = make_shot_plan(frames, plan, known)
+            assert [shots.options_at(pts).strength for pts in (0, 24, 25, 47, 48)] == [0.1, 0.1, 0.3, 0.3, 0.4]
+            assert [pts for pts in range(60) if not shots.is_left_out(pts)] == list(range(25, 48))
+
+
+def test_frames_before_the_first_shot_of_a_list_belong_to_it_in_a_repeated_run(tmp_path):
+    film = write_film(tmp_path / "a.mkv", pan(30), codec="ffv1")
+    listed = FilmOptions(shots=(ShotOptions(1, strength=0.5),))
+    with FilmReader(film) as reader:
+        plan = make_plan(reader, tmp_path / "b.mkv", listed)
+        frames = FrameColorizer(varied_model(tmp_path), reader, plan.planes, listed)
+        assert [make_shot_plan(frames, plan, known).options_at(0).strength for known in ([], [0])] == [0.5, 0.5]
 
 
 @pytest.mark.slow

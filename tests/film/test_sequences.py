@@ -17,6 +17,9 @@ from PIL import Image, ImageCms
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.damage import Damage
+from photochrom.film.frames import FrameColorizer
+from photochrom.film.plan import make_plan
+from photochrom.film.preview import preview_film
 from photochrom.film.sequences.names import find_sequence, frames_in_words, missing, pattern_of
 from photochrom.film.sequences.reader import open_film
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, seconds, write_film
@@ -490,6 +493,26 @@ def test_the_command_plans_and_previews_sequences(arguments, reel, tmp_path, cap
     assert ("--rate 18 sets another" in told) == (arguments == ["--dry-run"])
     assert "rate=18" not in told
     assert not (tmp_path / "reel.color").exists()
+
+
+@pytest.mark.slow
+def test_a_sequence_has_a_preview_film_if_its_codec_fits(reel, tmp_path, capsys):
+    from photochrom.commands.main import main
+
+    command = ["film", str(reel), "--preview", "-o", str(tmp_path / "trial.mp4")]
+    assert main(command) == 0
+    assert len(decoded(tmp_path / "trial.mp4")) == 6
+    assert main([*command, "--overwrite", "--codec", "dpx"]) == 1
+    assert "a mp4 file cannot hold dpx" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["trial.gif", "trial"])
+def test_a_preview_film_with_another_suffix_is_refused(name, reel, tmp_path, red):
+    with open_film(reel, FilmOptions()) as reader:
+        plan = make_plan(reader, None, FilmOptions(codec="libx264"))
+        frames = FrameColorizer(red, reader, plan.planes, FilmOptions(codec="libx264"))
+        with pytest.raises(FilmError, match=rf"{name} has no suffix of a container that can be written: use"):
+            preview_film(frames, plan, tmp_path / name)
 
 
 @pytest.mark.parametrize("rate", ["much", 0, -1, 2000, "1/0"])

@@ -72,6 +72,23 @@ def test_bad_input_is_named(name, text, said, tmp_path):
     assert str(error.value).startswith(f"{tmp_path / name}: ")
 
 
+def test_a_listed_shot_keeps_the_settings_of_the_entry_that_begins_in_its_first_frame():
+    """Frames are 1/24 s apart; the last entry that begins in a frame counts."""
+    entries = [ShotOptions(Fraction(start), strength=i / 10) for i, start in enumerate(("0", "1.002", "1.03", "2"), 1)]
+    found = [Shot(Fraction(a, 24), Fraction(b, 24), b - a) for a, b in ((0, 25), (25, 48), (48, 60))]
+    assert [own.strength for _, own in with_settings(found, entries)] == [0.1, 0.3, 0.4]
+    assert [own.strength for _, own in with_settings(found[1:], entries)] == [0.3, 0.4]
+    assert [own for _, own in with_settings(found[1:2], ())] == [ShotOptions(Fraction(25, 24))]
+
+
+@pytest.mark.parametrize("time", [float("nan"), float("inf"), 10**400, -1, True, "1", None])
+def test_a_time_that_is_not_a_number_of_seconds_is_refused(time):
+    with pytest.raises(OptionError, match=r"a shot's start is .*: give seconds"):
+        ShotOptions(time)
+    with pytest.raises(OptionError, match=r"a hint's time is .*: give seconds"):
+        FilmHint(time, Hint(0.5, 0.5, (1, 2, 3)))
+
+
 def test_emptied_rows_and_columns_of_ones_own_are_passed_over(tmp_path):
     (tmp_path / "a.csv").write_text("start,strength,remarks\n0,,\n,,\n2,0.5,too red\n")
     assert [(shot.start, shot.strength) for shot in read_shots(tmp_path / "a.csv")] == [(0, None), (2, 0.5)]

@@ -391,6 +391,73 @@ def test_a_job_stopped_while_queued_does_its_latest_work(jobs):
     assert (done, job.message) == ([2], "2")
 
 
+class WatchedLock:
+    """A lock that sets an event when a thread has to wait for it."""
+
+    def __init__(self):
+        self._lock, self.awaited = threading.Lock(), threading.Event()
+
+    def __enter__(self):
+        if self._lock.locked():
+            self.awaited.set()
+        self._lock.acquire()
+
+    def __exit__(self, *_):
+        self._lock.release()
+
+
+def test_a_job_that_two_requests_start_at_once_is_queued_once(jobs, monkeypatch):
+    gate, lock, requests, refused = threading.Event(), WatchedLock(), [], []
+    jobs.add(Job(), lambda: str(gate.wait(600)))  # the next job stays queued
+    job = Job(_lock=lock)
+
+    def request():
+        try:
+            jobs.add(job, str)
+        except OptionError as exc:
+            refused.append(str(exc))
+        lock.awaited.set()
+
+    def is_busy(self):
+        found = self.status == "waiting"
+        if not requests:  # the second request comes between check and change
+            requests.append(threading.Thread(target=request))
+            requests[0].start()
+            assert lock.awaited.wait(600)
+        return found
+
+    monkeypatch.setattr(Job, "busy", property(is_busy))
+    jobs.add(job, str)
+    requests[0].join()
+    gate.set()
+    assert refused == ["this is already in progress: wait, or stop it"]
+    assert job.number == 1
+
+
+def test_a_job_that_is_stopped_while_it_begins_does_not_run(jobs):
+    gate, lock, begun, last = threading.Event(), WatchedLock(), [], Job()
+
+    class Switching(Job):
+        def __setattr__(self, name, value):
+            if value == "stopped":  # the queue comes to the job between check and change
+                gate.set()
+                assert lock.awaited.wait(600)
+            super().__setattr__(name, value)
+
+    def work():
+        begun.append(True)
+        lock.awaited.set()
+        return ""
+
+    jobs.add(Job(), lambda: str(gate.wait(600)))
+    job = Switching(_lock=lock)
+    jobs.add(job, work)
+    job.stop()
+    jobs.add(last, str)
+    until(lambda: last.status == "done")
+    assert (job.status, begun) == ("stopped", [])
+
+
 def test_a_failed_job_says_why_and_can_be_repeated(jobs, caplog):
     def raises(error):
         def work():

@@ -49,7 +49,7 @@ def test_simultaneous_changes_are_all_applied(visitor):
 def test_another_visitor_gets_nothing(client, visitor, route):
     item = visitor.add("mine.png", png(picture(1)))
     stranger, nobody = Visitor(client()), client()
-    with pytest.raises(RefusedError, match="404 it is no longer here: drop it again"):
+    with pytest.raises(RefusedError, match="404 this file is no longer here: drop it again"):
         stranger.fetch(f"/api/items/{item}{route}")
     answer = nobody.get(f"/api/items/{item}{route}")
     assert (answer.status_code, answer.json()) == (
@@ -134,4 +134,4 @@ def test_an_item_that_is_removed_meanwhile_is_reported_as_gone(visitor, route, m
     monkeypatch.setattr(Photograph, "options", removed_first)
     answer = visitor.client.get(f"/api/items/{item}/{route}")
     assert answer.status_code == 404
-    assert answer.json() == {"error": "it is no longer here: drop it again"}
+    assert answer.json() == {"error": "this file is no longer here: drop it again"}

@@ -57,7 +57,7 @@ def show_without_coloring(film: str, request: Request, colorizer: Colorizer) -> 
     args = request.args
     output = None if args.preview else request.output
     with open_film(film, request.options) as reader:
-        options = resolved(request.options, reader, output)
+        options = resolved(request.options, reader, request.output)
         plan = make_plan(reader, output, options)
         if args.dry_run:
             options = check(reader, plan, options, overwrite=args.overwrite)

@@ -9,7 +9,6 @@ Such a file has the form of a photograph's file of hints, with a time in seconds
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 
 from ..colorizer.hints import Hint, entry_of, hints_of_entries, read_file
 from ..errors import OptionError
+from .times import as_seconds
 
 _VERSION = 1  # version of the file format
 
@@ -27,7 +27,7 @@ class FilmHint:
     """A known colour at a place of one frame.
 
     Raises:
-        OptionError: The time is negative.
+        OptionError: The time is not a number of seconds from 0 up.
     """
 
     time: Fraction
@@ -36,8 +36,7 @@ class FilmHint:
     """Place and colour of the hint."""
 
     def __post_init__(self) -> None:
-        if self.time < 0:
-            raise OptionError(f"a hint's time is {float(self.time):g}", remedy="give seconds from the film's beginning")
+        object.__setattr__(self, "time", as_seconds("a hint's time", self.time))  # the class is frozen
 
 
 def read_film_hints(path: str | os.PathLike[str]) -> tuple[FilmHint, ...]:
@@ -65,7 +64,8 @@ def film_hints_of_entries(entries: Any) -> tuple[FilmHint, ...]:
     """
     hints = hints_of_entries(entries)
     return tuple(
-        FilmHint(_time(entry, number), hint) for number, (entry, hint) in enumerate(zip(entries, hints, strict=True), 1)
+        FilmHint(as_seconds(f"hint {number}: the time", entry.get("time")), hint)
+        for number, (entry, hint) in enumerate(zip(entries, hints, strict=True), 1)
     )
 
 
@@ -73,10 +73,3 @@ def film_hints_json(hints: Iterable[FilmHint]) -> str:
     """Serialise hints as JSON text that ``read_film_hints`` can read."""
     entries = [{"time": float(hint.time)} | entry_of(hint.hint) for hint in hints]
     return json.dumps({"photochrom": "film hints", "version": _VERSION, "hints": entries}, indent=1) + "\n"
-
-
-def _time(entry: dict[str, object], number: int) -> Fraction:
-    time = entry.get("time")
-    if isinstance(time, bool) or not isinstance(time, int | float) or not math.isfinite(time):
-        raise OptionError(f"hint {number}: the time is {time!r:.60}", remedy="give seconds, as a number")
-    return Fraction(time).limit_denominator(1_000_000)

@@ -101,27 +101,33 @@ def colorize_film(
     options = options or FilmOptions()
     target = None if output is None else Path(output)
     with open_film(source, options) as reader:
-        options = resolved(options, reader, target)
-        plan = make_plan(reader, target, options)
+        place = reader.pattern.folder if isinstance(reader, SequenceReader) else reader.path
+        with _disk_errors(place, target or place):
+            options = resolved(options, reader, target)
+            plan = make_plan(reader, target, options)
         on_output(plan.output)
 
         def examining() -> None:
             progress(Progress(0, plan.total))
 
         is_explicit = bool(options.recolor)
-        options = check(reader, plan, options, overwrite=overwrite, on_frame=examining)
-        if options.c2pa is not None:
-            check_signing(reader.path, plan.output, overwrite=overwrite)
+        with _disk_errors(place, plan.place):
+            options = check(reader, plan, options, overwrite=overwrite, on_frame=examining)
+            if options.c2pa is not None:
+                check_signing(reader.path, plan.output, overwrite=overwrite)
         frame_colorizer = FrameColorizer(colorizer or Colorizer(), reader, plan.planes, options)
         frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in stills})
         hints = [*hints, *(hint for shot in options.shots for hint in shot.hints)]
         hints += [hint for still in stills for hint in still.hints]
         label = credit(frame_colorizer.colorizer.label, [hint.hint for hint in hints])
-        key = _key(reader, plan, options, hints, stills, label, frame_colorizer.colorizer.label)
         damage = Damage()
         with (
-            _disk_errors(reader.pattern.folder if isinstance(reader, SequenceReader) else reader.path, plan.place),
-            ResumeFolder(plan.output, key, restart=restart) as folder,
+            _disk_errors(place, plan.place),
+            ResumeFolder(
+                plan.output,
+                _key(reader, plan, options, hints, stills, label, frame_colorizer.colorizer.label),
+                restart=restart,
+            ) as folder,
         ):
             recolored = folder.remove_damaged()
             remove_incomplete(folder, reader, plan)

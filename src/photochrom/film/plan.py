@@ -124,7 +124,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
         output = output or _beside(reader, options)
         if output.is_dir():
             output = output / _beside(reader, options).name
-    container = options.codec if frames else _container(output, options)
+    container = options.codec if frames else container_for(output, options)
     planes = plane_format(reader, CODECS[options.codec], options.profile, options.bits)
     if options.codec == "ffv1" and planes.coding.full_range and container not in _CONTAINERS_WITH_RANGE:
         raise FilmError(f"{output}: FFV1 in a {container} file cannot state full range", remedy="write to a .mkv file")
@@ -179,8 +179,12 @@ def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pa
     return Pattern(folder, f"{reader.stem}.", suffix, 7)
 
 
-def _container(output: Path, options: FilmOptions) -> str:
-    """Return the container of the output's suffix; raise an error if there is none, or it cannot hold the codec."""
+def container_for(output: Path, options: FilmOptions) -> str:
+    """Return FFmpeg's name of the container that the suffix of an output denotes.
+
+    Raises:
+        FilmError: The suffix denotes no container, or one that cannot hold the codec.
+    """
     codec = CODECS[options.codec]
     if (container := FORMATS.get(output.suffix.lower())) is None:
         raise FilmError(f"{output} has no suffix of a container that can be written", remedy=f"use {suffixes(codec)}")

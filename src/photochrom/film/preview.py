@@ -21,9 +21,8 @@ from .frame_buffers import view
 from .frames import FrameColorizer, PreparedFrame
 from .hint_tracking import track_hints
 from .hints import FilmHint
-from .output.codecs import FORMATS
 from .output.segments import SegmentEncoder, number_of
-from .plan import Plan
+from .plan import Plan, container_for
 from .sequences.writer import SequenceWriter
 from .shots.detection import Shot
 from .source.opening import address
@@ -107,7 +106,7 @@ def preview_film(
     Args:
         frame_colorizer: Colours the frames of the film.
         plan: The part of the film to show.
-        path: The file to write, which is replaced if it exists. Its suffix decides the container; see ``FORMATS``.
+        path: The file to write, which is replaced if it exists. Its suffix decides the container.
         hints: Known colours at places of single frames.
         on_frame: Called before each frame that is read or coloured; an exception that it raises ends the preview.
 
@@ -115,12 +114,14 @@ def preview_film(
         Number of frames written.
 
     Raises:
-        FilmError: The film cannot be read, has no frame at a hint's time, or cannot be encoded by the codec.
+        FilmError: The film cannot be read, has no frame at a hint's time, or cannot be encoded by the codec; or the
+            suffix of ``path`` denotes no container, or one that cannot hold the codec.
         OSError, av.error.FFmpegError: The codec fails, or the file cannot be written.
         OptionError: The options ask for something that the model cannot do.
         ModelError: The network's output contradicts the model's card.
         EngineError: The network could not be run.
     """
+    container = container_for(path, frame_colorizer.options)
     frame_colorizer = frame_colorizer.with_hints(track_hints(frame_colorizer, hints, on_frame))
     shots = _some([shot for shot, _ in _shots(frame_colorizer, plan, keep=1, on_frame=on_frame)])
     reader = frame_colorizer.reader
@@ -136,13 +137,13 @@ def preview_film(
                 segment.write(frame_colorizer.render(prepared, colors.ab), count)
                 count += 1
         segment.finish()
-        _copy(part, path, reader.rate)
+        _copy(part, path, container, reader.rate)
     return count
 
 
-def _copy(part: Path, path: Path, rate: Fraction) -> None:
+def _copy(part: Path, path: Path, container: str, rate: Fraction) -> None:
     """Remux an encoded segment into a file at a constant frame rate."""
-    with av.open(address(part)) as source, av.open(address(path), "w", format=FORMATS[path.suffix.lower()]) as out:
+    with av.open(address(part)) as source, av.open(address(path), "w", format=container) as out:
         stream = out.add_stream_from_template(source.streams.video[0])
         stream.time_base = 1 / rate
         packets = [packet for packet in source.demux(video=0) if packet.size]

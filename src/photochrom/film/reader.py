@@ -16,7 +16,7 @@ from ..errors import FilmError, OptionError
 from .damage import Damage
 from .source.frame_facts import display_matrix, fields
 from .source.keyframes import keyframe_pairs
-from .source.opening import address, main_stream, open_container
+from .source.opening import main_stream, open_container
 from .source.packet_damage import PacketCheck
 from .source.side_data import kinds
 from .source.time_code import reel_name_of, time_code_of
@@ -343,11 +343,14 @@ class FilmReader:
         """Return the time in seconds at which the frame rate first varies; None if it is constant.
 
         Raises:
-            OSError, av.error.FFmpegError: The film cannot be read again.
+            FilmError: The film cannot be read again.
         """
-        with av.open(address(self.path), metadata_errors="replace", options=self._demuxer_options) as container:
-            packets = container.demux(container.streams[self.video.index])
-            found = sorted(packet.pts for packet in packets if packet.size and packet.pts is not None)
+        found: list[int] = []
+        with self._container() as container, contextlib.suppress(av.error.FFmpegError):  # colouring reports damage
+            for packet in container.demux(container.streams[self.video.index]):
+                if packet.size and packet.pts is not None:
+                    found.append(packet.pts)
+        found.sort()
         for number, pts in enumerate(found):
             if abs(self.seconds(pts) - number / self.rate) > 1 / (2 * self.rate):
                 return self.seconds(pts)

@@ -12,6 +12,21 @@ ROUNDED = Fraction(1, 2000)
 """Tolerance in seconds for times that were rounded to milliseconds, as in files and in a user's input."""
 
 
+def as_seconds(what: str, time: object) -> Fraction:
+    """Convert a number of seconds from a film's beginning to a fraction.
+
+    Args:
+        what: Name of the time, for the error message.
+        time: The number.
+
+    Raises:
+        OptionError: ``time`` is not a number from 0 to 10^13, more than ``parse_time`` returns.
+    """
+    if isinstance(time, bool) or not isinstance(time, int | float | Fraction) or not 0 <= time < 1e13:
+        raise OptionError(f"{what} is {time!r:.60}", remedy="give seconds from the film's beginning")
+    return Fraction(time).limit_denominator(1_000_000)
+
+
 def parse_time(text: str) -> Fraction:
     """Convert a time such as ``90``, ``1:30`` or ``0:01:30.5`` to seconds.
 

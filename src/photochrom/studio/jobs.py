@@ -39,6 +39,8 @@ class Job:
     """Number of times that the job was queued."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _work: Callable[[], str] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held while the status is checked and changed; not while the work runs."""
 
     @property
     def busy(self) -> bool:
@@ -47,9 +49,32 @@ class Job:
 
     def stop(self) -> None:
         """Stop the job: at once if it is queued, at its next call of ``progress`` if it is running."""
-        self._stop.set()
-        if self.status == "waiting":
-            self.status = "stopped"
+        with self._lock:
+            self._stop.set()
+            if self.status == "waiting":
+                self.status = "stopped"
+
+    def _queue(self, work: Callable[[], str]) -> None:
+        """Make the job wait for its work to be done.
+
+        Raises:
+            OptionError: The job is queued or running already.
+        """
+        with self._lock:
+            if self.busy:
+                raise OptionError("this is already in progress", remedy="wait, or stop it")
+            self.status, self.message, self.began, self.done = "waiting", "", 0.0, 0
+            self.number += 1
+            self._stop.clear()
+            self._work = work  # replaces the old work of a job that was stopped while queued, and is still in the queue
+
+    def _begin(self) -> Callable[[], str] | None:
+        """Return the work to do now; None if the job was stopped or has been done since it was queued."""
+        with self._lock:
+            if self.status != "waiting":
+                return None
+            self.status = "running"
+            return self._work
 
     @property
     def is_stopping(self) -> bool:
@@ -98,12 +123,7 @@ class Jobs:
         Raises:
             OptionError: The job is queued or running already.
         """
-        if job.busy:
-            raise OptionError("this is already in progress", remedy="wait, or stop it")
-        job.status, job.message, job.began, job.done = "waiting", "", 0.0, 0
-        job.number += 1
-        job._stop.clear()
-        job._work = work  # replaces the old work of a job that was stopped while queued, and is still in the queue
+        job._queue(work)
         self._waiting.put(job)
 
     def end(self) -> None:
@@ -115,11 +135,11 @@ class Jobs:
 
     def _work(self) -> None:
         while (job := self._waiting.get()) is not None and not self._ending:
-            if job.status == "waiting" and job._work is not None:
-                self._run(job, job._work)
+            if (work := job._begin()) is not None:
+                self._run(job, work)
 
     def _run(self, job: Job, work: Callable[[], str]) -> None:
-        job.status, self._current = "running", job
+        self._current = job
         if self._ending:
             job.stop()
         try:

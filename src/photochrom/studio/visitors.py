@@ -70,7 +70,7 @@ class Visitor:
         """
         with self._lock:
             if identity not in self._items:
-                raise LostError("it is no longer here", remedy="drop it again")
+                raise LostError("this file is no longer here", remedy="drop it again")
             return self._items[identity]
 
     def remove(self, identity: str) -> None:

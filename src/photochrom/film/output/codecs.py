@@ -172,4 +172,5 @@ def codec_tag(codec: str, profile: str | None) -> str:
 def suffixes(codec: Codec) -> str:
     """List the suffixes of containers that can hold a codec, for messages: ``.mov or .mkv``."""
     found = [suffix for suffix, container in FORMATS.items() if container in codec.containers and suffix != ".m4v"]
+    found = found or [codec.suffix]  # numbered frames
     return ", ".join(found[:-1]) + (" or " if found[1:] else "") + found[-1]

@@ -56,7 +56,11 @@ class Pattern:
         return self.folder / f"{self.prefix}{number:0{self.width}}{self.suffix}"
 
     def numbers(self) -> list[int]:
-        """Return the numbers of the frames that exist, in increasing order."""
+        """Return the numbers of the frames that exist, in increasing order.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
         found = []
         for path in self.folder.iterdir():
             if (parts := _NUMBERED.fullmatch(path.name)) and (parts[1], parts[3]) == (self.prefix, self.suffix):
@@ -113,6 +117,7 @@ def find_sequence(path: Path) -> Pattern | None:
     Raises:
         FilmError: A folder holds no numbered frames, several sequences, or one with inconsistent numbering; or the path
             is an invalid pattern.
+        OSError: A folder cannot be read.
     """
     if path.is_dir():
         return _in_folder(path)

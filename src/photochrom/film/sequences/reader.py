@@ -57,12 +57,17 @@ def open_film(path: str | os.PathLike[str], options: FilmOptions, max_pixels: fl
     Raises:
         FilmError: The film cannot be read, or frames of a sequence are missing.
     """
-    pattern = find_sequence(Path(path))
-    if pattern is None:
-        return FilmReader(path, max_pixels)
-    rate = options.rate
-    assert rate is None or isinstance(rate, Fraction)
-    return SequenceReader(pattern, Path(path), rate=rate, fill_gaps=options.fill_gaps, max_pixels=max_pixels)
+    try:
+        pattern = find_sequence(Path(path))
+        if pattern is None:
+            return FilmReader(path, max_pixels)
+        rate = options.rate
+        assert rate is None or isinstance(rate, Fraction)
+        return SequenceReader(pattern, Path(path), rate=rate, fill_gaps=options.fill_gaps, max_pixels=max_pixels)
+    except OSError as exc:
+        raise FilmError(
+            f"cannot be read ({exc.strerror})", path=exc.filename or path, remedy="check the path and its permissions"
+        ) from exc
 
 
 class SequenceReader(FilmReader):

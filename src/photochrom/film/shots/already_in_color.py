@@ -10,6 +10,7 @@ from ..frames import FrameColorizer
 from ..plan import Plan, in_color_error
 from ..source.color_detection import GAP, coherent_chroma, is_colored, unexplained_chroma
 from . import detection
+from .shot_plan import entries_of
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,11 @@ def _described(colored: Sequence[int], to_color: Sequence[int], frame_colorizer:
         to_color: pts of the first frames of all shots to colour.
         frame_colorizer: Has the plan and the options of the shots.
     """
-    verb = "is" if len(colored) == 1 else "are"
-    if not (frame_colorizer.options.only_shots and frame_colorizer.shots):
+    verb, options, shots = "is" if len(colored) == 1 else "are", frame_colorizer.options, frame_colorizer.shots
+    if not (options.only_shots and shots):
         return f"{len(colored)} of {len(to_color)} shots {verb}"
-    numbers = ", ".join(str(frame_colorizer.shots.number(pts) + 1) for pts in colored)
+    entries = entries_of(colored, options, frame_colorizer.reader) if options.shots else map(shots.number, colored)
+    numbers = ", ".join(str(number + 1) for number in entries)
     return f"shot{'' if len(colored) == 1 else 's'} {numbers} {verb}"
 
 

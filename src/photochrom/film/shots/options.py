@@ -17,7 +17,6 @@ import difflib
 import io
 import itertools
 import json
-import math
 import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,7 +29,7 @@ from ...colorizer.hints import Hint, entry_of, read_file
 from ...colorizer.options import ColorOptions
 from ...errors import OptionError
 from ..hints import FilmHint, film_hints_of_entries
-from ..times import ROUNDED, parse_time, time_text
+from ..times import ROUNDED, as_seconds, parse_time, time_text
 
 if TYPE_CHECKING:
     from .detection import Shot
@@ -58,11 +57,7 @@ class ShotOptions:
     """Hints for frames of this shot."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.start, bool) or not isinstance(self.start, int | float | Fraction) or not self.start >= 0:
-            raise OptionError(f"a shot's start is {self.start!r:.60}", remedy="give seconds from the film's beginning")
-        if not math.isfinite(self.start):
-            raise OptionError("a shot's start is infinite", remedy="give seconds from the film's beginning")
-        object.__setattr__(self, "start", Fraction(self.start).limit_denominator(1_000_000))  # the class is frozen
+        object.__setattr__(self, "start", as_seconds("a shot's start", self.start))  # the class is frozen
         self.color(ColorOptions())  # raises OptionError if a value is out of range
 
     def color(self, film: ColorOptions) -> ColorOptions:
@@ -89,10 +84,13 @@ def read_shots(path: str | os.PathLike[str]) -> tuple[ShotOptions, ...]:
 
 
 def with_settings(shots: Iterable[Shot], options: Sequence[ShotOptions]) -> Iterator[tuple[Shot, ShotOptions]]:
-    """Pair each detected shot with the options of the first entry that begins in it, or with default options."""
+    """Pair each detected shot with its entry in a list, the last one that begins at or before it; see ``entries_of``.
+
+    If the list is empty, shots are paired with default options.
+    """
     for shot in shots:
-        own = [o for o in options if shot.start <= o.start < shot.end]
-        yield shot, replace(own[0], start=shot.start) if own else ShotOptions(shot.start)
+        own = options[_number_at(options, shot.start) - 1] if options else ShotOptions(shot.start)
+        yield shot, replace(own, start=shot.start)
 
 
 def shots_json(shots: Iterable[tuple[Shot, ShotOptions]]) -> str:

@@ -9,7 +9,7 @@ from ..frames import FrameColorizer
 from ..plan import Plan
 from ..reader import FilmReader
 from .options import ShotOptions
-from .shot_plan import ShotPlan, colors_of, starts_in_options
+from .shot_plan import ShotPlan, colors_of, entries_of, starts_in_options
 
 
 def make_shot_plan(
@@ -43,10 +43,12 @@ def make_shot_plan(
     if not starts:
         return None
     numbers = frozenset(number - 1 for number in options.only_shots)
-    if numbers and max(numbers) >= len(starts):
-        found = "1 shot" if len(starts) == 1 else f"{len(starts)} shots"
+    entries = entries_of(starts, options, reader) if options.shots else range(len(starts))
+    count = len(options.shots or starts)
+    if numbers and max(numbers) >= count:
+        found = "1 shot" if count == 1 else f"{count} shots"
         raise FilmError(f"{reader.path} has {found}, and not {max(numbers) + 1}", remedy="list them first")
-    left_out = frozenset(range(len(starts))) - numbers if numbers else frozenset()
+    left_out = frozenset(i for i, entry in enumerate(entries) if numbers and entry not in numbers)
     return ShotPlan(tuple(starts), colors_of(starts, options, reader), left_out)
 
 

@@ -13,7 +13,6 @@ from ..hints import FilmHint
 from ..options import FilmOptions
 from ..reader import FilmReader
 from ..times import ROUNDED
-from .options import ShotOptions
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,8 @@ class ShotPlan:
     """Where the shots of a film begin, and how each of them is coloured."""
 
     starts: tuple[int, ...]
-    """Least pts of each shot, strictly increasing; the first shot also includes all earlier frames."""
+    """Least pts of each shot, in order; the first shot also includes all earlier frames. If several shots have the same
+    pts, all but the last of them are empty."""
     colors: tuple[ColorOptions, ...]
     """Options of each shot, without hints."""
     left_out: frozenset[int] = frozenset()
@@ -63,8 +63,21 @@ class ShotPlan:
 
 
 def starts_in_options(options: FilmOptions, reader: FilmReader) -> list[int]:
-    """Return the least pts of each shot in the options, in order."""
-    return list(dict.fromkeys(pts_from(reader, shot.start) for shot in options.shots))
+    """Return the least pts of each shot in the options, in order; it is the same for shots that begin in one frame."""
+    return [pts_from(reader, shot.start) for shot in options.shots]
+
+
+def entries_of(starts: Sequence[int], options: FilmOptions, reader: FilmReader) -> list[int]:
+    """Return the number, from 0, in ``FilmOptions.shots`` of each shot in a film.
+
+    Args:
+        starts: Least pts of each shot.
+        options: Options of the film, which list at least one shot. A shot's entry is the last one that begins at or
+            before the shot's start, or the first if there is none.
+        reader: The film.
+    """
+    of_entries = starts_in_options(options, reader)
+    return [max(0, bisect_right(of_entries, start) - 1) for start in starts]
 
 
 def colors_of(starts: Sequence[int], options: FilmOptions, reader: FilmReader) -> tuple[ColorOptions, ...]:
@@ -72,16 +85,13 @@ def colors_of(starts: Sequence[int], options: FilmOptions, reader: FilmReader) -
 
     Args:
         starts: Least pts of each shot.
-        options: Options of the film. The options for a shot are those of the last entry in ``FilmOptions.shots`` that
-            begins at or before the shot's start, or the film's own if there is none.
+        options: Options of the film. The options for a shot are those of its entry (``entries_of``) in
+            ``FilmOptions.shots``, or the film's own if no shots are listed.
         reader: The film.
     """
-    of_entries = starts_in_options(options, reader)
-    return tuple(_entry(options.shots, bisect_right(of_entries, start) - 1).color(options.color) for start in starts)
-
-
-def _entry(shots: tuple[ShotOptions, ...], number: int) -> ShotOptions:
-    return shots[number] if number >= 0 else ShotOptions(Fraction(0))
+    if not options.shots:
+        return (options.color,) * len(starts)
+    return tuple(options.shots[number].color(options.color) for number in entries_of(starts, options, reader))
 
 
 def pts_from(reader: FilmReader, seconds: Fraction) -> int:
