@@ -160,7 +160,7 @@ def test_shots_that_the_film_does_not_have_are_reported(color):
         color(options(only_shots=(2, 9)))
 
 
-def test_of_several_shots_that_begin_in_one_frame_the_last_counts(tmp_path):
+def test_the_last_of_several_shots_that_begin_in_one_frame_counts(tmp_path):
     """The time base is one frame. Numbers of shots are those of the list, in a repeated run, too."""
     film = write_film(tmp_path / "a.avi", pan(60), codec="ffv1")
     entries = tuple(

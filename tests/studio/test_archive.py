@@ -15,6 +15,7 @@ import pytest
 from photochrom.batch import coordinator as engine
 from photochrom.batch.shard import coloring
 from photochrom.errors import OptionError
+from photochrom.studio.state import Disk
 from photochrom.studio.uploads import folder_name
 from tests.helpers.studio_server import RefusedError
 from tests.studio.conftest import luma, picture, png
@@ -132,6 +133,17 @@ def test_photographs_removed_from_the_tray_leave_the_folder(visitor, files, done
         assert [name for name in archive.namelist() if name.endswith(".png")] == ["box/b.color.png"]
     assert "a.color.png" not in files()
     assert done == ["box/a.png", "box/b.png"]
+
+
+def test_the_files_of_removed_photographs_make_room_for_others(visitor, files, monkeypatch):
+    one, _ = [drop(visitor, "box", name, png(picture(1))) for name in ("a.png", "b.png")]
+    packed(visitor).close()
+    visitor.remove(one)
+    is_there = []
+    monkeypatch.setattr(Disk, "check", lambda *_, **__: is_there.append("a.color.png" in files()))
+    packed(visitor).close()
+    assert is_there
+    assert not any(is_there)
 
 
 def test_work_that_is_stopped_resumes(visitor, monkeypatch, done):

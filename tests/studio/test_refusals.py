@@ -339,3 +339,12 @@ def test_behind_a_proxy_the_studio_answers_to_the_given_names():
 )
 def test_local_addresses_are_recognised(host, local):
     assert is_local(host) is local
+
+
+@pytest.mark.parametrize("place", ["tile/{}/0.jpg", "tile/0/{}.jpg", "guesses/{}.jpg", "shots/{}.jpg"])
+@pytest.mark.parametrize("digits", [20, 300, 5000])
+def test_a_number_of_many_digits_is_refused(place, digits, visitor):
+    identity = visitor.add("a.png", png(picture(1)))
+    answer = visitor.client.get(f"/api/items/{identity}/{place.format('9' * digits)}")
+    assert answer.status_code == 404
+    assert answer.json()["error"].startswith("the studio does not answer GET /api/items/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 import subprocess
@@ -39,6 +40,23 @@ def test_programs_colour_a_photograph_and_no_files_stay(client, files):
     assert len(answer.json()["colors"]) >= 2
     assert files() == []
     assert program.cookies == {}
+
+
+def test_no_files_stay_if_the_connection_is_closed_before_the_response(client, files):
+    body = png(picture(1))
+    headers = [(b"host", b"localhost"), (b"content-length", str(len(body)).encode())]
+    scope = {"type": "http", "asgi": {"spec_version": "2.4"}, "method": "PUT", "path": "/api/colorize"}
+    scope |= {"headers": headers, "query_string": b"name=old.png", "root_path": "", "server": ("localhost", 1)}
+
+    async def receive():
+        return {"type": "http.request", "body": body}
+
+    async def send(message):
+        raise BrokenPipeError
+
+    with pytest.raises(RuntimeError):  # Starlette cannot send an error any more
+        asyncio.run(client().app(scope, receive, send))
+    assert files() == []
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,33 @@ def test_an_item_is_its_visitors_alone(visitors):
             act("a")
 
 
+def test_a_file_whose_upload_ends_after_its_visitor_was_removed_is_removed(visitors):
+    closed = []
+    visitor = visitors.new()
+    visitor.add(item("a", closed))
+    visitor.close()
+    with pytest.raises(LostError, match="the session of this page has ended: load it again"):
+        visitor.add(item("b", closed))
+    assert closed == ["a", "b"]
+    assert len(visitor) == 0
+
+
+def test_an_item_that_is_removed_while_its_visitor_is_removed_does_no_harm(visitors):
+    closed, visitor = [], visitors.new()
+    first = SimpleNamespace(id="a")
+
+    def close():
+        with pytest.raises(LostError):
+            visitor.remove("b")
+        closed.append("a")
+
+    first.close = close
+    visitor.add(first)
+    visitor.add(item("b", closed))
+    visitor.close()
+    assert closed == ["a", "b"]
+
+
 def test_visitors_away_for_a_day_are_removed(visitors, clock):
     closed = []
     goes, stays = visitors.new(), visitors.new()

@@ -112,10 +112,10 @@ class Archive:
 
     def _color(self, photographs: Sequence[Photograph], job: Job | None = None) -> str:
         with self._lock:
+            entries = {entry.item.key: entry for entry in self._entries(photographs)}
+            self._remove_others(entries.values())  # first, since this makes room
             sizes = (each.source.stat().st_size for each in photographs if not self._is_current(each))
             self._state.disk.check(sum(sizes))  # an output is about as large as its source
-            entries = {entry.item.key: entry for entry in self._entries(photographs)}
-            self._remove_others(entries.values())
 
             def on_progress(summary: BatchSummary, row: Row | None) -> None:
                 if row is not None:

@@ -13,6 +13,7 @@ from typing import Any
 from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -45,6 +46,15 @@ _SMALL = 240  # longest side of a picture on the tray, in pixels
 _WEEK = 7 * 24 * 3600
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class _Number(IntegerConvertor):
+    """Numbers in paths; of at most nine digits, since Python does not parse thousands."""
+
+    regex = "[0-9]{1,9}"
+
+
+register_url_convertor("number", _Number())
 
 
 def build(state: AppState, visitors: Visitors) -> Starlette:
@@ -117,9 +127,9 @@ class Api:
             Route(item, self._remove, methods=["DELETE"]),
             Route(f"{item}/edit", self._edit, methods=["POST"]),
             *(Route(f"{item}/{name}.jpg", self._jpeg_endpoint(draw)) for name, draw in pictures.items()),
-            Route(f"{item}/tile/{{column:int}}/{{row:int}}.jpg", self._jpeg_endpoint(_tile)),
+            Route(f"{item}/tile/{{column:number}}/{{row:number}}.jpg", self._jpeg_endpoint(_tile)),
             Route(f"{item}/guesses", self._guesses),
-            Route(f"{item}/guesses/{{number:int}}.jpg", self._guess),
+            Route(f"{item}/guesses/{{number:number}}.jpg", self._guess),
             Route(f"{item}/likely", self._likely),
             Route(f"{item}/unsure", self._unsure),
             Route(f"{item}/hints.json", self._hints),
@@ -128,7 +138,7 @@ class Api:
             Route(f"{item}/download", self._download),
             Route(f"{item}/start", self._start, methods=["POST"]),
             Route(f"{item}/stop", self._stop, methods=["POST"]),
-            Route(f"{item}/shots/{{number:int}}.jpg", self._shot),
+            Route(f"{item}/shots/{{number:number}}.jpg", self._shot),
         ]
         return [
             Route("/api/studio", self._studio),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..colorizer.hints import Hint
@@ -19,6 +18,7 @@ from ..errors import OptionError
 from ..photo import colored_path, write_colored
 from .items import hiding_folder
 from .photographs import read
+from .responses import TemporaryFile
 from .state import AppState
 from .uploads import Uploads
 
@@ -47,8 +47,7 @@ class StatelessApi:
         options = color_options(request.query_params)
         async with self._uploads.received(request) as path:
             result = await run_in_threadpool(self._colored, path, options)
-        remove = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True)
-        return FileResponse(result, filename=result.name, background=remove)
+        return TemporaryFile(result, filename=result.name)
 
     def _colored(self, path: Path, options: ColorOptions) -> Path:
         self._state.disk.check(path.stat().st_size)

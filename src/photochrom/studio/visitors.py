@@ -35,6 +35,7 @@ class Visitor:
         self._orders = itertools.count(1)
         self._items: dict[str, AnyItem] = {}
         self._lock = threading.Lock()
+        self._is_closed = False
 
     def __iter__(self) -> Iterator[AnyItem]:
         with self._lock:
@@ -57,10 +58,18 @@ class Visitor:
         return next(self._orders)
 
     def add(self, item: AnyItem, order: int = 0) -> None:
-        """Put an item on the tray, at a position that ``next_order`` has returned."""
+        """Put an item on the tray, at a position that ``next_order`` has returned.
+
+        Raises:
+            LostError: The visitor was removed during the upload; the item's files are removed, too.
+        """
         item.order = order
         with self._lock:
-            self._items[item.id] = item
+            if not self._is_closed:
+                self._items[item.id] = item
+                return
+        item.close()
+        raise LostError("the session of this page has ended", remedy="load it again")
 
     def item(self, identity: str) -> AnyItem:
         """Return the item with an id.
@@ -86,8 +95,12 @@ class Visitor:
 
     def close(self) -> None:
         """Remove all items, and all files of the visitor."""
-        for item in self:
-            self.remove(item.id)
+        with self._lock:
+            self._is_closed = True
+            items = list(self._items.values())
+            self._items.clear()
+        for item in items:
+            item.close()
         if self.archive is not None:
             self.archive.close()
 
