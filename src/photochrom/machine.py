@@ -74,6 +74,15 @@ def give_back_freed_memory() -> None:
         libc.malloc_trim(0)
 
 
+def limit_blas_threads() -> None:
+    """Let NumPy's BLAS library use one thread, unless ``OPENBLAS_NUM_THREADS`` is set.
+
+    More threads would only wait for one another, and ``color.bands.product`` would have to multiply matrices in parts.
+    The library reads the variable when NumPy is imported, so this must be called before.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def lacks_memory(error: BaseException) -> bool:
     """Return whether an exception, from Python or from any library, means that memory or threads ran out."""
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:

@@ -235,3 +235,25 @@ def test_a_folder_that_vanishes_is_reported(tmp_path, fake_colorizer):
 )
 def test_lack_of_memory_is_known_in_all_its_words(error, expected):
     assert lacks_memory(error) is expected
+
+
+BLAS = """
+import os, sys
+class Imports:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            print(os.environ.get("OPENBLAS_NUM_THREADS"))
+sys.meta_path.insert(0, Imports())
+from photochrom.commands.main import main
+main([sys.argv[1], "missing.file"])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", ["photo", "film"])
+@pytest.mark.parametrize(("chosen", "expected"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")])
+def test_blas_threads_are_limited_before_numpy_is_imported(verb, chosen, expected, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"} | chosen
+    command = [sys.executable, "-c", BLAS, verb]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.stdout.split()[:1] == [expected], done.stderr

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..colorizer.options import ColorOptions
 from ..errors import FilmError, ModelError, OptionError
-from ..machine import LARGEST_REUSED_IN_FILMS, available_cores, reuse_freed_memory
+from ..machine import LARGEST_REUSED_IN_FILMS, available_cores, limit_blas_threads, reuse_freed_memory
 from . import INTERRUPTED, c2pa
 from .arguments import add_dials, add_model, add_overwrite, add_verb, add_verbosity, needed_folder
 from .console import Console, counted, duration
@@ -142,8 +142,7 @@ def run(args: argparse.Namespace) -> int:
         EngineError: The model cannot be run.
         PhotochromError: A film cannot be signed, or the packages of ``photochrom[c2pa]`` are missing.
     """
-    # More threads of NumPy's BLAS library would only wait for one another. It reads this when NumPy is imported.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    limit_blas_threads()
     reuse_freed_memory(LARGEST_REUSED_IN_FILMS)
     from ..film.frame_kinds.picture_area import parse_area
     from ..film.options import FilmOptions

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from ..colorizer.hints import Hint, credit, page_of, read_hints
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotochromError, PhotoError
-from ..machine import reuse_freed_memory
+from ..machine import limit_blas_threads, reuse_freed_memory
 from ..photo.names import STREAM
 from . import c2pa
 from .arguments import add_compression, add_dials, add_jpeg_layout, add_model, add_overwrite, add_verb, add_verbosity
@@ -148,6 +148,7 @@ def run(args: argparse.Namespace) -> int:
             of a film; or the contact sheet cannot be written.
         ModelError, EngineError: The model cannot be loaded or run.
     """
+    limit_blas_threads()
     # If several hints share a place, the last one counts, so typed hints come after those in files.
     from_files = [hint for path in args.hints for hint in read_hints(path)]
     options = ColorOptions(vividness=args.vividness, strength=args.strength)
