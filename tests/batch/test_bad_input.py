@@ -152,7 +152,15 @@ def test_sidecars_are_read_and_written(tree, tmp_path, options):
 def test_a_json_file_that_is_no_manifest(text, tmp_path, options):
     path = tmp_path / "list.json"
     path.write_text(text)
-    with pytest.raises(OptionError, match=r"list\.json is not an IIIF manifest"):
+    said = r"is not an IIIF manifest" if text == "null" else r"is not JSON \(.*\): give an IIIF manifest or info.json"
+    with pytest.raises(OptionError, match=rf"list\.json {said}"):
+        color_batch(str(path), tmp_path / "out", options)
+
+
+def test_a_line_of_a_manifest_that_is_nested_too_deeply(tmp_path, options):
+    path = tmp_path / "list.jsonl"
+    path.write_text("[" * 100_000)
+    with pytest.raises(OptionError, match=r"list\.jsonl: line 1 is not JSON \(nested too deeply\)"):
         color_batch(str(path), tmp_path / "out", options)
 
 

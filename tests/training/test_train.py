@@ -338,6 +338,12 @@ class TestSettingsOfARun:
         with pytest.raises(OptionError, match="epochs is 5 and was 3, seed is 1 and was not given: leave them out"):
             other.resumed()
 
+    @pytest.mark.parametrize("text", ["{", "7", "[" * 100_000])
+    def test_damaged_settings_are_named(self, text, begun):
+        (begun.run_folder / "settings.json").write_text(text)
+        with pytest.raises(TrainingError, match=r"settings\.json: cannot be read: remove it, and give"):
+            TrainingConfig(begun.photographs, begun.run_folder, resume=True).resumed()
+
     def test_a_run_without_recorded_settings_is_resumed_with_the_given_ones(self, tmp_path):
         config = TrainingConfig(str(tmp_path), tmp_path / "run", resume=True, epochs=5)
         assert config.resumed() is config

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import OptionError
+from ..json_text import parse_json
 from .items import Item
 from .remote_files import read_address
 
@@ -19,28 +20,26 @@ def list_iiif(address: str) -> Iterator[Item]:
         OptionError: The address cannot be read, or does not return IIIF JSON.
         PhotochromError: fsspec or the package for the protocol is missing.
     """
-    try:
-        facts = json.loads(read_address(address))
-    except (ValueError, RecursionError) as exc:
-        raise OptionError(
-            f"{address} does not return JSON ({exc})", remedy="give an IIIF manifest or info.json"
-        ) from exc
-    return items_of_manifest(facts, address)
+    return items_of_manifest(read_address(address), address)
 
 
-def items_of_manifest(facts: Any, name: str) -> Iterator[Item]:
+def items_of_manifest(data: bytes, name: str) -> Iterator[Item]:
     """List the pictures of an IIIF manifest or of an image's ``info.json``.
 
     Only the first picture of each canvas (or of each of its annotation pages) is listed; if that picture is a
     ``Choice``, its first or default option. Keys have the form ``0001-LABEL.jpg``.
 
     Args:
-        facts: The parsed JSON.
-        name: Name or address of the JSON, for the message.
+        data: The JSON.
+        name: Name or address of the JSON, for messages.
 
     Raises:
-        OptionError: The JSON is not a manifest with pictures, nor an ``info.json``.
+        OptionError: The data is not JSON, or neither a manifest with pictures nor an ``info.json``.
     """
+    try:
+        facts = parse_json(data)
+    except ValueError as exc:
+        raise OptionError(f"{name} is not JSON ({exc})", remedy="give an IIIF manifest or info.json") from exc
     try:
         addresses = list(_pictures(facts)) if isinstance(facts, dict) else []
     except (AttributeError, TypeError):  # a value is not the list or object that IIIF requires

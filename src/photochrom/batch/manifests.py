@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ..errors import OptionError, PhotochromError
+from ..json_text import parse_json
 from .iiif import items_of_manifest
 from .items import Item
 from .remote_files import is_remote
@@ -41,17 +41,9 @@ def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix == ".json":
-        return items_of_manifest(_parsed(data), name)
+        return items_of_manifest(data, name)
     rows = {".csv": _csv, ".parquet": _parquet}.get(suffix, _json_lines)(data, name)
     return _items(rows, name, base)
-
-
-def _parsed(data: bytes) -> Any:
-    """Parse JSON; None if it is damaged."""
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[Item]:
@@ -126,7 +118,7 @@ def _json_lines(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError as exc:
             raise OptionError(f"{name}: line {number} is not JSON ({exc})", remedy="write one object a line") from exc
         if not isinstance(row, dict):

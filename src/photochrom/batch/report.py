@@ -17,6 +17,7 @@ from typing import Final
 
 from ..atomic import new_file
 from ..errors import OptionError
+from ..json_text import parse_json
 
 SCHEMA: Final = 1
 """Version of the rows' schema; increased when a field changes its meaning or is removed."""
@@ -92,7 +93,7 @@ class Row:
             TypeError: Another field is missing, or a value has the wrong type.
             OptionError: The row was written by a newer version of Photochrom.
         """
-        facts = json.loads(line)
+        facts = parse_json(line)
         if not isinstance(facts, dict) or "key" not in facts or "status" not in facts:
             raise ValueError("not a row of a report")
         if facts.get("schema", 0) > SCHEMA:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import OptionError
+from ..json_text import parse_json
 
 Parsed = TypeVar("Parsed")
 
@@ -215,13 +216,11 @@ def read_file(path: str | os.PathLike[str], parse: Callable[[Any], Parsed], *, w
             )
         # utf-8-sig: editors on Windows write a byte order mark. parse_int: Python cannot read integers of thousands of
         # digits; as a float, such a number is infinite, and then out of range.
-        return parse(json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_int=float))
+        return parse(parse_json(Path(path).read_text(encoding="utf-8-sig"), parse_int=float))
     except OptionError as exc:
         raise OptionError(exc.problem, path=path, remedy=exc.remedy) from exc
     except OSError as exc:
         raise OptionError(f"the {what} cannot be read ({exc.strerror})", path=path, remedy="check the path") from exc
-    except RecursionError as exc:
-        raise OptionError(f"is not a {what} (nested too deeply)", path=path, remedy=_OUR_FILE) from exc
     except ValueError as exc:  # not JSON, not UTF-8, or a path with a NUL character
         raise OptionError(f"is not a {what} ({exc})", path=path, remedy=_OUR_FILE) from exc
 

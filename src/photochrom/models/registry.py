@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..atomic import new_file
 from ..errors import ModelError
+from ..json_text import parse_json
 from .download import cache_folder, digest, known_digest
 
 CARD_KEY = "photochrom"
@@ -61,7 +62,7 @@ class ModelCard:
             ModelError: There is no valid card, or it is of another version of the model file format.
         """
         try:
-            facts = json.loads(metadata[CARD_KEY])
+            facts = parse_json(metadata[CARD_KEY])
             known = {field.name for field in dataclasses.fields(cls)}
             bins = tuple((float(a), float(b)) for a, b in facts.get("bins", ()))  # JSON has no tuples
             card = cls(**{name: value for name, value in facts.items() if name in known} | {"bins": bins})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 
 from ..colorizer.suggestions import likely_colors
 from ..errors import OptionError, PhotochromError, StudioError
+from ..json_text import parse_json
 from ..photo import EXTENSIONS, colored_path
 from ..version import __version__
 from .archive_routes import ArchiveRoutes
@@ -383,8 +383,8 @@ async def _json(request: Request) -> dict[str, Any]:
         if len(body) > _MOST_JSON:
             raise OptionError("the request is larger than the studio accepts")
     try:
-        facts = json.loads(body)
-    except (ValueError, RecursionError):
+        facts = parse_json(body)
+    except ValueError:
         raise OptionError("the request is not JSON") from None
     if not isinstance(facts, dict):
         raise OptionError("the request is not a JSON object")

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..atomic import new_path
 from ..errors import TrainingError
+from ..json_text import parse_json
 from .networks.losses import ColorBins
 from .recipes import Recipe
 
@@ -77,7 +78,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _facts(file: Any) -> Facts:
-    return upgrade_facts(json.loads((file.metadata() or {})["facts"]))
+    return upgrade_facts(parse_json((file.metadata() or {})["facts"]))
 
 
 # Names of tensors and of recipe fields in older files, mapped to today's.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import OptionError, TrainingError
+from ..json_text import parse_json
 from .data.sources import is_remote
 from .files import write
 from .initial_model import INITIAL_MODELS, InitialModel
@@ -118,8 +119,8 @@ class TrainingConfig:
         if not self.resume or not path.exists():  # runs of older versions have no such file
             return self
         try:
-            recorded = {name: value for name, value in json.loads(path.read_text()).items() if name in _KEPT}
-        except (OSError, ValueError) as exc:
+            recorded = {k: v for k, v in dict(parse_json(path.read_text())).items() if k in _KEPT}
+        except (OSError, ValueError, TypeError) as exc:
             raise TrainingError("cannot be read", path=path, remedy="remove it, and give the run's settings") from exc
         changes = [
             f"{name} is {getattr(self, name)} and was {'not given' if value is None else value}"

@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from ...atomic import new_file, remove_folder, sweep
 from ...errors import FilmError
+from ...json_text import parse_json
 from ..sequences.names import is_pattern
 
 _SUFFIX = ".photochrom"
@@ -301,7 +302,7 @@ def _read(path: Path) -> dict[str, Any]:
         FilmError: The file is missing or damaged.
     """
     try:
-        return dict(json.loads(path.read_bytes()))
+        return dict(parse_json(path.read_bytes()))
     except (FileNotFoundError, ValueError, TypeError) as exc:
         raise _damaged(path) from exc
 

@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from ...atomic import new_file
 from ...errors import TrainingError
+from ...json_text import parse_json
 from ...models.engines import openvino_core, openvino_settings
 from ..files import writing
 from ..networks.encoders import Backbone
@@ -227,7 +228,7 @@ def _shapes(encoder: Backbone, size: int) -> Shapes:
 def _done(folder: Path, key: str) -> int:
     """Return the number of finished views in a folder; 0 if its key differs, or if it is missing or damaged."""
     try:
-        facts = json.loads((folder / "cache.json").read_text())
+        facts = parse_json((folder / "cache.json").read_text())
         for name in ("features", "chroma", "thumbnail"):
             np.lib.format.open_memmap(folder / f"{name}.npy", "r")
         return int(facts["done"]) if facts["key"] == key else 0
