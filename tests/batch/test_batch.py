@@ -1,5 +1,6 @@
 """Whole batches with a tiny model: folders, resuming, errors, name clashes, locks."""
 
+import errno
 import json
 import os
 import signal
@@ -214,6 +215,29 @@ def test_a_dry_run_does_not_count_colour_photographs_as_to_do(tree, tmp_path, op
     assert told.output_bytes > 0  # colour photographs are not among the trials
     recoloring = estimate_batch(tree, str(tmp_path / "out"), replace(options, recolor=True))
     assert (recoloring.to_do, recoloring.skipped) == (6, 0)
+
+
+def test_an_estimate_that_is_impossible_says_why(tree, tmp_path, options):
+    for path in tree.rglob("*.*"):
+        path.write_bytes(b"damaged")
+    told = str(estimate_batch(tree, str(tmp_path / "out"), options))
+    assert "no estimate, because none of the items tried could be coloured: " in told
+    assert "a.jpg: is not a JPEG, PNG, TIFF, WebP, HEIF or AVIF: convert it to one of these" in told
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_an_estimate_without_room_for_temporary_files_says_so(number, tree, tmp_path, options, monkeypatch):
+    def full(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("photochrom.batch.estimate.tempfile.TemporaryDirectory", full)
+        told = str(estimate_batch(tree, str(tmp_path / "out"), options))
+    assert f"there is no temporary folder ({os.strerror(number)}): set TMPDIR to a folder with room" in told
+    with monkeypatch.context() as patch:
+        patch.setattr("photochrom.photo.write.new_file", full)
+        told = str(estimate_batch(tree, str(tmp_path / "out"), options))
+    assert " cannot be written: set TMPDIR to a folder with room" in told
 
 
 def test_a_dry_run_of_many_estimates_how_many_are_in_colour(tmp_path, options, monkeypatch):

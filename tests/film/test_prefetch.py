@@ -27,17 +27,19 @@ def test_no_items():
 
 
 def test_no_more_than_the_given_number_of_items_is_computed_ahead():
-    made = []
+    computed = [threading.Event() for _ in range(10)]
 
     def counted():
-        for i in itertools.count():
-            made.append(i)
-            yield i
+        for event in computed:
+            event.set()
+            yield event
 
     with prefetched(counted(), 3) as items:
-        for _ in range(10):
-            next(items)
-    assert len(made) <= 10 + 3 + 1
+        assert computed[2].wait(60)
+        assert not computed[3].wait(0.2)
+        next(items)
+        assert computed[3].wait(60)
+        assert not computed[4].wait(0.2)
     assert not is_at_work()
 
 

@@ -50,6 +50,8 @@ class Estimate:
     """Estimated seconds on one core; None if no item could be coloured on trial."""
     workers: int
     """Number of processes."""
+    problem: str = ""
+    """Why the first of the items tried could not be coloured; empty if one was coloured."""
 
     @property
     def skipped(self) -> int:
@@ -78,7 +80,7 @@ class Estimate:
                 f"({self.core_seconds / 3600:.2f} core-hours), outputs about {_size(self.output_bytes)}"
             )
         elif self.to_do:
-            lines.append("none of the items tried could be coloured: no estimate")
+            lines.append(f"no estimate, because none of the items tried could be coloured: {self.problem}")
         return "\n".join(lines)
 
 
@@ -105,7 +107,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
     check_seconds = time.perf_counter() - started
     share = len(grey) / len(chosen) if chosen else 1.0
     size = _bytes(grey) if len(chosen) in (0, len(pending)) else round(share * _bytes(pending))
-    seconds, growth = _tried(grey, replace(job, recolor=True))
+    seconds, growth, problem = _tried(grey, replace(job, recolor=True))
     return Estimate(
         listed=len(items),
         pending=len(pending),
@@ -119,6 +121,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
         if seconds is None
         else len(pending) * (share * seconds + check_seconds / max(1, len(chosen))),
         workers=worker_count(options.workers),
+        problem=problem,
     )
 
 
@@ -151,31 +154,43 @@ def _bytes(items: Sequence[Item]) -> int:
     return sum(max(0, item.size) for item in items)
 
 
-def _tried(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float | None]:
+def _tried(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float | None, str]:
     """Colour a few items, and measure time and size.
 
     Returns:
-        Mean seconds, None if there are no items or all failed; and the ratio of output to source bytes, None also if no
-        source's size is known.
+        Mean seconds, None if there are no items or all failed; the ratio of output to source bytes, None also if no
+        source's size is known; and the first error if all failed, otherwise ``""``.
 
     Raises:
         ModelError, EngineError: The model cannot be loaded.
     """
     if not items:
-        return None, None
-    seconds, bytes_in, bytes_out = [], 0, 0
-    with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
-        color = prepare(replace(job, target=folder))
-        for item in _spaced(items, _TRIED):
-            started = time.perf_counter()
-            row = color(item).row
-            if row.status != "error":
-                seconds.append(time.perf_counter() - started)
-                bytes_in += max(0, item.size)
-                bytes_out += Path(folder, row.output).stat().st_size
+        return None, None, ""
+    try:
+        with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
+            return _measured(_spaced(items, _TRIED), replace(job, target=folder))
+    except OSError as exc:
+        return None, None, f"there is no temporary folder ({exc.strerror or exc}): set TMPDIR to a folder with room"
+
+
+def _measured(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float | None, str]:
+    """Colour all items into the folder of the job, and return what ``_tried`` returns."""
+    seconds, bytes_in, bytes_out, problem = [], 0, 0, ""
+    color = prepare(job)
+    for item in items:
+        started = time.perf_counter()
+        colored = color(item)
+        if colored.ends:
+            problem = problem or f"{job.target} cannot be written: set TMPDIR to a folder with room"
+        elif colored.row.status == "error":
+            problem = problem or colored.row.error
+        else:
+            seconds.append(time.perf_counter() - started)
+            bytes_in += max(0, item.size)
+            bytes_out += Path(job.target, colored.row.output).stat().st_size
     if not seconds:
-        return None, None
-    return sum(seconds) / len(seconds), bytes_out / bytes_in if bytes_in else None
+        return None, None, problem
+    return sum(seconds) / len(seconds), bytes_out / bytes_in if bytes_in else None, ""
 
 
 def _size(count: float) -> str:

@@ -23,25 +23,24 @@ def prefetched(items: Iterator[_Item], count: int) -> Iterator[Iterator[_Item]]:
 
     Args:
         items: The iterator; only the other thread may use it.
-        count: Number of computed items that may wait for their use. The thread may have computed one more.
+        count: Most items that are computed before their use.
 
     Yields:
         An iterator over the same items, in order.
     """
     # SimpleQueue, because queue.Queue has a lock that stays locked if a signal interrupts the main thread inside it.
     ready: queue.SimpleQueue[tuple[bool, _Item | BaseException | None]] = queue.SimpleQueue()
-    room: queue.SimpleQueue[None] = queue.SimpleQueue()  # holds one entry for each item that may still wait
+    room: queue.SimpleQueue[None] = queue.SimpleQueue()  # holds one entry for each item that may be computed
     over = False
     for _ in range(count):
         room.put(None)
 
     def work() -> None:
         try:
+            room.get()
             while not over and (item := next(items, _NO_MORE)) is not _NO_MORE:
-                room.get()
-                if over:
-                    return
                 ready.put((True, item))
+                room.get()
             ready.put((False, None))
         except BaseException as exc:
             ready.put((False, exc))
