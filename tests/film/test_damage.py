@@ -92,10 +92,11 @@ def test_a_name_that_no_file_can_have(name, tmp_path, fake_colorizer):
     refused(tmp_path / name, fake_colorizer, "cannot be read")
 
 
-def test_a_film_that_disappears_before_the_first_frame_is_coloured(tmp_path, fake_colorizer):
+def test_a_film_that_disappears_before_the_first_frame_is_coloured(tmp_path, fake_colorizer, monkeypatch):
     film = write_film(tmp_path / "a.mkv", pan(2))
+    monkeypatch.setattr(type(fake_colorizer), "label", property(lambda _: film.unlink(missing_ok=True) or "fake"))
     with pytest.raises(FilmError, match=r"a\.mkv: has disappeared: put it back"):
-        colorize_film(film, None, LOSSLESS, colorizer=fake_colorizer, progress=lambda _: film.unlink(missing_ok=True))
+        colorize_film(film, None, LOSSLESS, colorizer=fake_colorizer)
 
 
 def test_a_film_that_disappears_while_it_is_planned(tmp_path, fake_colorizer):
@@ -113,7 +114,7 @@ def test_a_film_whose_end_is_missing_is_planned(tmp_path, monkeypatch):
         """A container whose file cannot be read to its end."""
 
         def __init__(self, container):
-            self.container, self.streams = container, container.streams
+            self.container, self.streams, self.format = container, container.streams, container.format
 
         def __enter__(self):
             return self
@@ -125,8 +126,8 @@ def test_a_film_whose_end_is_missing_is_planned(tmp_path, monkeypatch):
             yield from itertools.islice(self.container.demux(stream), 5)
             raise av.error.InvalidDataError(1, "Invalid data")
 
-    with FilmReader(film) as reader:
-        monkeypatch.setattr(reader, "_container", lambda: Torn(av.open(str(film))))
+    with FilmReader(film) as reader, av.open(str(film)) as container:
+        monkeypatch.setattr(av, "open", lambda *_, **__: Torn(container))
         assert reader.irregular_at() is None
 
 
