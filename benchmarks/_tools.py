@@ -10,6 +10,14 @@ from contextlib import contextmanager
 from photochrom.commands.doctor import processor_features
 from photochrom.machine import available_cores, processor_name
 
+# Code for a separate process: a function that returns the peak memory of the process in KiB, as text. It does not use
+# ru_maxrss, which a new process inherits from the one that starts it.
+PEAK = """
+def peak():
+    (line,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    return line.split()[1]
+"""
+
 
 def best_seconds(work: Callable[[], object], runs: int = 5) -> float:
     """Return the least time of several runs, in seconds: the one that other work on the machine disturbs least."""

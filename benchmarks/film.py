@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import av
 import numpy as np
-from _tools import Stages, print_processor, print_table
+from _tools import PEAK, Stages, print_processor, print_table
 
 from photochrom import Colorizer
 from photochrom.film import colorize_film
@@ -39,11 +39,6 @@ with av.open(sys.argv[1]) as source, av.open(sys.argv[2], "w") as out:
         frame.pict_type = 0
         out.mux(stream.encode(frame))
     out.mux(stream.encode(None))
-"""
-_PEAK = """
-def peak():  # not ru_maxrss, which a new process inherits from the one that starts it
-    (line,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-    return line.split()[1]
 """
 _FILM = """
 import os, sys
@@ -148,7 +143,7 @@ class Run(NamedTuple):
 def timed(code: str, *arguments: Path) -> Run:
     """Run Python code in a separate process, and return its time and memory."""
     started = time.perf_counter()
-    command = [sys.executable, "-c", _PEAK + code + _END, *map(str, arguments)]
+    command = [sys.executable, "-c", PEAK + code + _END, *map(str, arguments)]
     *told, processor = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     return Run(time.perf_counter() - started, float(processor), [int(kilobytes) / 1024 for kilobytes in told])
 

@@ -23,7 +23,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the commands do, before
 
 import cv2
 import numpy as np
-from _tools import Stages, print_processor, print_table
+from _tools import PEAK, Stages, print_processor, print_table
 from PIL import Image
 from skimage import data
 
@@ -35,10 +35,7 @@ from photochrom.machine import reuse_freed_memory
 _MEASURED = """
 import sys
 from photochrom.commands.main import main
-status = main(sys.argv[1:])
-# Not ru_maxrss, which a new process inherits from the one that starts it.
-(peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(status, peak)
+print(main(sys.argv[1:]), peak())
 """
 _COLD = """
 import time, sys
@@ -108,7 +105,7 @@ def plain_codec(path: Path, colored: Image.Image) -> None:
 
 def peak_megabytes(path: Path) -> str:
     """Return the peak resident memory of a process that colours ``path``, such as ``310 MB``."""
-    command = [sys.executable, "-c", _MEASURED, "photo", str(path), "--overwrite", "--quiet"]
+    command = [sys.executable, "-c", PEAK + _MEASURED, "photo", str(path), "--overwrite", "--quiet"]
     status, kilobytes = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert status == "0"
     return f"{int(kilobytes) / 1024:.0f} MB"

@@ -22,7 +22,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from _tools import print_table
+from _tools import PEAK, print_table
 from skimage import data
 
 _WIDTH, _HEIGHT = 2048, 1556
@@ -52,7 +52,7 @@ colorize_film(sys.argv[1], sys.argv[2])
 _MEMORY = """
 import resource
 used = resource.getrusage(resource.RUSAGE_SELF)
-print(used.ru_maxrss, used.ru_utime + used.ru_stime)
+print(peak(), used.ru_utime + used.ru_stime)
 """
 
 
@@ -86,7 +86,7 @@ def green_and_luma(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def timed(code: str, source: Path, target: Path, *arguments: str) -> tuple[float, float, float]:
     """Run Python code in a separate process; return its elapsed seconds, peak memory in MB, and processor seconds."""
     started = time.perf_counter()
-    command = [sys.executable, "-c", code + _MEMORY, str(source), str(target), *arguments]
+    command = [sys.executable, "-c", PEAK + code + _MEMORY, str(source), str(target), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     seconds = time.perf_counter() - started
     memory, cores = map(float, done.stdout.split()[-2:])
@@ -116,7 +116,7 @@ def main() -> None:
             shares = [f"{slowly / slow:.2f}", f"{fast / slow:.2f}", f"{light / heavy:.2f}"]
             rows.append((str(run + 1), *speeds, *shares, f"{memory:.0f} MB"))
             if not all(
-                np.array_equal(green_and_luma(f)[1], green_and_luma(source / f.name)[0]) for f in colored.iterdir()
+                np.array_equal(green_and_luma(colored / f.name)[1], green_and_luma(f)[0]) for f in source.iterdir()
             ):
                 sys.exit("the luma has changed")
             shutil.rmtree(colored)

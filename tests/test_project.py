@@ -159,3 +159,10 @@ def test_cases_of_a_format_whose_extra_is_missing_are_skipped(monkeypatch):
         case = SimpleNamespace(params={"value": value})
         conftest.pytest_collection_modifyitems([SimpleNamespace(callspec=case, add_marker=skipped.append)])
     assert len(skipped) == 1
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_listing_counts_the_files():
+    command = [sys.executable, "benchmarks/batch.py", "listing", "--listed", "30"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("listing: 30 files in ")

@@ -20,10 +20,10 @@ import pytest
 from PIL import Image
 
 import photochrom.colorizer.colorizer
-from photochrom import OptionError
+from photochrom import EngineError, FilmError, ModelError, OptionError, PhotochromError, PhotoError
 from photochrom.color import bands
 from photochrom.commands.main import main
-from photochrom.film import FilmOptions, parse_time
+from photochrom.film import FilmOptions, colorize_film, parse_time
 from photochrom.film.times import time_text
 from tests.helpers.films import (
     colorizer,
@@ -308,6 +308,36 @@ def test_films_of_one_name_do_not_replace_each_other(film, tmp_path, capsys):
     assert main(["film", str(film), str(other), "-o", str(tmp_path / "colored"), "--overwrite"]) == 1
     said = capsys.readouterr().err
     assert f"{other}: would be written to {tmp_path}/colored/reel.color.mkv, like {film}" in said
+
+
+@pytest.mark.parametrize("kind", [FilmError, EngineError, PhotoError, PhotochromError, OptionError])
+def test_an_error_of_one_film_does_not_stop_the_others(kind, film, tmp_path, monkeypatch, capsys):
+    other = tmp_path / "other.mkv"
+    other.write_bytes(film.read_bytes())
+
+    def fail_once(name, *arguments, **options):
+        if name == str(film):
+            raise kind("fails", path=name)
+        return colorize_film(name, *arguments, **options)
+
+    monkeypatch.setattr("photochrom.film.colorize_film", fail_once)
+    assert main(["film", str(film), str(other)]) == 1
+    assert f"photochrom: {film}: fails\n" in capsys.readouterr().err
+    assert (tmp_path / "other.color.mkv").is_file()
+
+
+def test_a_wrong_option_or_model_ends_the_command(film, tmp_path, monkeypatch, capsys):
+    for place, status in (("photochrom.film.colorize_film", 2), ("photochrom.colorizer.colorizer.Colorizer", 1)):
+        monkeypatch.setattr(place, raising(OptionError if status == 2 else ModelError))
+        assert main(["film", str(film), str(film.with_name("none.mkv"))]) == status
+        assert capsys.readouterr().err == "photochrom: is wrong\n"
+
+
+def raising(kind):
+    def fail(*_, **__):
+        raise kind("is wrong")
+
+    return fail
 
 
 @pytest.mark.parametrize(

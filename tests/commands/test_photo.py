@@ -44,6 +44,17 @@ def test_nothing_is_overwritten_unless_asked(folder, capsys):
     assert is_colored(target)
 
 
+@pytest.mark.slow
+def test_an_option_that_does_not_suit_one_photograph_does_not_stop_the_others(folder, capsys):
+    pages = [Image.new("L", (48, 32), tone) for tone in (90, 150)]
+    pages[0].save(folder / "pages.tif", save_all=True, append_images=pages[1:])
+    assert main(["photo", str(folder), "--alternatives", "1"]) == 1
+    said = capsys.readouterr().err
+    assert said.count("pages.tif: holds 2 pages, and alternatives") == 1
+    assert is_colored(folder / "b.color.png")
+    assert main(["photo", str(folder / "pages.tif"), "--alternatives", "1"]) == 2
+
+
 def test_a_source_is_never_overwritten(folder):
     before = (folder / "b.png").read_bytes()
     assert main(["photo", str(folder / "b.png"), "-o", str(folder / "b.png"), "--overwrite"]) == 2

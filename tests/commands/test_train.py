@@ -393,6 +393,7 @@ class TestBadInput:
             ("--epochs", "0", "epochs is 0.0: give a number above 0"),
             ("--epochs", "nan", "epochs is nan"),
             ("--epochs", "inf", "epochs is inf"),
+            ("--epochs", "1e308", "epochs is 1e+308: give a number above 0, below a billion"),
             ("--minutes", "inf", "minutes is inf"),
             ("--batch", "-1", "batch is -1"),
             ("--size", "100", "size is 100: give a multiple of 32"),

@@ -121,6 +121,10 @@ def test_files_without_credentials(tmp_path, capsys):
     assert capsys.readouterr().out == f"{path}: no content credentials\n"
     with pytest.raises(PhotochromError, match=r"gone\.jpg: content credentials cannot be read"):
         read_claim(tmp_path / "gone.jpg")
+    assert main(["c2pa", "check", str(tmp_path / "gone.jpg"), str(path)]) == 1
+    said = capsys.readouterr()
+    assert said.out == f"{path}: no content credentials\n"
+    assert said.err.count("gone.jpg: content credentials cannot be read") == said.err.count("\n") == 1
 
 
 def test_an_authority_that_cannot_be_read_is_named(tmp_path):

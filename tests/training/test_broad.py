@@ -116,6 +116,36 @@ class TestGrowingCache:
         again.batch(np.array([4]))  # came after the last note
         assert counted["views"] == 6
 
+    @pytest.mark.slow
+    def test_a_record_is_replaced_whole_and_a_damaged_one_counts_as_none(self, make, counted, tmp_path, monkeypatch):
+        monkeypatch.setattr(GrowingCache, "_EVERY", 1)
+        path = tmp_path / "cache" / "there.npy"
+        first = make[0]()
+        first.batch(np.array([0, 1]))
+        recorded = path.read_bytes()
+
+        def killed(file, array):
+            file.write(b"half of it")
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(feature_cache.np, "save", killed)
+            with pytest.raises(KeyboardInterrupt):
+                first.batch(np.array([2]))
+        assert path.read_bytes() == recorded
+        path.write_bytes(recorded[:100])
+        make[0]().batch(np.array([0, 1]))
+        assert counted["views"] == 5
+
+    @pytest.mark.slow
+    def test_views_computed_in_any_order_are_not_taken_for_the_first_ones(self, make, tmp_path, monkeypatch):
+        monkeypatch.setattr(GrowingCache, "_EVERY", 1)
+        cache, encoder, shown, run = make[0](), *make[1:]
+        cache.batch(np.array([5, 7]))
+        found = feature_cache.cache_features(encoder, "tiny", shown, tmp_path / "cache", SIDES, run)
+        expected = few_features(encoder, run, shown, SIDES)
+        np.testing.assert_allclose(found.features, expected.features, atol=1e-3)
+
 
 class TestRepeats:
     @pytest.fixture

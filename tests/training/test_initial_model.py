@@ -1,6 +1,7 @@
 """Initial models of a run: published models, earlier runs, and errors for missing ones."""
 
 import re
+import shutil
 from dataclasses import asdict, replace
 
 import cv2
@@ -180,9 +181,33 @@ class TestEarlierRun:
         with pytest.raises(TrainingError, match="another version"):
             load_initial_model(str(run), None, None)
 
+    @pytest.mark.parametrize("missing", ["bins.centres", "count"])
+    def test_a_checkpoint_that_lacks_something_is_reported(self, missing, run):
+        tensors, facts = ({k: v for k, v in part.items() if k != missing} for part in checkpoint.load(run / BEST))
+        checkpoint.save(run / BEST, tensors, facts)
+        with pytest.raises(TrainingError, match=rf"best\.safetensors is not a checkpoint .*{missing}"):
+            export.load_trained(run / BEST)
+
+    def test_an_earlier_run_without_bins_is_reported(self, run):
+        tensors, facts = checkpoint.load(run / BEST)
+        checkpoint.save(run / BEST, {name: value for name, value in tensors.items() if "bins" not in name}, facts)
+        with pytest.raises(TrainingError, match=r"best\.safetensors is not a checkpoint"):
+            load_initial_model(str(run), None, None)
+
     def test_an_empty_folder_is_reported(self, tmp_path):
         with pytest.raises(TrainingError, match="is not a checkpoint"):
             load_initial_model(str(tmp_path), None, None)
+
+
+def test_the_encoder_is_removed_from_another_file_than_the_one_that_is_read(tmp_path):
+    """Until the new file is complete, the old one is kept."""
+    path, old = tmp_path / "model.onnx", tmp_path / "old.onnx"
+    shutil.copy(WEIGHTS / "reference-decoder.onnx", path)
+    data = path.read_bytes()
+    old.hardlink_to(path)
+    export.strip_encoder(path)
+    assert old.read_bytes() == data
+    assert onnx.load(path).graph.name == onnx.load(old).graph.name
 
 
 class TestBadStarts:

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from photochrom import TrainingError
+from photochrom import OptionError, TrainingError
 from photochrom.training.data import curation as inspection
 from photochrom.training.data import sources
 from photochrom.training.data.curation import inspect
@@ -218,6 +218,7 @@ class TestInspection:
             "file,source,sha1,colourfulness\n1.jpg,x,1,?",
             "file,source,sha1,colourfulness\n1.jpg,x",
             "file,source,sha1,colourfulness\n1.jpg,x,,40",
+            f"file,source,sha1,colourfulness\n{'1' * 140_000}.jpg,x,1,40",
         ],
     )
     def test_an_index_of_another_kind_is_named(self, text, folder, tmp_path):
@@ -225,8 +226,9 @@ class TestInspection:
         with pytest.raises(TrainingError, match=r"index\.csv is not a list of photographs"):
             inspect(folder, table(tmp_path))
 
-    def test_a_damaged_table_is_named(self, folder, tmp_path):
-        table(tmp_path).write_text("file,offset\nx,y\n")
+    @pytest.mark.parametrize("text", ["file,offset\nx,y\n", f"file\n{'x' * 140_000}\n"])
+    def test_a_damaged_table_is_named(self, text, folder, tmp_path):
+        table(tmp_path).write_text(text)
         with pytest.raises(TrainingError, match="delete it"):
             inspect(folder, table(tmp_path))
 
@@ -307,6 +309,13 @@ class TestRemote:
             sources.copy_here(f"{server}/photographs-001.tar", tmp_path / "copy")
         assert not list((tmp_path / "copy").iterdir())
 
+    @pytest.mark.parametrize("status", [403, 500])
+    def test_an_answer_of_the_server_is_reported(self, status, server, tmp_path, monkeypatch):
+        for method in ("do_GET", "do_HEAD"):
+            monkeypatch.setattr(_Quiet, method, lambda request: request.send_error(status), raising=False)
+        with pytest.raises(TrainingError, match=rf"cannot be copied to .*{status}.*: start again; the files copied"):
+            sources.copy_here(f"{server}/photographs-000.tar", tmp_path / "copy")
+
     def test_ranges_and_stars_name_shards(self, tmp_path):
         system = fsspec.filesystem("memory")
         for i in (8, 9, 10):
@@ -343,7 +352,7 @@ class TestRemote:
         assert [path.name for path in (tmp_path / "copy").iterdir()] == ["roses.jpg"]
 
     def test_an_unknown_kind_of_address_is_named(self, tmp_path):
-        with pytest.raises(TrainingError, match="nowhere://x"):
+        with pytest.raises(OptionError, match="nowhere://x"):
             sources.copy_here("nowhere://x", tmp_path)
 
 

@@ -13,7 +13,7 @@ import torch
 
 from photochrom import OptionError, TrainingError
 from photochrom.training import checkpoint, schedule, train
-from photochrom.training.config import CHECKPOINT, TrainingConfig
+from photochrom.training.config import CHECKPOINT, SETTINGS, TrainingConfig
 from photochrom.training.data.batches import load_ahead
 from photochrom.training.run_folder import draw_curves
 from photochrom.training.stop_signals import Stopped
@@ -294,6 +294,12 @@ class TestCheckpointsOfOtherRuns:
         resumed.resume(path)
         assert resumed.step == 7
 
+    def test_a_checkpoint_without_the_losses_is_named(self, path, tmp_path):
+        tensors, facts = checkpoint.load(path)
+        checkpoint.save(path, tensors, {name: value for name, value in facts.items() if name != "losses"})
+        with pytest.raises(TrainingError, match=r"checkpoint\.safetensors is not a checkpoint .*'losses'"):
+            new_trainer("reference", tmp_path).resume(path)
+
     def test_another_architecture_is_reported(self, path, tmp_path):
         tensors, facts = checkpoint.load(path)
         first = next(name for name in tensors if name.startswith("head."))
@@ -347,3 +353,16 @@ class TestSettingsOfARun:
     def test_a_run_without_recorded_settings_is_resumed_with_the_given_ones(self, tmp_path):
         config = TrainingConfig(str(tmp_path), tmp_path / "run", resume=True, epochs=5)
         assert config.resumed() is config
+
+    @pytest.mark.parametrize("text", ['{"seed": "one"}', '{"initial": 3}', '{"recipe": ["default"]}'])
+    def test_settings_of_other_types_are_named(self, text, begun, tmp_path):
+        (tmp_path / "run" / SETTINGS).write_text(text)
+        with pytest.raises(TrainingError, match=r"settings\.json: .*: remove it, and give the run's settings"):
+            TrainingConfig(str(tmp_path), tmp_path / "run", resume=True, seed=1).resumed()
+
+
+@pytest.mark.parametrize("option", [{"recipe": "x"}, {"precision": "fp8"}, {"accelerator": "tpu"}])
+def test_unknown_choices_are_refused(option, tmp_path):
+    (name, value), *_ = option.items()
+    with pytest.raises(OptionError, match=f"{name} is '{value}': choose one of [a-z]+, "):
+        TrainingConfig(str(tmp_path), tmp_path / "run", **option)

@@ -60,9 +60,14 @@ _PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", 
                     "http": "aiohttp", "https": "aiohttp", "sftp": "paramiko", "smb": "smbprotocol"}  # fmt: skip
 
 
+_CHECK: Final = "check the address, the credentials and the rights"
+
+
 @contextmanager
-def naming_errors(address: str, verb: str = "read") -> Iterator[None]:
-    """Translate errors of a remote file system in the block into an ``OptionError``: "ADDRESS cannot be VERB".
+def naming_errors(
+    address: str, verb: str = "read", *, error: type[PhotochromError] = OptionError, remedy: str = _CHECK
+) -> Iterator[None]:
+    """Translate errors of a remote file system in the block into one of Photochrom's: "ADDRESS cannot be VERB: REMEDY".
 
     Errors of Photochrom pass unchanged.
     """
@@ -71,9 +76,7 @@ def naming_errors(address: str, verb: str = "read") -> Iterator[None]:
     except PhotochromError:
         raise
     except Exception as exc:  # each protocol raises exceptions of its own
-        raise OptionError(
-            f"{address} cannot be {verb} ({_line(exc)})", remedy="check the address, the credentials and the rights"
-        ) from exc
+        raise error(f"{address} cannot be {verb} ({_line(exc)})", remedy=remedy) from exc
 
 
 def read_address(address: str) -> bytes:

@@ -6,8 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OptionError
+from ..errors import OptionError, PhotochromError
 from .arguments import add_verb
+from .console import print_to_stderr
+from .messages import error_text
 from .parser import Verbs
 
 if TYPE_CHECKING:
@@ -82,12 +84,24 @@ def _init(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    """Print each file's claim and return the exit status: 1 if a file has no claim or has changed since its signing."""
+    """Print each file's claim and return the exit status.
+
+    The status is 1 if a file has no claim, has changed since its signing, or cannot be read.
+
+    Raises:
+        PhotochromError: c2pa-python is missing, or the certificate of an authority cannot be read.
+    """
     from ..content_credentials import read_claim
 
     unchanged = 0
     for path in args.files:
-        claim = read_claim(path, args.trust)
+        try:
+            claim = read_claim(path, args.trust)
+        except PhotochromError as exc:
+            if exc.path is None or exc.path in args.trust:  # the other files could not be checked, either
+                raise
+            print_to_stderr(f"photochrom: {error_text(exc)}")
+            continue
         if claim is None:
             print(f"{path}: no content credentials")
             continue

@@ -6,10 +6,12 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from .messages import one_line
+from ..errors import OptionError, PhotochromError
+from .messages import error_text, one_line
 
 _REFRESH_SECONDS = 1.0  # interval between updates of the bar's clock
 _LOG_SECONDS = 30.0  # interval between progress lines if there is no terminal
@@ -50,6 +52,22 @@ class Console:
     def error(self, text: str) -> None:
         """Print an error, even if ``quiet``."""
         print_to_stderr(f"photochrom: {one_line(text)}")
+
+    def error_of(self, file: str, error: PhotochromError, *, alone: bool) -> None:
+        """Print an error that one file has caused; the others are still coloured.
+
+        Args:
+            file: The file that was to be coloured.
+            error: The error.
+            alone: Whether the command colours no other file.
+
+        Raises:
+            OptionError: ``error`` is one. If there are other files, it is raised only if it does not name the file: the
+                option is then wrong for all of them.
+        """
+        if isinstance(error, OptionError) and (alone or error.path != Path(file)):
+            raise error
+        self.error(error_text(error))
 
     def progress(self, unit: str, total: int | None = None) -> Progress:
         """Return a progress bar, to be used in a ``with`` block.

@@ -10,6 +10,7 @@ from ..errors import OptionError, TrainingError
 from ..folders import check_folder
 from .arguments import add_overwrite, add_verb
 from .console import print_to_stderr
+from .messages import error_text
 from .parser import Verbs
 
 
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 
     def skip(exc: TrainingError) -> None:
         skipped.append(exc)
-        print_to_stderr(f"photochrom: {exc}")
+        print_to_stderr(f"photochrom: {error_text(exc)}")
 
     colorizers = {name: Colorizer(name) for name in args.model or ["default"]}
     photographs = evaluation.chosen(args.photographs, held_out=args.held_out, limit=args.limit, skip=skip)

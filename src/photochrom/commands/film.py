@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..colorizer.options import ColorOptions
-from ..errors import FilmError, ModelError, OptionError
+from ..errors import FilmError, OptionError, PhotochromError
 from ..machine import LARGEST_REUSED_IN_FILMS, available_cores, limit_blas_threads, reuse_freed_memory
 from . import INTERRUPTED, c2pa
 from .arguments import add_dials, add_model, add_overwrite, add_verb, add_verbosity, needed_folder
@@ -22,7 +22,7 @@ from .file_kinds import kind_of
 from .film_preview import Request, show_without_coloring
 from .film_scan_arguments import add_old_film
 from .film_shot_arguments import add_shots, numbers_of, shots_of
-from .messages import error_text, note_text
+from .messages import note_text
 from .parser import Verbs
 
 if TYPE_CHECKING:
@@ -133,14 +133,13 @@ def add(verbs: Verbs) -> None:
 def run(args: argparse.Namespace) -> int:
     """Colour the films and return the exit status: 0 if all succeeded, 1 if one failed, 130 after Ctrl+C.
 
-    If there are several films, a ``FilmError`` or ``ModelError`` is printed, and the next film is coloured.
+    The error of one film is printed, and the next film is coloured.
 
     Raises:
         OptionError: The arguments contradict one another or do not suit the films.
-        FilmError: The only film cannot be coloured.
-        ModelError: The model cannot be loaded, or contradicts its card.
-        EngineError: The model cannot be run.
-        PhotochromError: A film cannot be signed, or the packages of ``photochrom[c2pa]`` are missing.
+        FilmError: A film of which a still is given cannot be read.
+        ModelError, EngineError: The model cannot be loaded.
+        PhotochromError: The packages of ``photochrom[c2pa]`` are missing.
     """
     limit_blas_threads()
     reuse_freed_memory(LARGEST_REUSED_IN_FILMS)
@@ -194,27 +193,28 @@ def _shared_cores(args: argparse.Namespace) -> AbstractContextManager[None]:
 
 
 def _process_all(films: list[str], request: Request) -> int:
-    """Colour or preview films one after the other, even if some of them fail, and return the exit status."""
+    """Colour or preview films one after the other, even if some of them fail, and return the exit status.
+
+    Raises:
+        OptionError: An option is wrong for all films, or for the only one.
+        ModelError, EngineError: The model cannot be loaded.
+    """
+    from ..colorizer.colorizer import Colorizer
+
     args, claimed = request.args, dict[Path, str]()
     console = Console(quiet=args.quiet, verbose=args.verbose)
-    colorizer = None
+    colorizer = Colorizer(args.model, args.device)
     status = 0
     for film in films:
         try:
             check_kind(film)
-            if colorizer is None:
-                from ..colorizer.colorizer import Colorizer
-
-                colorizer = Colorizer(args.model, args.device)
             if args.list_shots or args.preview or args.dry_run:
                 show_without_coloring(film, request, colorizer)
             else:
                 claim = functools.partial(_claim, film=film, claimed=claimed)
                 status = max(status, _color(film, request, colorizer, console, claim))
-        except (FilmError, ModelError) as exc:
-            if len(films) == 1:
-                raise
-            console.error(error_text(exc))
+        except PhotochromError as exc:
+            console.error_of(film, exc, alone=len(films) == 1)
             status = 1
         if status == INTERRUPTED:
             break

@@ -37,10 +37,10 @@ def _list(_: argparse.Namespace) -> int:
     for name in NAMES:
         try:
             path = find_model(name)
+            card = ModelCard.of(open_engine(path).metadata, path)
         except PhotochromError as exc:
             print(f"{name:10} -  {error_text(exc)}")
             continue
-        card = ModelCard.of(open_engine(path).metadata, path)
         print(f"{name:10} {card.name} {card.version}, {card.licence}: {card.description}\n{'':10} {path}")
     return 0
 

@@ -274,7 +274,7 @@ class _Work:
         several = len(jobs) + failed + self.skipped > 1
         with self.console.progress("photo", len(jobs)) as bar:
             for number, job in enumerate(jobs, 1):
-                self._color(job, bar)
+                self._color(job, bar, alone=not several)
                 if several:
                     bar.show(number, len(jobs))
         self._write_sheet()
@@ -295,17 +295,15 @@ class _Work:
             self.console.detail(f"{job.source}: {reason}")
             self.skipped_counts[summary] += 1
 
-    def _color(self, job: PhotoJob, bar: Progress) -> None:
+    def _color(self, job: PhotoJob, bar: Progress, *, alone: bool) -> None:
         try:
             if reasons := self._reasons_to_skip(job):
                 self.skip(job, *reasons)
             else:
                 self._write(job, bar)
-        except OptionError:
-            raise  # wrong options concern all photographs
         except PhotochromError as exc:
             self.failed += 1
-            self.console.error(error_text(exc))
+            self.console.error_of(job.source, exc, alone=alone)
 
     def _reasons_to_skip(self, job: PhotoJob) -> tuple[str, str] | None:
         """Return why a photograph is skipped, and a message that counts all such photographs; None to colour it.

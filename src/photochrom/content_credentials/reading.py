@@ -78,7 +78,7 @@ def read_claim(path: Path, authorities: Sequence[Path] = ()) -> Claim | None:
         return None
     except OSError as exc:
         raise PhotochromError(
-            f"{path}: content credentials cannot be read ({exc.strerror})", remedy="check the path"
+            f"content credentials cannot be read ({exc.strerror})", path=path, remedy="check the path"
         ) from exc
     except sdk.C2paError as exc:
         raise PhotochromError(

@@ -51,7 +51,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], Facts]:
     Raises:
         TrainingError: The file is missing or is not a checkpoint.
     """
-    with _opened(path) as file:
+    with reading(path), safe_open(path, "pt") as file:
         tensors = {upgrade_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return tensors, _facts(file)
 
@@ -62,16 +62,20 @@ def load_facts(path: Path) -> Facts:
     Raises:
         TrainingError: The file is missing or is not a checkpoint.
     """
-    with _opened(path) as file:
+    with reading(path), safe_open(path, "pt") as file:
         return _facts(file)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def reading(path: Path) -> Iterator[None]:
+    """Translate errors within the block, such as a missing fact or tensor, into one that names the checkpoint.
+
+    Raises:
+        TrainingError: The file is missing or is not a checkpoint.
+    """
     try:
-        with safe_open(path, "pt") as file:
-            yield file
-    except (OSError, SafetensorError, KeyError, ValueError) as exc:
+        yield
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as exc:
         raise TrainingError(
             f"{path} is not a checkpoint of Photochrom ({exc})", remedy="give one that a training run wrote"
         ) from exc
@@ -200,7 +204,11 @@ def color_queries_of(tensors: Mapping[str, Tensor], prefix: str) -> int:
 
 
 def bins_of(tensors: Mapping[str, Tensor], recipe: Recipe) -> ColorBins | None:
-    """Return the bins in the tensors of a checkpoint; None if its recipe has none."""
+    """Return the bins in the tensors of a checkpoint; None if its recipe has none.
+
+    Raises:
+        KeyError: The tensors of the bins are missing.
+    """
     if recipe.rebalance_lambda is None:
         return None
     return ColorBins(tensors["bins.centres"], tensors["bins.frequency"])

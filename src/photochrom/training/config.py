@@ -7,9 +7,9 @@ import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..batch.remote_files import is_remote
 from ..errors import OptionError, TrainingError
 from ..json_text import parse_json
-from .data.sources import is_remote
 from .files import write
 from .initial_model import INITIAL_MODELS, InitialModel
 from .recipes import RECIPES, Recipe, at_size, fine_tuning, fit_to_photographs
@@ -18,8 +18,14 @@ SETTINGS = "settings.json"
 CHECKPOINT, BEST, MODEL = "checkpoint.safetensors", "best.safetensors", "model.onnx"
 PATIENCE = 10  # rounds without a better held-out loss after which a run ends
 
-# Settings that determine the result of a run; the others may change when it is resumed.
-_KEPT = ("initial", "encoder", "recipe", "epochs", "size", "batch", "learning_rate", "seed", "patience")
+PRECISIONS = ("auto", "bf16", "fp32")
+ACCELERATORS = ("cpu", "cuda", "mps")
+
+# Settings that determine the result of a run, with their types; the others may change when it is resumed.
+_KEPT: dict[str, type | tuple[type, ...]] = {
+    "initial": str, "encoder": str, "recipe": str, "epochs": (float, int), "size": int, "batch": int,
+    "learning_rate": (float, int), "seed": int, "patience": int,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,9 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         self._check_numbers()
+        for name, known in (("recipe", (None, *RECIPES)), ("precision", PRECISIONS), ("accelerator", ACCELERATORS)):
+            if (value := getattr(self, name)) not in known:
+                raise OptionError(f"{name} is {value!r}", remedy=f"choose one of {', '.join(filter(None, known))}")
         if self.recipe is not None and (
             self.initial in INITIAL_MODELS[1:] or self.encoder is not None or self.size is not None
         ):
@@ -98,8 +107,8 @@ class TrainingConfig:
 
     def _check_numbers(self) -> None:
         for name in ("epochs", "batch", "learning_rate", "minutes", "devices", "nodes"):
-            if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
-                raise OptionError(f"{name} is {value}", remedy="give a number above 0")
+            if (value := getattr(self, name)) is not None and not 0 < value < 1e9:
+                raise OptionError(f"{name} is {value}", remedy="give a number above 0, below a billion")
         if self.size is not None and (self.size < 64 or self.size % 32):
             raise OptionError(f"size is {self.size}", remedy="give a multiple of 32, at least 64")
         for name in ("cache_gb", "seed", "patience"):
@@ -118,10 +127,15 @@ class TrainingConfig:
         path = self.run_folder / SETTINGS
         if not self.resume or not path.exists():  # runs of older versions have no such file
             return self
+        remedy = "remove it, and give the run's settings"
         try:
-            recorded = {k: v for k, v in dict(parse_json(path.read_text())).items() if k in _KEPT}
+            facts = dict(parse_json(path.read_text()))
         except (OSError, ValueError, TypeError) as exc:
-            raise TrainingError("cannot be read", path=path, remedy="remove it, and give the run's settings") from exc
+            raise TrainingError("cannot be read", path=path, remedy=remedy) from exc
+        recorded = {name: value for name, value in facts.items() if name in _KEPT}
+        for name, value in recorded.items():
+            if value is not None and not isinstance(value, _KEPT[name]):
+                raise TrainingError(f"{name} is {value!r:.60}", path=path, remedy=remedy)
         changes = [
             f"{name} is {getattr(self, name)} and was {'not given' if value is None else value}"
             for name, value in recorded.items()

@@ -25,7 +25,7 @@ from ..folders import check_folder
 from ..models.engines import OnnxRuntimeEngine
 from ..models.registry import CARD_KEY, ModelCard
 from . import checkpoint
-from .files import writing
+from .files import write, writing
 from .networks.colorization import Network, ReferenceNetwork, build_head, build_network
 from .networks.encoders import Encoder, load_encoder
 from .networks.onnx_export import to_onnx
@@ -61,12 +61,13 @@ def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
     """
     tensors, facts = checkpoint.load(path)
     recipe = checkpoint.recipe_of(facts)
+    with checkpoint.reading(path):
+        bins, photographs = checkpoint.bins_of(tensors, recipe), facts["count"] // recipe.views
     encoder = encoder or load_encoder(recipe.encoder)
-    bins = checkpoint.bins_of(tensors, recipe)
     head = build_head(encoder, bins, checkpoint.color_queries_of(tensors, "ema."))
     load_ema(head, tensors, path)
     network = build_network(encoder.backbone, head, bins, recipe.rebalance_lambda).cpu()
-    return Trained(recipe, network, facts["count"] // recipe.views)
+    return Trained(recipe, network, photographs)
 
 
 @torch.no_grad()
@@ -258,6 +259,9 @@ def strip_encoder(path: Path) -> None:
     """Remove VGG16's weights, which are not distributed, from the file of a reference model.
 
     ``models.registry.get_reference`` adds them again.
+
+    Raises:
+        TrainingError: The file cannot be written; it is unchanged.
     """
     model = onnx.load(path)
     kept_tensors = [t for t in model.graph.initializer if not t.name.startswith("encoder.layers.")]
@@ -267,7 +271,7 @@ def strip_encoder(path: Path) -> None:
     del model.graph.initializer[:], model.graph.node[:]
     model.graph.initializer.extend(kept_tensors)
     model.graph.node.extend(kept_nodes)
-    onnx.save(model, path)
+    write(path, model.SerializeToString())
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -122,7 +122,8 @@ def _earlier_run(folder: Path, encoder_weights: Path | None) -> InitialModel:
     tensors, facts = checkpoint.load(path)
     recipe = checkpoint.recipe_of(facts)
     encoder = load_encoder(recipe.encoder, encoder_weights)
-    bins = checkpoint.bins_of(tensors, recipe)
+    with checkpoint.reading(path):
+        bins = checkpoint.bins_of(tensors, recipe)
     head = new_head(encoder, bins, checkpoint.color_queries_of(tensors, "ema."))
     load_ema(head, tensors, path)
     if bins is not None and recipe.rebalance_lambda is not None:

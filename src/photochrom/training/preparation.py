@@ -16,6 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from ..batch.remote_files import is_remote
 from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError, TrainingError
 from ..folders import create_folder
@@ -35,7 +36,7 @@ from .data.feature_cache import (
     for_any_shape,
     view_bytes,
 )
-from .data.sources import copy_here, is_remote
+from .data.sources import copy_here
 from .initial_model import InitialModel
 from .networks.colorization import ColorizationHead, new_head, shift_class_weights
 from .networks.encoders import Backbone, EfficientNetLite, FrozenLite
@@ -68,6 +69,7 @@ class TrainingRun:
         """Facts by name that must be equal in a resumed run, since its losses depend on them."""
         return asdict(self.recipe) | {
             "set of photographs": describe_views(len(self.training), fingerprint(self.training)),
+            "held-out photographs": describe_views(len(held_out := self.parts["validation"]), fingerprint(held_out)),
             "initial model": self.initial.identity,
             "number of processes": self.fabric.world_size,
         }
@@ -105,14 +107,14 @@ class TrainingRun:
         return sum(map(len, self.parts.values())) - sum(done) if self.cached else 0
 
     @cached_property
-    def cache_limit(self) -> int:
+    def cache_limit(self) -> float:
         """Maximum size of the feature cache in bytes.
 
         By default, it is 0 on a GPU, which computes features faster than a disk reads them, and on a CPU 80 % of the
         free disk space plus the cache's present size.
         """
         if self.config.cache_gb is not None:
-            return round(1e9 * self.config.cache_gb)
+            return 1e9 * self.config.cache_gb
         if self.config.accelerator != "cpu":
             return 0
         folder = self.config.run_folder

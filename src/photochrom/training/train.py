@@ -387,10 +387,11 @@ class Trainer:
         """
         tensors, facts = checkpoint.load(path)
         checkpoint.check_conditions(path, facts, self.conditions)
+        with checkpoint.reading(path):
+            self.step, self.history, self.losses = facts["step"], facts["history"], facts["losses"]
         try:
             self.head.load_state_dict(checkpoint.under("head.", tensors))
             self.ema = {k: self.fabric.to_device(v) for k, v in checkpoint.under("ema.", tensors).items()}
             checkpoint.unpack_optimizer(self.optimizer, tensors)
         except (RuntimeError, KeyError, ValueError) as exc:
             raise TrainingError(f"{path} has another architecture", remedy="train in another folder") from exc
-        self.step, self.history, self.losses = facts["step"], facts["history"], facts["losses"]

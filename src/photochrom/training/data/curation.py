@@ -228,7 +228,7 @@ def read_table(path: Path) -> list[InspectedFile]:
     try:
         with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             return [InspectedFile(**{k: kinds.get(k, str)(v) for k, v in row.items()}) for row in csv.DictReader(file)]
-    except (OSError, ValueError, TypeError) as exc:
+    except (OSError, ValueError, TypeError, csv.Error) as exc:
         raise TrainingError(
             f"{path} cannot be read ({exc})", remedy="delete it to inspect the photographs again"
         ) from exc

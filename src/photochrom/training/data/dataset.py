@@ -134,7 +134,7 @@ def from_index(index: Path) -> list[Photograph]:
                 )
                 for row in csv.DictReader(file)
             ]
-    except (OSError, KeyError, ValueError, TypeError) as exc:  # TypeError: a row is too short
+    except (OSError, KeyError, ValueError, TypeError, csv.Error) as exc:  # TypeError: a row is too short
         raise TrainingError(
             f"{index} is not a list of photographs ({exc})", remedy="correct it, or move it away"
         ) from exc

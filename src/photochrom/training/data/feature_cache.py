@@ -109,10 +109,10 @@ class GrowingCache:
     def __init__(self, encoder: Backbone, views: Sequence[View], folder: Path, sides: Sides, encode: Compiled) -> None:
         self.views, self.folder, self.sides, self.encode = views, folder, sides, encode
         self._key, self._fills, self._lock = _key(encoder, views, sides), 0, Lock()
-        fresh, record = _done(folder, self._key) == 0, folder / "there.npy"
+        fresh = _done(folder, self._key) == 0
         with writing(folder):
             self._cache = _open(folder, len(views), _shapes(encoder, sides.picture), sides, fresh, reserve=False)
-        self._computed = np.zeros(len(views), bool) if fresh or not record.is_file() else np.load(record)
+        self._computed = _recorded(folder, len(views))
 
     def __len__(self) -> int:
         return len(self.views)
@@ -151,7 +151,8 @@ class GrowingCache:
         if self._fills % self._EVERY == 0 or self._computed.all():
             with writing(self.folder):
                 cache.flush()  # before the record, which after a power cut must not name unwritten views
-                np.save(self.folder / "there.npy", self._computed)
+                with new_file(self.folder / "there.npy", overwrite=True) as file:
+                    np.save(file, self._computed)
                 _note(self.folder, self._key, int(self._computed.sum()))
 
 
@@ -179,6 +180,8 @@ def cache_features(
     key = _key(encoder, views, sides)
     shapes = _shapes(encoder, sides.picture)
     done = _done(folder, key)
+    if done < len(views) and (folder / "there.npy").exists():  # a ``GrowingCache`` computed these views, in any order
+        done = 0
     with writing(folder):
         cache = _open(folder, len(views), shapes, sides, fresh=done == 0)
     if done < len(views):
@@ -236,6 +239,15 @@ def _done(folder: Path, key: str) -> int:
         return 0
 
 
+def _recorded(folder: Path, count: int) -> np.ndarray:
+    """Return which views a ``GrowingCache`` has recorded as computed, bool ``[count]``; none if the file is damaged."""
+    try:
+        found = np.load(folder / "there.npy")
+        return found if found.shape == (count,) and found.dtype == bool else np.zeros(count, bool)
+    except (OSError, ValueError, EOFError):
+        return np.zeros(count, bool)
+
+
 def _note(folder: Path, key: str, done: int) -> None:
     with new_file(folder / "cache.json", overwrite=True) as file:
         file.write(json.dumps({"key": key, "done": done}).encode())
@@ -245,7 +257,8 @@ def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool, r
     """Map the files of a cache into memory; if ``fresh``, first create them and, if ``reserve``, reserve disk space."""
     folder.mkdir(parents=True, exist_ok=True)
     if fresh:
-        (folder / "cache.json").unlink(missing_ok=True)
+        for name in ("cache.json", "there.npy"):
+            (folder / name).unlink(missing_ok=True)
     mode: Literal["w+", "r+"] = "w+" if fresh else "r+"
 
     def mapped(name: str, dtype: DTypeLike, *shape: int) -> np.ndarray:

@@ -18,10 +18,11 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from ...atomic import new_path
+from ...batch.remote_files import naming_errors, open_address
 from ...errors import TrainingError
+from ..files import write
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
-_REMOTE = re.compile(r"[a-z][a-z0-9+]+://")
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")  # train-{000..146}.tar, in WebDataset's notation
 
 
@@ -124,11 +125,6 @@ def _check_end(shard: Path, offset: int) -> None:
             raise tarfile.ReadError(f"damaged header at byte {offset}")
 
 
-def is_remote(photographs: str) -> bool:
-    """Return whether ``photographs`` is an address (``s3://``, ``gs://``, ``https://`` ...) and not a local path."""
-    return _REMOTE.match(photographs) is not None
-
-
 def copy_here(photographs: str, folder: Path) -> None:
     """Copy remote photographs into ``folder``, except those that are already there.
 
@@ -138,13 +134,14 @@ def copy_here(photographs: str, folder: Path) -> None:
             recorded in a file beside it, ``FOLDER.address``.
 
     Raises:
+        OptionError: The protocol of the address is unknown, or its credentials are missing.
+        PhotochromError: fsspec or the package for the protocol is missing.
         TrainingError: The address cannot be read, it contains files of the same name in different folders, the folder
             contains copies from another address, or a copy cannot be written.
     """
-    import fsspec
-
-    try:
-        system, _ = fsspec.url_to_fs(photographs)
+    remedy = "start again; the files copied so far are kept"
+    with naming_errors(photographs, f"copied to {folder}", error=TrainingError, remedy=remedy):
+        system, _ = open_address(photographs)
         folder.mkdir(parents=True, exist_ok=True)
         there = list(_remote_files(system, photographs))
         _note_address(photographs, folder.with_name(f"{folder.name}.address"))
@@ -158,13 +155,6 @@ def copy_here(photographs: str, folder: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with new_path(path, overwrite=True) as part:
                     system.get_file(remote, str(part))
-    except ImportError as exc:
-        raise TrainingError(f"{photographs} cannot be read: {exc}") from exc
-    except (OSError, ValueError) as exc:
-        raise TrainingError(
-            f"{photographs} cannot be copied to {folder} ({exc})",
-            remedy="start again; the files copied so far are kept",
-        ) from exc
 
 
 def _note_address(photographs: str, note: Path) -> None:
@@ -177,7 +167,7 @@ def _note_address(photographs: str, note: Path) -> None:
         raise TrainingError(
             f"{note.parent} contains photographs from {other}", remedy=f"give another run folder for {photographs}"
         )
-    note.write_text(photographs)
+    write(note, photographs.encode())
 
 
 def _remote_files(system: Any, photographs: str) -> Iterator[tuple[str, str]]:
