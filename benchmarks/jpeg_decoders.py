@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from photochrom.photo.formats.coefficients import luma_coefficients, with_chroma
+from photochrom.photo.formats.jpeg_coefficients import luma_coefficients, with_chroma
 from photochrom.photo.formats.splice import luma_scans, splice
 
 JFIF = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from .colorizer.suggestions import alternatives, likely_colors
     from .content_credentials import Identity
     from .film import FilmOptions, FilmReport, Progress, colorize_film, parse_time
+    from .film.colored_stills import Still, read_still
     from .film.hints import FilmHint, read_film_hints
     from .film.shots.options import ShotOptions, read_shots
-    from .film.stills import Still, read_still
     from .models.engines import Engine
     from .models.registry import ModelCard
     from .photo.job import colorize_file
@@ -109,7 +109,7 @@ _MODULES = {
     "film": ("FilmOptions", "FilmReport", "Progress", "colorize_film", "parse_time"),
     "film.hints": ("FilmHint", "read_film_hints"),
     "film.shots.options": ("ShotOptions", "read_shots"),
-    "film.stills": ("Still", "read_still"),
+    "film.colored_stills": ("Still", "read_still"),
     "models.engines": ("Engine",),
     "models.registry": ("ModelCard",),
     "photo.job": ("colorize_file",),

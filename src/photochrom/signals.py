@@ -1,4 +1,7 @@
-"""``not_ignored``: selects the signals to handle; ``ending_at_once``: lets signals end the process during imports."""
+"""``not_ignored``: selects the signals to handle; ``ending_at_once``: lets signals end the process during imports.
+
+The command line ends on signals as ``commands.shutdown`` describes, a training run as ``training.stop_signals`` does.
+"""
 
 from __future__ import annotations
 

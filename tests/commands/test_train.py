@@ -25,12 +25,12 @@ from photochrom import Colorizer, OptionError, TrainingError, machine
 from photochrom.commands.main import main
 from photochrom.training import checkpoint, estimate, export, pipeline, published_weights, recipes, run_folder
 from photochrom.training.config import CHECKPOINT, TrainingConfig
-from photochrom.training.forecast import Costs
 from photochrom.training.initial_model import load_initial_model
 from photochrom.training.memory import keep_memory
 from photochrom.training.preparation import inspect_photographs, prepare_run
 from photochrom.training.processes import launch
 from photochrom.training.recipes import DEFAULT, FINE_TUNING_RATE, OWN, RECIPES, fit_to_photographs
+from photochrom.training.remaining_time import Costs
 from photochrom.training.train import Trainer
 
 pytestmark = [pytest.mark.training, pytest.mark.slow, pytest.mark.usefixtures("kept_exports")]

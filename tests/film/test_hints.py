@@ -17,13 +17,13 @@ from photochrom import Hint, OptionError
 from photochrom.color.spaces import luma_of_rgb
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.colored_stills import frame_at, hints_of_still, read_still
 from photochrom.film.frames import FrameColorizer
 from photochrom.film.hint_tracking import track_hints
 from photochrom.film.hints import FilmHint, film_hints_json, read_film_hints
 from photochrom.film.plan import make_plan
 from photochrom.film.reader import FilmReader
 from photochrom.film.sequences.reader import open_film
-from photochrom.film.stills import frame_at, hints_of_still, read_still
 from photochrom.film.times import parse_time, time_text
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, write_film
 

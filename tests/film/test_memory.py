@@ -16,7 +16,7 @@ import pytest
 from photochrom.color.coding import Coding
 from photochrom.film import FilmOptions, coloring, colorize_film, frame_buffers, frames, planes, propagation
 from photochrom.film.coloring import _PREDICTED_QUEUE, _RENDERED_QUEUE
-from photochrom.film.damage import Damage
+from photochrom.film.damage_log import Damage
 from photochrom.film.frame_buffers import FramePool, frame_bytes, frames_within
 from photochrom.film.frames import FrameColorizer
 from photochrom.film.plan import make_plan

@@ -16,7 +16,7 @@ from PIL import Image, ImageCms
 
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
-from photochrom.film.damage import Damage
+from photochrom.film.damage_log import Damage
 from photochrom.film.frames import FrameColorizer
 from photochrom.film.plan import make_plan
 from photochrom.film.preview import preview_film

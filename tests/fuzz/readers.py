@@ -89,7 +89,7 @@ def _read_photograph(source: Path, *, is_asked: bool) -> None:
 def _read_film(source: Path, *, is_asked: bool) -> None:
     """Plan a film, and decode all of it without threads, which would take longer to start than to decode."""
     from photochrom.film import FilmOptions
-    from photochrom.film.damage import Damage
+    from photochrom.film.damage_log import Damage
     from photochrom.film.plan import make_plan
     from photochrom.film.planes import in_format
     from photochrom.film.reader import FilmReader

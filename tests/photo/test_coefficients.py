@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from photochrom import photo
 from photochrom.errors import OptionError
 from photochrom.photo import OutputOptions, colorize_photo
-from photochrom.photo.formats import coefficients
+from photochrom.photo.formats import jpeg_coefficients as coefficients
 from tests.corpus.make import exif
 from tests.helpers.photographs import MODEL, saved, smooth
 

@@ -11,7 +11,7 @@ from photochrom import photo
 from photochrom.commands.main import main
 from photochrom.label import is_labelled
 from photochrom.photo import OutputOptions, colorize_photo
-from photochrom.photo.formats import coefficients
+from photochrom.photo.formats import jpeg_coefficients as coefficients
 from tests.corpus.make import exif, grey, saved, toned
 from tests.photo.test_splice import scans_of
 

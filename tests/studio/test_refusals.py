@@ -15,7 +15,7 @@ import pytest
 
 from photochrom import OptionError, StudioError
 from photochrom.studio import app as server
-from photochrom.studio.guard import Guard, is_local
+from photochrom.studio.cross_site_guard import Guard, is_local
 from photochrom.studio.uploads import file_name
 from tests.helpers.studio_server import RefusedError, Visitor
 from tests.studio.conftest import MEGABYTES, picture, png

@@ -18,10 +18,10 @@ from photochrom.training.data.feature_cache import Sides, cache_features, cached
 from photochrom.training.data.simulated_hints import simulate_hints
 from photochrom.training.evaluation import metrics
 from photochrom.training.networks import losses
-from photochrom.training.networks.classifier import LiteClassifier
 from photochrom.training.networks.colorization import DistributionNetwork, build_head, downsample_hints
 from photochrom.training.networks.decoder import Attention, ColorDecoder
 from photochrom.training.networks.encoders import VGG16, SameConv, load_encoder
+from photochrom.training.networks.imagenet_classifier import LiteClassifier
 from photochrom.training.run_folder import RunLog
 from tests.helpers.training_runs import Tiny
 

@@ -27,9 +27,9 @@ from .parser import Verbs
 
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
+    from ..film.colored_stills import Still
     from ..film.hints import FilmHint
     from ..film.options import FilmOptions
-    from ..film.stills import Still
 
 
 RECOLOR: Final = ("all", "grey-shots")
@@ -284,7 +284,7 @@ def _read_hints(args: argparse.Namespace) -> list[FilmHint]:
 
 
 def _read_stills(args: argparse.Namespace, film: str, options: FilmOptions) -> list[Still]:
-    from ..film.stills import read_still
+    from ..film.colored_stills import read_still
     from ..film.times import parse_time
 
     found = []

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ..colorizer.colorizer import Colorizer
+    from ..film.colored_stills import Still
     from ..film.frames import FrameColorizer
     from ..film.hints import FilmHint
     from ..film.options import FilmOptions
     from ..film.plan import Plan
     from ..film.reader import FilmReader
-    from ..film.stills import Still
 
 
 @dataclass(frozen=True)

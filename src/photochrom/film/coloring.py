@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import FilmError
 from . import propagation
-from .damage import Damage
+from .damage_log import Damage
 from .frame_buffers import frames_within, pool
 from .frames import FrameColorizer, PreparedFrame
 from .output.resume import FinishedSegment, ResumeFolder

@@ -18,8 +18,9 @@ from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import credit
 from ..errors import FilmError
 from ..version import __version__
+from .colored_stills import Still
 from .coloring import Progress, color_frames
-from .damage import Damage
+from .damage_log import Damage
 from .frames import FrameColorizer
 from .hint_tracking import track_hints
 from .hints import FilmHint
@@ -37,7 +38,6 @@ from .shots.already_in_color import leaving_colored_shots
 from .shots.planning import make_shot_plan
 from .shots.titles import keeping_titles
 from .source import side_data
-from .stills import Still
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 
 from ..errors import FilmError, OptionError
-from .damage import Damage
+from .damage_log import Damage
 from .source.frame_facts import display_matrix, fields
 from .source.keyframes import keyframe_pairs
 from .source.opening import main_stream, open_container

@@ -35,7 +35,7 @@ from .names import (
 from .negatives import LOOKS_NEGATIVE, looks_negative
 from .options import JpegLayout, OutputOptions
 from .pages import OnPage, colorize_pages
-from .picture_kinds import chroma, for_network
+from .picture_kinds import chroma_of_photo, for_network
 from .read import Photo, check_source, count_pages, read_photo
 from .report import PhotoReport, preview, report_on
 from .signing import signed
@@ -283,7 +283,7 @@ def write_colored(
     output, path = output or OutputOptions(), destination if isinstance(destination, Path) else None
     format = photo.format if path is None else format_of(path)
     prediction = prediction or colorizer.predict(for_network(photo), options)
-    cb, cr = chroma(colorizer, photo, format, options, prediction, output.jpeg_layout)
+    cb, cr = chroma_of_photo(colorizer, photo, format, options, prediction, output.jpeg_layout)
     label = credit(colorizer.label, options.hints)
     sidecar = sidecar_path(path) if output.sidecar and path is not None else None
     settings: _EncoderSettings = {

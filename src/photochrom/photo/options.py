@@ -85,7 +85,7 @@ def check_layout(layout: str) -> None:
     if layout not in JPEG_LAYOUTS:
         raise OptionError(f"jpeg_layout is {layout!r}", remedy=f"choose one of {', '.join(JPEG_LAYOUTS)}")
     if layout == "interleaved":
-        from .formats.coefficients import INSTALL, has_jpeglib
+        from .formats.jpeg_coefficients import INSTALL, has_jpeglib
 
         if not has_jpeglib():
             raise OptionError("the interleaved layout of JPEG needs jpeglib", remedy=INSTALL)

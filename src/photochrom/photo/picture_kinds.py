@@ -36,7 +36,7 @@ def for_network(photo: Photo) -> np.ndarray:
     return luma
 
 
-def chroma(
+def chroma_of_photo(
     colorizer: Colorizer,
     photo: Photo,
     format: str,

@@ -20,8 +20,8 @@ from ..color.bands import upright
 from ..color.toning import has_colors
 from ..errors import PhotoError
 from .formats import exif, heif, jpeg, png, tiff, tiff_pages, webp
-from .formats.coefficients import CodedLuma, upright_luma
 from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most
+from .formats.jpeg_coefficients import CodedLuma, upright_luma
 from .formats.splice import CannotSplice
 from .formats.xmp import Packet
 from .library_errors import THE_PICTURE, decoding, naming

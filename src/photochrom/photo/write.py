@@ -19,8 +19,8 @@ from ..color.bands import at_8_bits
 from ..colorizer.options import DEFAULT_QUALITY
 from ..errors import OptionError, PhotoError
 from .formats import heif, jpeg, png, tiff_writer, webp
-from .formats.coefficients import CodedLuma
 from .formats.image import Metadata, Planes, color_pixels
+from .formats.jpeg_coefficients import CodedLuma
 from .library_errors import encoding, naming
 from .metadata import metadata_for
 from .names import EXTENSIONS, check_destination, format_of

@@ -20,8 +20,8 @@ from ..colorizer.colorizer import Colorizer
 from ..colorizer.reference_photographs import References
 from ..errors import OptionError, StudioError
 from ..photo.options import OutputOptions
+from .cross_site_guard import Guard, is_local
 from .full_size import FullSize
-from .guard import Guard, is_local
 from .jobs import Jobs
 from .pictures import Picture, Recent
 from .server import build

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..batch.remote_files import is_remote
 from ..errors import OptionError, TrainingError
 from ..json_text import parse_json
-from .files import write
+from .atomic_files import write
 from .initial_model import INITIAL_MODELS, InitialModel
 from .recipes import RECIPES, Recipe, at_size, fine_tuning, fit_to_photographs
 

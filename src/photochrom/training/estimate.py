@@ -16,10 +16,10 @@ from ..errors import TrainingError
 from ..machine import free_memory
 from .data.batches import Batches, Pictures, Sides
 from .data.feature_cache import few_features
-from .forecast import Costs, duration
 from .memory import explain_memory_errors
 from .preparation import REPORTED, TrainingRun, gigabytes
 from .processes import process_counts
+from .remaining_time import Costs, duration
 from .schedule import Schedule
 from .train import Trainer
 

@@ -25,7 +25,7 @@ from ..folders import check_folder
 from ..models.engines import OnnxRuntimeEngine
 from ..models.registry import CARD_KEY, ModelCard
 from . import checkpoint
-from .files import write, writing
+from .atomic_files import write, writing
 from .networks.colorization import Network, ReferenceNetwork, build_head, build_network
 from .networks.encoders import Encoder, load_encoder
 from .networks.onnx_export import to_onnx

@@ -15,15 +15,15 @@ from tqdm import tqdm
 from ..colorizer.colorizer import Colorizer
 from ..models.engines import Arrays
 from ..models.registry import CARD_KEY, ModelCard
+from .atomic_files import write, writing
 from .config import BEST, CHECKPOINT, MODEL
 from .data.dataset import Photograph
 from .evaluation import html_report, report
 from .evaluation.evaluate import evaluate, load, small_pictures, versions
 from .export import capabilities, export, load_trained
-from .files import write, writing
-from .forecast import duration
 from .networks.colorization import Network, build_network
 from .preparation import REPORTED, TrainingRun
+from .remaining_time import duration
 from .train import Trainer
 
 SAMPLES = 12  # number of photographs coloured after each round

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from .forecast import Costs
 from .recipes import Recipe
+from .remaining_time import Costs
 
 WHOLE_PICTURES: Final = 0.2  # share of a cycle's steps, at its end, that see whole pictures instead of crops
 ROUND: Final = 10_000  # views in a round; fewer if an epoch is shorter, more in a long run

@@ -31,12 +31,12 @@ from ..errors import TrainingError
 from . import checkpoint
 from .data.batches import Batch, Batches
 from .data.simulated_hints import simulate_hints
-from .forecast import Clock, Costs, Forecast, Kind, duration
 from .memory import explain_memory_errors
 from .networks.colorization import ColorizationHead
 from .networks.encoders import constant_maps
 from .networks.losses import ColorBins, Objective, build_objective
 from .recipes import Recipe
+from .remaining_time import Clock, Costs, Forecast, Kind, duration
 from .schedule import Schedule
 from .stop_signals import Stopped, stopping
 

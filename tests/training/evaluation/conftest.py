@@ -9,7 +9,7 @@ from photochrom.color.spaces import luma_of_rgb
 from photochrom.training.data import dataset
 from photochrom.training.evaluation import evaluate
 from photochrom.training.evaluation import lpips_fid as perceptual
-from photochrom.training.networks import classifier
+from photochrom.training.networks import imagenet_classifier as classifier
 from tests.helpers.evaluation import HOSTILE, Painter, chroma_of, flat
 
 

@@ -17,7 +17,7 @@ from photochrom import TrainingError
 from photochrom.training.data import dataset
 from photochrom.training.evaluation import frechet, metrics
 from photochrom.training.evaluation import lpips_fid as perceptual
-from photochrom.training.networks import classifier
+from photochrom.training.networks import imagenet_classifier as classifier
 from tests.helpers.evaluation import grey_of, scores
 
 

@@ -11,7 +11,7 @@ import av
 
 from ...errors import FilmError
 from ...label import with_statement
-from ..damage import Damage
+from ..damage_log import Damage
 from ..options import FilmOptions
 from ..planes import PlaneFormat
 from ..reader import FilmReader

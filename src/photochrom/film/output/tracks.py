@@ -10,7 +10,7 @@ import av
 from av.format import Flags
 
 from ...errors import FilmError
-from ..damage import Damage
+from ..damage_log import Damage
 from ..reader import FilmReader
 from ..span import Span
 from ..times import time_text

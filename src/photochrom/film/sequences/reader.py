@@ -20,7 +20,7 @@ import av
 
 from ...color.bands import thread_limit
 from ...errors import FilmError
-from ..damage import Damage
+from ..damage_log import Damage
 from ..frame_buffers import frames_within
 from ..options import FilmOptions
 from ..reader import FilmReader

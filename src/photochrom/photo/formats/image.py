@@ -17,7 +17,7 @@ from ...color.spaces import luma_of_rgb
 from ...errors import PhotoError
 
 if TYPE_CHECKING:
-    from .coefficients import CodedLuma
+    from .jpeg_coefficients import CodedLuma
 
 NO_UNIT: Final = 1
 PER_INCH: Final = 2

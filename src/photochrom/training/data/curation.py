@@ -22,7 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ...errors import TrainingError
-from ..files import write
+from ..atomic_files import write
 from .dataset import MIN_COLORFULNESS, Photograph, colorfulness, decode, from_index, is_held_out
 from .sources import File, files, read
 

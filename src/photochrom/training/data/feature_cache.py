@@ -29,7 +29,7 @@ from ...atomic import new_file
 from ...errors import TrainingError
 from ...json_text import parse_json
 from ...models.engines import openvino_core, openvino_settings
-from ..files import writing
+from ..atomic_files import writing
 from ..networks.encoders import Backbone
 from ..networks.onnx_export import to_onnx
 from .batches import Batch, Sides, load_ahead, load_view

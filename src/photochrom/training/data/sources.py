@@ -20,7 +20,7 @@ from tqdm import tqdm
 from ...atomic import new_path
 from ...batch.remote_files import naming_errors, open_address
 from ...errors import TrainingError
-from ..files import write
+from ..atomic_files import write
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")  # train-{000..146}.tar, in WebDataset's notation

@@ -22,7 +22,7 @@ from ...colorizer.options import ColorOptions
 from ...errors import OptionError, TrainingError
 from ..data.curation import distinct
 from ..data.dataset import MIN_COLORFULNESS, Photograph, Skip, find_photographs, refuse, sample, square
-from ..networks.classifier import FEATURES, ImageClassifier
+from ..networks.imagenet_classifier import FEATURES, ImageClassifier
 from .frechet import Gaussian, distance
 from .frontier import DialScores, Frontier, along_dial, dial_of
 from .frontier import frontier as frontier_of

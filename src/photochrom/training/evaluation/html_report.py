@@ -16,7 +16,7 @@ import numpy as np
 import simplejpeg
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from ..files import write
+from ..atomic_files import write
 from .evaluate import SIZE, Evaluation, load, versions
 from .metrics import Scores
 from .report import Table, cell, sources, tables

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from ...version import __version__
+from ..atomic_files import write
 from ..data.dataset import MIN_COLORFULNESS
-from ..files import write
 from .evaluate import SIZE, Evaluation
 from .frontier import TARGETS, Point
 from .metrics import mean, ratio

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...color.spaces import WHITE, XYZ_TO_RGB
-from .classifier import LiteClassifier
+from .imagenet_classifier import LiteClassifier
 
 _FEATURE_WEIGHT = 25.0  # weight of the feature distance relative to the divergence of the classes in nats
 _VARIANTS = (0, 2)  # variants of EfficientNet-Lite; ``evaluate`` uses Lite1, so that its figures are independent

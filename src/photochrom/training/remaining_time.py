@@ -1,4 +1,4 @@
-"""``Forecast``: updates the remaining time of a run from times that ``Clock`` measures while it trains."""
+"""``Forecast``: forecasts the remaining time of a run from times that ``Clock`` measures while it trains."""
 
 from __future__ import annotations
 

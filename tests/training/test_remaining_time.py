@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from photochrom.training.forecast import Costs, Forecast, duration
 from photochrom.training.recipes import OWN, REFERENCE
+from photochrom.training.remaining_time import Costs, Forecast, duration
 from photochrom.training.schedule import Schedule
 
 

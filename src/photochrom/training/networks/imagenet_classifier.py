@@ -1,4 +1,4 @@
-"""An ImageNet classifier, to test whether it recognises coloured pictures (Zhang et al. 2016, section 3)."""
+"""ImageNet classifiers: they test whether coloured pictures are recognised (Zhang et al. 2016), and serve as a loss."""
 
 from __future__ import annotations
 
