@@ -218,8 +218,9 @@ def test_a_dry_run_does_not_count_colour_photographs_as_to_do(tree, tmp_path, op
 
 
 def test_an_estimate_that_is_impossible_says_why(tree, tmp_path, options):
-    for path in tree.rglob("*.*"):
-        path.write_bytes(b"damaged")
+    for path in tree.rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"damaged")
     told = str(estimate_batch(tree, str(tmp_path / "out"), options))
     assert "no estimate, because none of the items tried could be coloured: " in told
     assert "a.jpg: is not a JPEG, PNG, TIFF, WebP, HEIF or AVIF: convert it to one of these" in told
