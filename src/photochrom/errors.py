@@ -20,6 +20,8 @@ Remedies name arguments of the Python API (``overwrite=True``). The command line
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -69,3 +71,21 @@ class StudioError(PhotochromError):
 
 class TrainingError(PhotochromError):
     """Training cannot start or cannot continue."""
+
+
+@contextmanager
+def system_errors(
+    kind: type[PhotochromError], path: str | os.PathLike[str], remedy: str, verb: str = "read"
+) -> Iterator[None]:
+    """Translate system errors in the block into an error of Photochrom: "PATH: cannot be VERB (REASON): REMEDY".
+
+    Args:
+        kind: Class of the error.
+        path: The file or folder that the block uses.
+        remedy: Advice on what to do.
+        verb: Past participle of what the block does.
+    """
+    try:
+        yield
+    except OSError as exc:
+        raise kind(f"cannot be {verb} ({exc.strerror or exc})", path=path, remedy=remedy) from exc

@@ -1,3 +1,4 @@
+import base64
 import io
 import stat
 import sys
@@ -213,3 +214,20 @@ def test_without_the_packages_the_error_says_what_to_install(monkeypatch, tmp_pa
     monkeypatch.setitem(sys.modules, "c2pa", None)
     with pytest.raises(PhotochromError, match=r"pip install 'photochrom\[c2pa\]'"):
         read_claim(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("address", ["", "nonsense", "ftp://stamps.example", "http://", "http://[", "http://a b"])
+def test_an_invalid_address_of_a_time_stamp_authority_is_refused_at_once(certificates, address):
+    with pytest.raises(OptionError, match="is not the address of a time stamp authority: give one that begins with"):
+        Identity(certificates / "certificate.pem", certificates / "key.pem", address)
+
+
+def test_a_key_of_an_unknown_kind_is_refused(certificates, tmp_path):
+    lines = (certificates / "key.pem").read_text().splitlines()
+    key = base64.b64decode("".join(lines[1:-1])).replace(
+        bytes.fromhex("2a8648ce3d0201"), bytes.fromhex("2a8648ce3d0277")
+    )
+    path = tmp_path / "key.pem"
+    path.write_text("\n".join([lines[0], base64.b64encode(key).decode(), lines[-1]]))
+    with pytest.raises(OptionError, match="are not a certificate and an unencrypted key"):
+        Identity(certificates / "certificate.pem", path)

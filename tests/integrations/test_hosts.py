@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
 import subprocess
 import sys
 from importlib.resources import files
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -121,3 +123,33 @@ def test_gimp_adds_a_layer_of_colours_and_keeps_the_other(tmp_path, monkeypatch)
     assert "LAYERS ['Photochrom lch-color', " in done.stdout
     with Image.open(target) as image:
         assert image.mode == "RGB"
+
+
+class Error(Exception):
+    """Stands for GLib.Error."""
+
+    @staticmethod
+    def new_literal(quark, message, code):
+        return message
+
+
+@pytest.mark.parametrize(
+    ("command", "fault"),
+    [("photochrom", "disk full"), ("photochrom '", "No closing quotation"), ("false", "non-zero"), ("gone", "gone")],
+)
+def test_gimp_shows_every_failure(monkeypatch, command, fault):
+    modules = MagicMock()
+    modules.Gimp.PlugIn = MagicMock  # the base class of the plug-in
+    modules.GLib.Error = Error
+    monkeypatch.setitem(sys.modules, "gi", modules)
+    monkeypatch.setitem(sys.modules, "gi.repository", modules)
+    monkeypatch.setenv("PHOTOCHROM_COMMAND", command)
+    if fault == "disk full":
+        modules.Gimp.file_save.side_effect = Error(fault)
+    plugin = runpy.run_path(str(HOSTS / "gimp" / "photochrom.py"))
+    monkeypatch.setattr(modules.Gimp.PlugIn, "error_quark", lambda: 1, raising=False)
+    procedure = MagicMock()
+    plugin["Photochrom"]().color(procedure, None, MagicMock(), [], None, None)
+    status, message = procedure.new_return_values.call_args.args
+    assert status is modules.Gimp.PDBStatusType.EXECUTION_ERROR
+    assert fault in message

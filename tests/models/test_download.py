@@ -42,6 +42,12 @@ def test_a_file_is_fetched_once_and_checked_each_time(server, tmp_path):
         fetch(f"{server}/weights.h5", path, "sha256", SHA256)
 
 
+def test_a_folder_in_place_of_the_file_is_reported(server, tmp_path):
+    (tmp_path / "weights.h5").mkdir()
+    with pytest.raises(ModelError, match=r"cannot be read \(Is a directory\): delete it, or get http"):
+        fetch(f"{server}/weights.h5", tmp_path / "weights.h5", "sha256", SHA256)
+
+
 def test_another_content_is_refused_and_nothing_is_left(server, tmp_path):
     path = tmp_path / "cache" / "weights.h5"
     with pytest.raises(ModelError, match="has changed"):

@@ -67,6 +67,36 @@ def test_a_damaged_embedded_model_is_refused(tmp_path, monkeypatch):
         registry.find_model("default")
 
 
+@pytest.mark.parametrize("content", [None, b"", b"\xff"])
+def test_a_damaged_file_of_the_package_is_reported(tmp_path, monkeypatch, content):
+    shutil.copytree(registry.WEIGHTS, tmp_path / "weights")
+    monkeypatch.setattr(registry, "WEIGHTS", tmp_path / "weights")
+    for name in ("default.sha256", "reference-decoder.onnx"):
+        path = tmp_path / "weights" / name
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+    with pytest.raises(ModelError, match="reinstall Photochrom"):
+        registry.find_model("default")
+    if content is None:
+        with pytest.raises(ModelError, match=r"decoder\.onnx: cannot be read .* reinstall Photochrom"):
+            registry.find_model("reference")
+
+
+def test_a_damaged_decoder_of_the_reference_is_reported(vgg16_file, home, tmp_path, monkeypatch):
+    (tmp_path / "reference-decoder.onnx").write_bytes(b"\xff")
+    monkeypatch.setattr(registry, "WEIGHTS", tmp_path)
+    with pytest.raises(ModelError, match=r"decoder\.onnx: the file is damaged: reinstall Photochrom"):
+        registry.get_reference(vgg16_file)
+
+
+def test_a_model_that_can_no_longer_be_read_is_named(tmp_path):
+    colorizer = Colorizer()
+    colorizer.path = tmp_path
+    with pytest.raises(ModelError, match="cannot be read"):
+        _ = colorizer.label
+
+
 def test_unknown_names_list_the_known(tmp_path):
     with pytest.raises(ModelError, match="default, reference"):
         registry.find_model("artistic")

@@ -63,8 +63,7 @@ def rows_of(folder: Path) -> list[Row]:
     """Read the last row of each item from all reports in a folder.
 
     Raises:
-        OptionError: There is no report, or one is invalid.
-        OSError: A report cannot be read.
+        OptionError: There is no report, or one cannot be read or is invalid.
     """
     if not (paths := report_paths(folder)):
         raise OptionError(
@@ -108,8 +107,8 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
         Paths of the pages.
 
     Raises:
+        OptionError: A file of thumbnails cannot be read.
         PhotochromError: Jinja is missing, or the pages cannot be written.
-        OSError: A file of thumbnails cannot be read.
     """
     try:
         from jinja2 import Environment, PackageLoader, select_autoescape

@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from ..errors import OptionError, PhotochromError
+from ..errors import OptionError, PhotochromError, system_errors
 from ..label import is_labelled
-from ..models.download import digest
+from ..models.download import known_digest
 from ..models.registry import find_model
 from .distribute import by_processes, by_ray, of_shard, worker_count
 from .items import Item
@@ -144,7 +144,6 @@ def color_batch(
             an output would replace a file that Photochrom did not write, an earlier report is invalid, the target is a
             bag, or another batch is running in it.
         PhotochromError: The model cannot be loaded, a package is missing, or the report cannot be written.
-        OSError: A local manifest, an earlier report or an earlier output cannot be read.
     """
     options, target = options or BatchOptions(), os.fspath(target)
     for address in (source, target):
@@ -217,7 +216,6 @@ def listed_items(
         OptionError: There is no such source, it cannot be listed, a manifest is invalid, or two inputs would share an
             output.
         PhotochromError: A package is missing, for the protocol or for Parquet.
-        OSError: A local manifest cannot be read.
     """
     items: Callable[[], Iterator[Item]]
     if isinstance(source, str | os.PathLike):
@@ -245,8 +243,7 @@ def _unreported(unread: Sequence[Item], folder: Path) -> list[Item]:
     """Return the pictures in unread formats that have no row in the report yet, or have changed since.
 
     Raises:
-        OptionError: A report is invalid.
-        OSError: A report cannot be read.
+        OptionError: A report is invalid or cannot be read.
     """
     known = marks_by_status(report_paths(folder))["unread"] if unread else {}
     return [item for item in unread if known.get(item.key) != mark(item.size, item.version, "", "", "")]
@@ -266,14 +263,13 @@ def pending_items(items: list[Item], folder: Path, job: BatchJob, options: Batch
         options: Options of the batch.
 
     Raises:
-        OptionError: A report is invalid, or the target cannot be read.
-        OSError: A report cannot be read.
-        ModelError: There is no such model.
+        OptionError: A report is invalid, or it or the target cannot be read.
+        ModelError: There is no such model, or its file cannot be read.
         PhotochromError: fsspec or the package for the protocol is missing.
     """
     marks = marks_by_status(report_paths(folder))
     done, failed, skipped = marks["ok"], marks["error"], marks["skipped"]
-    model = digest(find_model(options.model)) if any(marks.values()) else ""
+    model = known_digest(find_model(options.model)) if any(marks.values()) else ""
     exists = _existing(job.target)
     for item in items:
         name = possible_name(item, job.template)
@@ -320,17 +316,17 @@ def _check_outputs(items: list[Item], job: BatchJob) -> None:
     """Check that no output would replace a file without Photochrom's label; remote targets are not checked.
 
     Raises:
-        OptionError: Such files exist.
-        OSError: A file in the target cannot be read.
+        OptionError: Such files exist, or a file in the target cannot be read.
     """
-    if is_remote(job.target) or (job.output.overwrite and not items):
+    if is_remote(job.target):
         return
     foreign = []
     for item in items:
         name = possible_name(item, job.template)
         path = Path(job.target, name)
-        if name and path.exists() and not is_labelled(path):
-            foreign.append(str(path))
+        with system_errors(OptionError, path, "name another target"):
+            if name and path.exists() and not (path.is_file() and is_labelled(path)):  # reading a pipe would never end
+                foreign.append(str(path))
     if foreign:
         names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
         raise OptionError(
@@ -348,10 +344,10 @@ def _report_writer(folder: Path, options: BatchOptions) -> Iterator[Callable[[Co
         PhotochromError: The report or the thumbnails cannot be written.
     """
     path = report_path(folder, options)
-    files = ExitStack()
-    with _writing(path):
-        rows = files.enter_context(ReportWriter(path))
-        thumbnails = files.enter_context(ThumbnailWriter(path.with_suffix(".thumbnails")))
+    with _writing(path), ExitStack() as opened:
+        rows = opened.enter_context(ReportWriter(path))
+        thumbnails = opened.enter_context(ThumbnailWriter(path.with_suffix(".thumbnails")))
+        files = opened.pop_all()  # closed here only if one of them cannot be opened
 
     def write(colored: Colored) -> None:
         with _writing(path):

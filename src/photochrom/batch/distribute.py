@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ..errors import OptionError, PhotochromError
 from ..machine import available_cores, free_memory, lacks_memory
-from ..models.download import digest
+from ..models.download import known_digest
 from ..models.registry import find_model
 from ..version import __version__
 from .items import Item
@@ -75,8 +75,7 @@ def _failed(item: Item, job: BatchJob, reason: str) -> Colored:
     """Return the outcome of an item whose worker process died; ``reason`` says how the process ended.
 
     Raises:
-        ModelError: The job's model is no longer there.
-        OSError: The model file can no longer be read.
+        ModelError: The job's model is no longer there, or cannot be read.
     """
     row = Row(
         item.key,
@@ -84,7 +83,7 @@ def _failed(item: Item, job: BatchJob, reason: str) -> Colored:
         item.source,
         source_size=item.size,
         source_version=item.version,
-        model=f"{Path(job.model).stem}, sha256 {digest(find_model(job.model))}",  # only another model retries it
+        model=f"{Path(job.model).stem}, sha256 {known_digest(find_model(job.model))}",  # only another model retries it
         options=job.options,
         photochrom=__version__,
         error=f"{item.source}: the process that coloured it {reason}",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from ..color.bands import limited_threads
 from ..errors import PhotochromError
 from .coordinator import clock, extensions, job_of, listed_items, pending_items
 from .distribute import worker_count
@@ -88,7 +89,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
     """Estimate a batch: count its items, check some for colour, and colour up to three into a temporary folder.
 
     Up to a hundred local items, or a gigabyte of them, are checked; of remote items only three, which are downloaded;
-    and none if ``recolor`` is set. From then on, this process uses one thread (``limit_threads``).
+    and none if ``recolor`` is set.
 
     Args:
         source: Folder, manifest or address; see ``listing.list_items``.
@@ -96,7 +97,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
         options: How to colour.
 
     Raises:
-        OptionError, PhotochromError, OSError: As for ``color_batch``; but the target is neither locked nor written.
+        OptionError, PhotochromError: As for ``color_batch``; but the target is neither locked nor written.
     """
     items, unread = listed_items(source, options)
     job, folder = job_of(target, options), report_folder(target, options, make=False)
@@ -167,7 +168,7 @@ def _tried(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float | 
     if not items:
         return None, None, ""
     try:
-        with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
+        with limited_threads(job.threads or 1), tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
             return _measured(_spaced(items, _TRIED), replace(job, target=folder))
     except OSError as exc:
         return None, None, f"there is no temporary folder ({exc.strerror or exc}): set TMPDIR to a folder with room"

@@ -42,7 +42,7 @@ def items_of_manifest(data: bytes, name: str) -> Iterator[Item]:
         raise OptionError(f"{name} is not JSON ({exc})", remedy="give an IIIF manifest or info.json") from exc
     try:
         addresses = list(_pictures(facts)) if isinstance(facts, dict) else []
-    except (AttributeError, TypeError):  # a value is not the list or object that IIIF requires
+    except (AttributeError, TypeError, RecursionError):  # not the objects that IIIF requires, or too deeply nested
         addresses = []
     if not addresses:
         raise OptionError(f"{name} is not an IIIF manifest with pictures, nor an info.json", remedy="check the address")

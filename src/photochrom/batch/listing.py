@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from ..errors import OptionError
+from ..errors import OptionError, system_errors
 from ..photo.names import PHOTOGRAPHS, UNREAD
 from .iiif import list_iiif
 from .items import Item
@@ -80,24 +80,19 @@ def list_items(source: str, wanted: Filter | None = None) -> Iterator[Item]:
     Raises:
         OptionError: There is no such source, it cannot be listed, or a manifest is invalid.
         PhotochromError: The package for the address or for Parquet is missing.
-        OSError: A local manifest or photograph cannot be accessed.
     """
     wanted = wanted or Filter()
     if is_remote(source):
         return _list_remote(source, wanted)
     path = Path(source)
-    if path.is_dir():
-        return _walk(path, wanted)
-    if not path.exists():
-        raise OptionError(f"there is no {source}", remedy="give a folder, a manifest or an address")
+    with system_errors(OptionError, source, "give a folder, a manifest or an address"):
+        if path.is_dir():
+            return _walk(path, wanted)
+        if not path.exists():
+            raise OptionError(f"there is no {source}", remedy="give a folder, a manifest or an address")
     if path.suffix.lower() in MANIFESTS or path.suffix.lower() == ".json":
-        return read_manifest(path.read_bytes(), path.name, str(path.parent))
-    return iter([_local_item(path.name, path)])
-
-
-def _local_item(key: str, path: Path) -> Item:
-    status = path.stat()
-    return Item(key, str(path), status.st_size, str(status.st_mtime_ns))
+        return read_manifest(read_address(source), path.name, str(path.parent))
+    return iter([with_local_state(Item(path.name, str(path)))])
 
 
 def with_local_state(item: Item) -> Item:
@@ -140,13 +135,8 @@ def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
                     folders.append((key + "/", entry.path, here))
             elif not wanted.takes(key):
                 continue
-            elif entry.is_symlink() and not Path(entry).exists():
-                yield Item(
-                    key, entry.path, is_unread=is_unread(key)
-                )  # so that the report has a row for the missing file
-            elif entry.is_file():
-                info = entry.stat()
-                yield Item(key, entry.path, info.st_size, str(info.st_mtime_ns), is_unread=is_unread(key))
+            elif (entry.is_symlink() and not Path(entry).exists()) or entry.is_file():  # a lost file gets a row, too
+                yield with_local_state(Item(key, entry.path, is_unread=is_unread(key)))
         pending += reversed(folders)
 
 

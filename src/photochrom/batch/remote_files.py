@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import OptionError, PhotochromError
+from ..errors import OptionError, PhotochromError, system_errors
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -83,12 +83,12 @@ def read_address(address: str) -> bytes:
     """Read a whole file, local or remote.
 
     Raises:
-        OptionError: The remote file cannot be read.
-        OSError: The local file cannot be read.
+        OptionError: The file cannot be read.
         PhotochromError: The package for the file's protocol is missing.
     """
     if not is_remote(address):
-        return Path(address).read_bytes()
+        with system_errors(OptionError, address, "check the path"):
+            return Path(address).read_bytes()
     system, path = open_address(address)
     with naming_errors(address):
         data: bytes = system.cat_file(path)

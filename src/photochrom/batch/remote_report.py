@@ -30,15 +30,15 @@ class ReportCopy:
         """Fetch the reports in the target, this batch's own and those of other shards, and merge them into local ones.
 
         Raises:
-            OptionError: The target cannot be opened, or a report in it cannot be read or is invalid.
-            PhotochromError: fsspec or the package for the protocol is missing.
-            OSError: A local report cannot be read or written.
-            Exception: The target cannot be listed; the class depends on the protocol.
+            OptionError: The target cannot be opened or listed, or a report, local or remote, is invalid or unreadable.
+            PhotochromError: fsspec or the package for the protocol is missing, or a local report cannot be written.
         """
         if not self._is_remote:
             return
         system, root = open_address(self._target)
-        for place in system.glob(f"{root}/report*.jsonl"):
+        with naming_errors(self._target):
+            places = system.glob(f"{root}/report*.jsonl")
+        for place in places:
             local = self._own.with_name(place.rpartition("/")[2])
             with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
                 fetched = Path(folder, local.name)

@@ -11,12 +11,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, get_type_hints
 
 from ..atomic import new_file
-from ..errors import OptionError
+from ..errors import OptionError, PhotochromError, system_errors
 from ..json_text import parse_json
 
 SCHEMA: Final = 1
@@ -101,8 +101,11 @@ class Row:
                 f"the rows have schema {facts['schema']}, and this version reads {SCHEMA}",
                 remedy="update Photochrom, or name another target",
             )
-        known = {name: value for name, value in facts.items() if name in _NAMES}
-        known["warnings"] = tuple(known.get("warnings", ()))
+        known = {name: value for name, value in facts.items() if name in _TYPES}
+        known["warnings"] = tuple(map(str, known.get("warnings", ())))
+        for name, value in known.items():
+            if not isinstance(value, _TYPES[name]):
+                raise TypeError(f"{name} is {value!r:.60}")
         return cls(**known)
 
 
@@ -111,7 +114,8 @@ def utc_now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-_NAMES: Final = frozenset(f.name for f in fields(Row))
+_TYPES: Final = get_type_hints(Row) | {"warnings": tuple, "seconds": int | float}
+_TYPES.update(dict.fromkeys(("colorfulness", "confidence"), int | float | None))  # other programs write 1.0 as 1
 
 
 class ReportWriter:
@@ -169,10 +173,9 @@ def read_rows(path: Path) -> Iterator[Row]:
     """Read the rows of a report in the order in which they were written; an incomplete last line is ignored.
 
     Raises:
-        OptionError: A complete line is not a row, or was written by a newer version of Photochrom.
-        OSError: The report cannot be read.
+        OptionError: The report cannot be read, a complete line is not a row, or a newer version of Photochrom wrote it.
     """
-    with path.open("rb") as file:
+    with system_errors(OptionError, path, "move it away"), path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
@@ -187,8 +190,13 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def report_paths(folder: Path) -> list[Path]:
-    """Return the paths of the reports in a folder, of whole batches and of shards, oldest first."""
-    return sorted(folder.glob("report*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    """Return the paths of the reports in a folder, of whole batches and of shards, oldest first.
+
+    Raises:
+        OptionError: The folder cannot be read.
+    """
+    with system_errors(OptionError, folder, "check its reports and the rights"):
+        return sorted(folder.glob("report*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
 def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
@@ -200,8 +208,7 @@ def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
         paths: The reports, oldest first, as ``report_paths`` returns them.
 
     Raises:
-        OptionError: A line of a report is not a row; see ``read_rows``.
-        OSError: A report cannot be read.
+        OptionError: A report cannot be read, or a line of it is not a row; see ``read_rows``.
     """
     marks: dict[str, dict[str, bytes]] = {"ok": {}, "error": {}, "skipped": {}, "unread": {}}
     for path in paths:
@@ -236,11 +243,11 @@ def merge(other: Path, path: Path) -> None:
         path: The report; it need not exist.
 
     Raises:
-        OptionError: One of the files is not a report.
-        OSError: One of the files cannot be read, or the report cannot be written.
+        OptionError: One of the files is not a report, or cannot be read.
+        PhotochromError: The report cannot be written.
     """
     last = {row.key: row.finished for row in read_rows(path)} if path.exists() else {}
-    with ReportWriter(path) as report:
+    with system_errors(PhotochromError, path, "make room, or move it away", "written"), ReportWriter(path) as report:
         for row in read_rows(other):
             if row.key not in last or row.finished > last[row.key]:  # ISO 8601 in UTC sorts by time
                 report.append(row)
@@ -259,7 +266,7 @@ def compact(path: Path) -> int:
     count = 0
     with path.open("rb") as file:
         for count, line in enumerate(file, 1):
-            last[json.loads(line)["key"]] = count
+            last[parse_json(line)["key"]] = count
     if len(last) == count:
         return count
     with path.open("rb") as file, new_file(path, overwrite=True) as stream:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ..errors import OptionError, PhotochromError
+from ..errors import OptionError, PhotochromError, system_errors
 from ..folders import create_folder
 from ..models.download import cache_folder
 from .options import BatchOptions
@@ -27,8 +27,9 @@ def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> P
         OptionError: The folder cannot be created, or is a bag.
     """
     folder = options.report or (_cached(target) if is_remote(target) else Path(target))
-    if (folder / "bagit.txt").exists():
-        raise OptionError(f"{folder} is a bag, which must not be changed", remedy="name another target")
+    with system_errors(OptionError, folder, "name another target"):
+        if (folder / "bagit.txt").exists():
+            raise OptionError(f"{folder} is a bag, which must not be changed", remedy="name another target")
     if make:
         create_folder(folder, OptionError)
     return folder

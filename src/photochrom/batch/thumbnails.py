@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
+
+from ..errors import OptionError, system_errors
 
 _LENGTHS: Final = struct.Struct("<III")
 
@@ -22,7 +25,8 @@ class ThumbnailWriter:
         path: The file; if its last record is incomplete because a process was killed, the record is removed.
 
     Raises:
-        OSError: The file cannot be read or written.
+        OptionError: The file cannot be read.
+        OSError: The file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,7 +58,7 @@ class Thumbnails:
         paths: Files written by ``ThumbnailWriter``; missing ones are ignored.
 
     Raises:
-        OSError: A file cannot be read; ``get`` may raise it, too.
+        OptionError: A file cannot be read; ``get`` may raise it, too.
     """
 
     def __init__(self, paths: list[Path]) -> None:
@@ -64,20 +68,26 @@ class Thumbnails:
         """Return the thumbnails of an item's source and output, JPEGs, or None if there are none."""
         if (place := self._places.get(key)) is None:
             return None
-        with place[0].open("rb") as file:
+        with _opened(place[0]) as file:
             file.seek(place[1])
             name, before, after = _LENGTHS.unpack(file.read(_LENGTHS.size))
             file.seek(name, 1)
             return file.read(before), file.read(after)
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file of thumbnails; system errors in the block, too, become an ``OptionError``."""
+    with system_errors(OptionError, path, "move it away; only thumbnails are lost"), path.open("rb") as file:
+        yield file
+
+
 def _records(path: Path) -> Iterator[tuple[str, int, int]]:
     """Yield the key, start and end of each complete record in a file."""
-    if not path.is_file():
+    if not path.exists():
         return
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        position = 0
+    with _opened(path) as file:
+        size, position = path.stat().st_size, 0
         while len(head := file.read(_LENGTHS.size)) == _LENGTHS.size:
             lengths = _LENGTHS.unpack(head)
             end = position + _LENGTHS.size + sum(lengths)

@@ -88,7 +88,7 @@ class Colorizer:
         """Name, version and hash of the model, for the label of coloured pictures.
 
         Raises:
-            OSError: The model file can no longer be read.
+            ModelError: The model file can no longer be read.
         """
         source = "no model file" if self.path is None else f"sha256 {known_digest(self.path)}"
         return f"{self.card.name} {self.card.version}, {source}"

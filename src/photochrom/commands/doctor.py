@@ -88,10 +88,10 @@ def _models() -> Iterator[tuple[str, str]]:
     path = find_model("default")
     engine = open_engine(path)
     yield "engine", f"{type(engine).__name__} would be used"
-    from ..models.download import digest
+    from ..models.download import known_digest
 
     card = ModelCard.of(engine.metadata, path)
-    yield "model", f"{card.name} {card.version}, sha256 {digest(path)}, {path}"
+    yield "model", f"{card.name} {card.version}, sha256 {known_digest(path)}, {path}"
     yield "model cache", _model_cache()
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import PhotochromError
+from ..json_text import parse_json
 from .signing import MIME_TYPES, library, one_line
 
 
@@ -73,7 +73,7 @@ def read_claim(path: Path, authorities: Sequence[Path] = ()) -> Claim | None:
     try:
         context = sdk.Context(sdk.Settings.from_dict({"verify": {"verify_trust": bool(anchors)}} | trust))
         with path.open("rb") as file, sdk.Reader(mime, file, manifest, context) as reader:
-            return _claim(json.loads(reader.json()), reader.get_validation_state())
+            return _claim(parse_json(reader.json()), reader.get_validation_state())
     except (sdk.C2paError.ManifestNotFound, sdk.C2paError.NotSupported):
         return None
     except OSError as exc:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
+from urllib.parse import urlsplit
 
 from ..errors import OptionError, PhotochromError
 from ..version import __version__
@@ -32,8 +34,8 @@ class Identity:
     """A signer: a certificate and its key.
 
     Raises:
-        OptionError: The certificate or the key cannot be read, C2PA does not allow the kind of the key, or the two do
-            not belong together.
+        OptionError: The certificate or the key cannot be read, C2PA does not allow the kind of the key, the two do not
+            belong together, or the time stamp authority has no valid address.
         PhotochromError: The package ``cryptography`` is missing.
     """
 
@@ -45,6 +47,11 @@ class Identity:
     """Address of an RFC 3161 server that time-stamps each signature; None for no time stamps."""
 
     def __post_init__(self) -> None:
+        if self.time_stamp_authority is not None and not _is_web_address(self.time_stamp_authority):
+            raise OptionError(
+                f"{self.time_stamp_authority!r} is not the address of a time stamp authority",
+                remedy="give one that begins with http:// or https://",
+            )
         _ = self._signature  # raises errors before anything is coloured
 
     @functools.cached_property
@@ -56,6 +63,7 @@ class Identity:
         """
         try:
             from cryptography import x509
+            from cryptography.exceptions import UnsupportedAlgorithm
             from cryptography.hazmat.primitives import serialization
         except ImportError as exc:
             raise PhotochromError(_MISSING) from exc
@@ -63,13 +71,14 @@ class Identity:
             chain = self.certificate.read_text("ascii")
             own = x509.load_pem_x509_certificates(chain.encode())[0]
             key = serialization.load_pem_private_key(self.key.read_bytes(), None)
+            is_pair = own.public_key() == key.public_key()
         except OSError as exc:
             raise OptionError(f"{exc.filename} cannot be read ({exc.strerror})", remedy="check the path") from exc
-        except (ValueError, TypeError, IndexError) as exc:
+        except (ValueError, TypeError, IndexError, UnsupportedAlgorithm) as exc:
             raise OptionError(
                 f"{self.certificate} and {self.key} are not a certificate and an unencrypted key in PEM ({exc})"
             ) from exc
-        if own.public_key() != key.public_key():
+        if not is_pair:
             raise OptionError(
                 f"{self.key} is not the key of {self.certificate}", remedy="name the one that belongs to it"
             )
@@ -97,7 +106,6 @@ class Identity:
 
         Raises:
             PhotochromError: c2pa-python is missing.
-            c2pa.C2paError: The address of the time stamp authority is invalid.
         """
         sdk = library()
         sign, algorithm, chain = self._signature
@@ -176,6 +184,13 @@ def _manifest(original_name: str, credit: str) -> dict[str, Any]:
         "title": f"{Path(original_name).stem}, coloured",
         "assertions": [{"label": "c2pa.actions", "data": {"actions": [colored]}}],
     }
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        return bool(re.fullmatch("https?://[!-~]+", text) and urlsplit(text).hostname)
+    except ValueError:  # an IPv6 address without its brackets
+        return False
 
 
 def _signing_function(key: Any) -> tuple[Callable[[bytes], bytes], str]:

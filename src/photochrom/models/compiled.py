@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ..atomic import new_file
+from ..json_text import parse_json
 from ..machine import processor_flags, processor_name
 from .download import cache_folder, known_digest
 
@@ -71,7 +72,7 @@ class CompiledModel:
             not depend on it.
 
     Raises:
-        OSError: The model file cannot be read.
+        ModelError: The model file cannot be read.
     """
 
     def __init__(self, path: Path, version: str, settings: Mapping[str, str]) -> None:
@@ -96,7 +97,7 @@ class CompiledModel:
         """
         try:
             with self.path.open("rb") as file:
-                header = json.loads(file.read(_HEADER))
+                header = parse_json(file.read(_HEADER))
                 memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # OpenVINO accepts writable memory only
             blob = np.frombuffer(memory, np.uint8, offset=_HEADER)
             if header["key"] != self._key or header["crc32"] != zlib.crc32(blob.data):

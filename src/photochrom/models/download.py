@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from ..atomic import new_file
-from ..errors import ModelError
+from ..errors import ModelError, system_errors
 
 
 def cache_folder() -> Path:
@@ -29,13 +29,14 @@ def digest(path: Path, algorithm: str = "sha256") -> str:
 
 
 def known_digest(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file, computed again only if the file's size or modification time changes.
+    """Return the hexadecimal SHA-256 of a model, computed again only if its file's size or modification time changes.
 
     Raises:
-        OSError: The file cannot be read.
+        ModelError: The file cannot be read.
     """
-    status = path.stat()
-    return _digest_of_state(path, status.st_size, status.st_mtime_ns)
+    with system_errors(ModelError, path, "reinstall Photochrom, or choose another model"):
+        status = path.stat()
+        return _digest_of_state(path, status.st_size, status.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=8)
@@ -54,16 +55,16 @@ def fetch(url: str, path: Path, algorithm: str, expected: str) -> Path:
         expected: Hexadecimal hash of the file.
 
     Raises:
-        ModelError: The download failed, the disk is full, or the hash differs.
-        OSError: The file exists already, but cannot be read.
+        ModelError: The download failed, the disk is full, or the file exists already, but is damaged or cannot be read.
     """
     from http.client import HTTPException  # slow to load, and seldom needed
 
     by_hand = f"get {url} ({algorithm} {expected}) and place it at {path}"
-    if path.exists():
-        if digest(path, algorithm) == expected:
-            return path
-        raise ModelError("the file is damaged", path=path, remedy=f"delete it, or {by_hand}")
+    with system_errors(ModelError, path, f"delete it, or {by_hand}"):
+        if path.exists():
+            if digest(path, algorithm) == expected:
+                return path
+            raise ModelError("the file is damaged", path=path, remedy=f"delete it, or {by_hand}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _download(url, path, algorithm, expected)

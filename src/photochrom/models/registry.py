@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..atomic import new_file
-from ..errors import ModelError
+from ..errors import ModelError, system_errors
 from ..json_text import parse_json
-from .download import cache_folder, digest, known_digest
+from .download import cache_folder, known_digest
 
 CARD_KEY = "photochrom"
 WEIGHTS = Path(__file__).parent / "weights"
@@ -112,11 +112,9 @@ def find_model(model: str | os.PathLike[str]) -> Path:
 
 def _default_path() -> Path:
     path = WEIGHTS / "default.onnx"
-    try:
-        whole = known_digest(path) == (WEIGHTS / "default.sha256").read_text().split()[0]
-    except OSError as exc:
-        raise ModelError(f"cannot be read ({exc.strerror})", path=path, remedy="reinstall Photochrom") from exc
-    if not whole:
+    with system_errors(ModelError, path, "reinstall Photochrom"):
+        expected = (WEIGHTS / "default.sha256").read_bytes().split()[:1]
+    if expected != [known_digest(path).encode()]:
         raise ModelError("the file is damaged", path=path, remedy="reinstall Photochrom")
     return path
 
@@ -125,9 +123,9 @@ def reference_path() -> Path:
     """Return the path of the assembled reference model, which may not exist.
 
     Raises:
-        OSError: The decoder that comes with Photochrom cannot be read.
+        ModelError: The decoder that comes with Photochrom cannot be read.
     """
-    return cache_folder() / f"reference-{digest(WEIGHTS / 'reference-decoder.onnx')[:8]}.onnx"
+    return cache_folder() / f"reference-{known_digest(WEIGHTS / 'reference-decoder.onnx')[:8]}.onnx"
 
 
 def get_reference(encoder_weights: Path | None = None) -> Path:
@@ -142,27 +140,26 @@ def get_reference(encoder_weights: Path | None = None) -> Path:
     Raises:
         ModelError: The weights cannot be downloaded or read, the model cannot be written, or the packages of
             ``photochrom[reference]`` are missing.
-        OSError: The decoder that comes with Photochrom, or a weight file downloaded before, cannot be read.
     """
     from .vgg16 import fetch_vgg16, read_vgg16
 
     try:
         import onnx
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     except ImportError as exc:
         raise ModelError("assembling the reference needs onnx", remedy="pip install 'photochrom[reference]'") from exc
     layers = read_vgg16(encoder_weights or fetch_vgg16())
-    model = onnx.load(WEIGHTS / "reference-decoder.onnx")
+    path, decoder = reference_path(), WEIGHTS / "reference-decoder.onnx"
+    try:
+        model = onnx.load(decoder)
+    except DecodeError as exc:
+        raise ModelError("the file is damaged", path=decoder, remedy="reinstall Photochrom") from exc
     for name, arrays in layers.items():
         for kind, array in zip(("weight", "bias"), arrays, strict=True):
             model.graph.initializer.append(onnx.numpy_helper.from_array(array, f"encoder.layers.{name}.{kind}"))
     onnx.checker.check_model(model)
-    path = reference_path()
-    try:
+    with system_errors(ModelError, path, "set PHOTOCHROM_HOME to another folder", "written"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with new_file(path, overwrite=True) as file:
             file.write(model.SerializeToString())
-    except OSError as exc:
-        raise ModelError(
-            f"cannot be written ({exc.strerror})", path=path, remedy="set PHOTOCHROM_HOME to another folder"
-        ) from exc
     return path

@@ -30,8 +30,7 @@ def fetch_vgg16() -> Path:
     """Return the path of the weight file, which is downloaded into the cache folder on first use.
 
     Raises:
-        ModelError: The download failed, or the file is not the published one.
-        OSError: The file was downloaded before, but cannot be read.
+        ModelError: The download failed, or the file is not the published one or cannot be read.
     """
     return fetch(URL, cache_folder() / FILE, "md5", MD5)
 

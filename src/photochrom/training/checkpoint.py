@@ -82,7 +82,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def _facts(file: Any) -> Facts:
-    return upgrade_facts(parse_json((file.metadata() or {})["facts"]))
+    return upgrade_facts(dict(parse_json((file.metadata() or {})["facts"])))
 
 
 # Names of tensors and of recipe fields in older files, mapped to today's.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
 from ..errors import TrainingError
+from ..json_text import parse_json
 from ..models.registry import CARD_KEY, ModelCard
 from .checkpoint import upgrade_name
 from .networks.decoder import ColorDecoder
@@ -43,7 +43,7 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
     weights = {k: torch.from_numpy(v.astype(np.float32)) for k, v in constants.items() if v.dtype.kind == "f"}
     for entry in model.metadata_props:
         if entry.key == FOLDED_KEY:
-            weights |= {name: _unfold(weights[constant]) for name, constant in json.loads(entry.value).items()}
+            weights |= {name: _unfold(weights[constant]) for name, constant in parse_json(entry.value).items()}
     return card, weights
 
 

@@ -51,7 +51,7 @@ class Photochrom(Gimp.PlugIn):
         image.undo_group_start()
         try:
             add_colors(image)
-        except (subprocess.CalledProcessError, OSError) as exc:
+        except (subprocess.CalledProcessError, OSError, ValueError, GLib.Error) as exc:
             message = (getattr(exc, "stderr", "") or str(exc)).strip()
             error = GLib.Error.new_literal(Gimp.PlugIn.error_quark(), message, 0)
             return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, error)
@@ -68,6 +68,8 @@ def add_colors(image):
     Raises:
         subprocess.CalledProcessError: ``photochrom`` failed; its message is in ``stderr``.
         OSError: ``photochrom`` is not installed, or a temporary file cannot be written.
+        ValueError: PHOTOCHROM_COMMAND has a quotation mark without a second one.
+        GLib.Error: GIMP cannot write the copy or read the result.
     """
     with tempfile.TemporaryDirectory() as folder:
         grey, colored = (Gio.File.new_for_path(f"{folder}{os.sep}{name}") for name in ("old.png", "old.color.png"))

@@ -1,0 +1,175 @@
+"""Files and folders that a batch cannot read or write end it with an error of one line, which names them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from photochrom.batch import color_batch
+from photochrom.batch.contact_sheet import rows_of, write_sheet
+from photochrom.batch.estimate import estimate_batch
+from photochrom.batch.items import Item
+from photochrom.batch.listing import list_items
+from photochrom.batch.manifests import read_manifest
+from photochrom.batch.naming import check_template
+from photochrom.batch.remote_report import ReportCopy
+from photochrom.batch.report import Row, read_rows
+from photochrom.color.bands import limited_threads, thread_limit
+from photochrom.errors import OptionError, PhotochromError
+
+NESTED = "[" * 100_000
+
+
+@pytest.mark.parametrize("template", ["{stem:d}", "{stem!q}", "{stem:{width}}", "{stem:.}{suffix}"])
+def test_a_template_with_an_impossible_format_is_refused_before_anything_is_coloured(template):
+    with pytest.raises(OptionError, match=r"is not a template .* write it as"):
+        check_template(template)
+    check_template("{stem:0>8}{suffix}")
+
+
+@pytest.mark.parametrize("line", ["{", NESTED, "1"])
+def test_a_line_of_a_manifest_that_is_not_an_object_is_named(line):
+    with pytest.raises(OptionError, match=r"list\.jsonl: line 2 is not "):
+        list(read_manifest(f'{{"path": "a.jpg"}}\n{line}'.encode(), "list.jsonl", "."))
+
+
+def test_choices_within_choices_without_end_are_not_an_iiif_manifest():
+    choice = '{"type": "Choice", "items": ' * 600 + '""' + "}" * 600
+    page = f'{{"type": "Manifest", "items": [{{"items": [{{"items": [{{"body": {choice}}}]}}]}}]}}'
+    with pytest.raises(OptionError, match="is not an IIIF manifest"):
+        list(read_manifest(page.encode(), "list.json", "."))
+
+
+@pytest.mark.parametrize(
+    "change", [{"key": []}, {"status": 1}, {"model": None}, {"width": "48"}, {"warnings": 1}, {"seconds": "1"}]
+)
+def test_a_row_with_a_value_of_the_wrong_type_is_named(tmp_path, change):
+    path = tmp_path / "report.jsonl"
+    facts = json.loads(Row("a.jpg", "ok", "a.jpg").to_json())
+    path.write_text(json.dumps(facts | {"seconds": 1, "confidence": 1}) + "\n" + json.dumps(facts | change) + "\n")
+    with pytest.raises(OptionError, match="line 2 is not a row of a report"):
+        list(read_rows(path))
+
+
+def test_a_deeply_nested_line_of_a_report_is_named(tmp_path):
+    path = tmp_path / "report.jsonl"
+    path.write_text(NESTED + "\n")
+    with pytest.raises(OptionError, match=r"line 1 is not a row of a report \(nested too deeply\)"):
+        list(read_rows(path))
+
+
+def folder_as(path: Path) -> Path:
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.mark.parametrize("name", ["report.jsonl", "report-2-of-8.jsonl", "a.color.jpg"])
+def test_a_folder_in_place_of_a_file_in_the_target_is_named(tree, tmp_path, options, name):
+    path = folder_as(tmp_path / "out" / name)
+    with pytest.raises(OptionError, match=f"{path}: (cannot be read|would be replaced)") as error:
+        color_batch(tree, tmp_path / "out", options)
+    assert error.value.remedy
+
+
+@pytest.mark.parametrize("name", ["report.jsonl", "report-2-of-8.jsonl"])
+def test_a_report_that_is_a_broken_link_is_reported(tree, tmp_path, options, name):
+    target = folder_as(tmp_path / "out")
+    (target / name).symlink_to("nowhere")
+    with pytest.raises(OptionError, match=r"out: cannot be read \(No such file or directory\): check"):
+        color_batch(tree, target, options)
+
+
+def test_a_pipe_in_place_of_an_output_is_not_read(tree, tmp_path, options):
+    folder_as(tmp_path / "out")
+    os.mkfifo(tmp_path / "out" / "a.color.jpg")
+    with pytest.raises(OptionError, match="would be replaced"):
+        color_batch(tree, tmp_path / "out", options)
+
+
+def test_thumbnails_that_are_a_folder_are_named(tree, tmp_path, options):
+    path = folder_as(tmp_path / "out" / "report.thumbnails")
+    with pytest.raises(OptionError, match=f"{path}: cannot be read"):
+        color_batch(tree, tmp_path / "out", options)
+    with pytest.raises(OptionError, match=f"{path}: cannot be read"):
+        write_sheet(path.parent, [Row("a.jpg", "ok", "a.jpg")])
+
+
+def test_a_folder_of_reports_that_cannot_be_read_is_named(tmp_path):
+    folder_as(tmp_path / "report.jsonl")
+    with pytest.raises(OptionError, match="cannot be read"):
+        rows_of(tmp_path)
+
+
+def test_a_manifest_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "list.csv"
+    path.write_text("path\na.jpg\n")
+
+    def fail(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(OptionError, match=r"list.csv: cannot be read \(Permission denied\): check the path"):
+        list_items(str(path))
+
+
+@pytest.mark.parametrize("long", ["source", "target"])
+def test_a_name_longer_than_file_systems_allow_is_reported(tree, tmp_path, options, long):
+    places = {"source": tree, "target": tmp_path / "out"} | {long: tmp_path / ("x" * 300)}
+    with pytest.raises(OptionError, match="File name too long"):
+        color_batch(**places, options=options)
+
+
+def test_a_file_that_disappears_while_its_folder_is_listed_is_listed_to_be_reported(tree, monkeypatch):
+    def scandir(folder: str, real=os.scandir) -> list[os.DirEntry[str]]:
+        entries = list(real(folder))
+        (tree / "b.png").unlink(missing_ok=True)
+        return entries
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    sizes = {item.key: item.size for item in list_items(str(tree))}
+    assert sizes.pop("b.png") == -1
+    assert len(sizes) == 3
+    assert min(sizes.values()) > 0
+
+
+def test_a_model_that_disappears_is_reported(tree, tmp_path, options, model):
+    copy = tmp_path / "copy.onnx"
+    copy.write_bytes(model.read_bytes())
+    options = replace(options, model=str(copy))
+    color_batch(tree, tmp_path / "out", options)
+    copy.unlink()
+    with pytest.raises(PhotochromError, match="there is no model"):
+        color_batch(tree, tmp_path / "out", options)
+
+
+def test_a_target_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
+    memory = pytest.importorskip("fsspec.implementations.memory")
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("403 Forbidden")
+
+    monkeypatch.setattr(memory.MemoryFileSystem, "glob", fail)
+    with pytest.raises(OptionError, match=r"memory://out cannot be read \(403 Forbidden\): check the address"):
+        ReportCopy("memory://out", tmp_path / "report.jsonl").fetch()
+
+
+def test_a_local_report_that_cannot_be_written_is_named(tmp_path):
+    fsspec = pytest.importorskip("fsspec")
+    fsspec.filesystem("memory").pipe("/full/report.jsonl", (Row("a.jpg", "ok", "a.jpg").to_json() + "\n").encode())
+    with pytest.raises(PhotochromError, match=r"report.jsonl: cannot be written \(No such file or directory\)"):
+        ReportCopy("memory://full", tmp_path / "missing" / "report.jsonl").fetch()
+
+
+def test_an_estimate_does_not_change_the_number_of_threads(tree, tmp_path, process_options):
+    with limited_threads(3):
+        assert estimate_batch(tree, str(tmp_path / "out"), process_options).core_seconds is not None
+        assert thread_limit() == 3
+
+
+def test_an_item_that_was_named_by_hand_may_have_any_characters(options, tmp_path):
+    summary = color_batch([Item("a\0.jpg", str(tmp_path / "a\0.jpg"))], tmp_path / "out", options)
+    assert summary.failed == 1
