@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import warnings
 from pathlib import Path
@@ -114,3 +115,10 @@ def test_errors_carry_their_path_and_remedy(tmp_path: Path) -> None:
         photo.read_photo(path.read_bytes())
     assert caught.value.path is None
     assert str(caught.value) == "the picture: is cut short: get a whole copy of the file"
+
+
+def test_a_colon_in_the_system_s_message_does_not_begin_the_remedy() -> None:
+    with pytest.raises(PhotoError) as caught, naming("old.jpg"):
+        raise OSError(errno.EIO, "Input/output error", "old.jpg")
+    assert caught.value.problem == "cannot be read or written ([Errno 5] Input/output error: 'old.jpg')"
+    assert caught.value.remedy == "check its disk, or copy it to another one"

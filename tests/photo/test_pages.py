@@ -68,7 +68,7 @@ def test_one_page_is_coloured_into_any_format(tmp_path, fake_colorizer):
     report = photo.colorize_photo(source, tmp_path / "third.jpg", colorizer=fake_colorizer, page=3)
     assert (report.pages, report.width, report.height) == (1, 32, 64)
     assert upright_size(source, 2) == (70, 50)
-    with pytest.raises(PhotoError, match="has 3 pages, and none with the number 4"):
+    with pytest.raises(PhotoError, match="has 3 pages, and none with the number 4: choose another page"):
         photo.colorize_photo(source, tmp_path / "fourth.tif", colorizer=fake_colorizer, page=4)
 
 

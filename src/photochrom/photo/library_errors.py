@@ -84,7 +84,8 @@ def naming(name: str) -> Iterator[None]:
     except MemoryError as exc:
         raise _named(name, TOO_LARGE) from exc
     except OSError as exc:
-        raise _named(name, REMEDIES.get(exc.errno or 0, f"cannot be read or written ({_one_line(exc)})")) from exc
+        unknown = f"cannot be read or written ({_one_line(exc)}): check its disk, or copy it to another one"
+        raise _named(name, REMEDIES.get(exc.errno or 0, unknown)) from exc
 
 
 def _named(name: str, message: str) -> PhotoError:

@@ -161,5 +161,6 @@ def page_start(data: bytes, number: int) -> int:
     """
     starts = page_starts(data)
     if not 1 <= number <= len(starts):
-        raise PhotoError(f"has {len(starts)} page{'s' * (len(starts) > 1)}, and none with the number {number}")
+        pages = f"{len(starts)} page{'s' * (len(starts) > 1)}"
+        raise PhotoError(f"has {pages}, and none with the number {number}: choose another page")
     return starts[number - 1]
