@@ -81,8 +81,15 @@ def test_one_list_for_several_films_is_refused(film, tmp_path, capsys):
     assert "belongs to one film" in capsys.readouterr().err
 
 
-def test_a_shot_that_begins_beyond_all_clocks_is_reported(film, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("start", "status", "said"),
+    [
+        ("9e12", 1, "it is shorter, and its last frame begins at"),
+        ("1e308", 2, "shot 1: a shot's start is 1e+308: give"),
+    ],
+)
+def test_a_shot_that_begins_beyond_all_clocks_is_reported(start, status, said, film, tmp_path, capsys):
     listed = tmp_path / "shots.json"
-    listed.write_text('{"photochrom": "film shots", "version": 1, "shots": [{"start": 1e308}]}')
-    assert main(["film", str(film), "--list-shots", "--shots", str(listed)]) == 1
-    assert "it is shorter, and its last frame begins at" in capsys.readouterr().err
+    listed.write_text(f'{{"photochrom": "film shots", "version": 1, "shots": [{{"start": {start}}}]}}')
+    assert main(["film", str(film), "--list-shots", "--shots", str(listed)]) == status
+    assert said in capsys.readouterr().err
