@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from photochrom.batch import color_batch
+from photochrom.batch.archival import make_bag
 from photochrom.batch.contact_sheet import rows_of, write_sheet
 from photochrom.batch.estimate import estimate_batch
 from photochrom.batch.items import Item
@@ -168,6 +170,30 @@ def test_an_estimate_does_not_change_the_number_of_threads(tree, tmp_path, proce
     with limited_threads(3):
         assert estimate_batch(tree, str(tmp_path / "out"), process_options).core_seconds is not None
         assert thread_limit() == 3
+
+
+@pytest.mark.parametrize("name", ["\udcff.jpg", "b\udcff"])
+def test_a_folder_with_names_that_a_bag_cannot_contain_is_left_as_it_is(tmp_path, name):
+    pytest.importorskip("bagit")
+    path = tmp_path / name
+    path.write_bytes(b"picture")
+    with pytest.raises(OptionError, match=r"is not UTF-8: rename it"):
+        make_bag(tmp_path)
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(PhotochromError, match="cannot be made a bag"):
+        make_bag(tmp_path / "missing")
+
+
+def test_a_damaged_parquet_manifest_is_reported():
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    stream = io.BytesIO()
+    parquet.write_table(pyarrow.table({"path": ["aaaa.jpg"]}), stream, compression="none", use_dictionary=False)
+    whole = stream.getvalue()
+    assert [item.key for item in read_manifest(whole, "list.parquet", ".")] == ["aaaa.jpg"]
+    for damaged in (whole.replace(b"aaaa.jpg", b"\xffaaa.jpg"), whole[:-100] + bytes(92) + whole[-8:], whole[:50]):
+        with pytest.raises(OptionError, match=r"list\.parquet is not a Parquet file"):
+            list(read_manifest(damaged, "list.parquet", "."))
 
 
 def test_an_item_that_was_named_by_hand_may_have_any_characters(options, tmp_path):

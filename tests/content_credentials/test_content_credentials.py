@@ -231,3 +231,10 @@ def test_a_key_of_an_unknown_kind_is_refused(certificates, tmp_path):
     path.write_text("\n".join([lines[0], base64.b64encode(key).decode(), lines[-1]]))
     with pytest.raises(OptionError, match="are not a certificate and an unencrypted key"):
         Identity(certificates / "certificate.pem", path)
+
+
+@pytest.mark.parametrize(("folder", "name"), [("x" * 300, "Reading room"), ("keys", "Reading \udcff room")])
+def test_certificates_with_impossible_names_are_refused(tmp_path, folder, name):
+    with pytest.raises(OptionError, match=r"File name too long|unprintable"):
+        make_certificates(tmp_path / folder, name, "City Archive")
+    assert not list(tmp_path.iterdir())

@@ -102,6 +102,8 @@ def test_unknown_names_list_the_known(tmp_path):
         registry.find_model("artistic")
     with pytest.raises(ModelError, match="no model"):
         registry.find_model(tmp_path)
+    with pytest.raises(ModelError, match=r"cannot be read \(File name too long\): give an \.onnx file"):
+        registry.find_model("x" * 300)
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ def make_bag(folder: Path) -> Path:
         The folder.
 
     Raises:
-        OptionError: The folder is a bag already.
+        OptionError: The folder is a bag already, or has files whose names a bag cannot contain.
         PhotochromError: The package bagit is missing, or the folder cannot be written.
     """
     try:
@@ -34,15 +34,21 @@ def make_bag(folder: Path) -> Path:
         raise PhotochromError("a bag needs bagit", remedy="pip install 'photochrom[batch]'") from exc
     if (folder / "bagit.txt").exists():
         raise OptionError(f"{folder} is a bag already", remedy="colour into a new folder")
+    if bad := next((path for path in folder.rglob("*") if not _is_utf8(path.name)), None):
+        raise OptionError(f"{folder} cannot be made a bag: the name {bad.name!r} is not UTF-8", remedy="rename it")
     try:
         for lock in folder.glob(".photochrom-batch*.lock"):
             lock.unlink()
         bagit.make_bag(str(folder), {"Bagging-Software": "Photochrom, bagit-python"}, checksums=["sha256"])
-    except (OSError, bagit.BagError) as exc:
+    except (OSError, RuntimeError, bagit.BagError) as exc:
         raise PhotochromError(
             f"{folder} cannot be made a bag ({exc})", remedy="close other programs that use it"
         ) from exc
     return folder
+
+
+def _is_utf8(name: str) -> bool:
+    return name == name.encode("utf-8", "replace").decode()
 
 
 def write_premis(folder: Path, rows: Iterable[Row]) -> Path:

@@ -137,7 +137,9 @@ def _parquet(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
         _check_columns(table.schema_arrow.names, name)
         for batch in table.iter_batches():
             yield from batch.to_pylist()
-    except pyarrow.ArrowException as exc:
+    except OptionError:
+        raise
+    except (pyarrow.ArrowException, OSError, ValueError) as exc:  # ValueError: text that is not UTF-8
         raise OptionError(f"{name} is not a Parquet file ({exc})", remedy="write it again") from exc
 
 

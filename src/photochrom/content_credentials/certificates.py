@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import OptionError, PhotochromError
+from ..errors import OptionError, PhotochromError, system_errors
 from ..folders import create_folder
 
 if TYPE_CHECKING:
@@ -50,8 +50,12 @@ def make_certificates(folder: Path, name: str, organization: str) -> tuple[Path,
     for attribute, text in (("name", name), ("organization", organization)):
         if not 1 <= len(text) <= 64:  # X.520's limit for both
             raise OptionError(f"the {attribute} has {len(text)} characters", remedy="give 1 to 64")
+        if not text.isprintable():  # certificates are in UTF-8
+            raise OptionError(f"the {attribute} {text!r} has unprintable characters", remedy="leave them out")
     for path in (folder / AUTHORITY, folder / CERTIFICATE, folder / KEY):
-        if path.exists():
+        with system_errors(OptionError, folder, "name another folder"):
+            exists = path.exists()
+        if exists:
             raise OptionError(f"{path} exists already", remedy="name another folder, or keep using these certificates")
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _authority(authority_key, organization)

@@ -103,7 +103,9 @@ def find_model(model: str | os.PathLike[str]) -> Path:
             )
         return path
     path = Path(model)
-    if path.is_file():
+    with system_errors(ModelError, path, f"give an .onnx file, or one of {', '.join(NAMES)}"):
+        is_file = path.is_file()  # raises an error if the name is too long
+    if is_file:
         if path.suffix.lower() != ".onnx":  # engines would try other formats, and print errors
             raise ModelError("not an .onnx file", path=path, remedy=f"give an .onnx file, or one of {', '.join(NAMES)}")
         return path
