@@ -186,7 +186,11 @@ def _multipage_data(source: str | os.PathLike[str] | bytes) -> bytes | None:
 
 
 def _check_hints(options: ColorOptions, page: int | None, name: str) -> None:
-    """Check that all hints are for the page that is coloured; ``page`` is None for a photograph without pages."""
+    """Check that all hints are for the page that is coloured; ``page`` is None for a photograph without pages.
+
+    Raises:
+        OptionError: A hint is for another page.
+    """
     for hint in options.hints:
         if hint.page not in (None, page or 1):
             raise OptionError(
@@ -220,7 +224,11 @@ def _color(
 
 
 def _confidence_map(colorizer: Colorizer, photo: Photo, prediction: Prediction, output: OutputOptions) -> bytes:
-    """Return the confidence map as a PNG file."""
+    """Return the confidence map as a PNG file.
+
+    Raises:
+        OptionError: The model does not report its confidence.
+    """
     if prediction.confidence is None:
         name = colorizer.card.name
         raise OptionError(f"the model {name!r} does not report its confidence", remedy="leave the confidence out")

@@ -208,7 +208,11 @@ def _bytes_of(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
 
 
 def _format_of(data: bytes) -> str:
-    """Return the format of a file by its first bytes: a key of ``EXTENSIONS``."""
+    """Return the format of a file by its first bytes: a key of ``EXTENSIONS``.
+
+    Raises:
+        PhotoError: The file is empty, or has an unknown format.
+    """
     if not data:
         raise PhotoError("is empty", remedy="get a whole copy of the file")
     if data.startswith(b"\xff\xd8"):  # whatever follows, since decoders skip stray bytes

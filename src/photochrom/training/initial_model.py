@@ -91,7 +91,12 @@ def _scratch(name: str, weights: Path | None) -> InitialModel:
 
 
 def _model(path: Path, compared: str | Path) -> InitialModel:
-    """Load a model file that predicts a distribution of colours, as the default does."""
+    """Load a model file that predicts a distribution of colours, as the default does.
+
+    Raises:
+        TrainingError: The file is no such model, or the weights of the encoder are not installed.
+        ModelError: The file is not a model of Photochrom.
+    """
     card, weights = read_model(path)
     if not card.bins or "log_class_weights" not in weights:
         raise TrainingError(

@@ -286,7 +286,11 @@ def _planes_of(stored: np.ndarray, page: _Page, *, blue_first: bool = False) -> 
 
 
 def _by_opencv_16(data: bytes) -> np.ndarray:
-    """Decode 1, 3 or 4 interleaved 16-bit samples of any compression: ``[H, W]`` or ``[H, W, samples]``, B first."""
+    """Decode 1, 3 or 4 interleaved 16-bit samples of any compression: ``[H, W]`` or ``[H, W, samples]``, B first.
+
+    Raises:
+        PhotoError: OpenCV cannot decode the page to 16 bits.
+    """
     stored = by_opencv(data)
     if stored is None or stored.dtype != np.uint16:
         raise PhotoError("is a damaged TIFF, or compressed in an unusual way: save it again with deflate")
@@ -294,7 +298,11 @@ def _by_opencv_16(data: bytes) -> np.ndarray:
 
 
 def _by_tifffile(data: bytes, page: _Page) -> np.ndarray:
-    """Decode samples in any arrangement and a compression of ``_TIFFFILE_DECODES``: ``[H, W, samples]``, R first."""
+    """Decode samples in any arrangement and a compression of ``_TIFFFILE_DECODES``: ``[H, W, samples]``, R first.
+
+    Raises:
+        PhotoError: The page has another compression.
+    """
     import tifffile
 
     if page.compression not in _TIFFFILE_DECODES:
@@ -309,7 +317,11 @@ def _by_tifffile(data: bytes, page: _Page) -> np.ndarray:
 
 
 def _by_strips(tiff: Tiff, entries: list[Entry], page: _Page, parts: _Parts) -> np.ndarray:
-    """Decode 16-bit strips that only Pillow can decompress (Zstandard), uint16 ``[H, W, samples]``."""
+    """Decode 16-bit strips that only Pillow can decompress (Zstandard), uint16 ``[H, W, samples]``.
+
+    Raises:
+        PhotoError: The page has tiles, separate planes, or an unusual predictor.
+    """
     predictor = tiff.number(entries, _PREDICTOR, 1)
     if page.planar or predictor not in (1, 2) or any(entry.tag == _TILE_OFFSETS for entry in entries):
         raise PhotoError(

@@ -274,7 +274,11 @@ def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool, r
 
 
 def _reserve(path: Path) -> None:
-    """Reserve disk space for a whole file, since writing a memory-mapped file to a full disk kills the process."""
+    """Reserve disk space for a whole file, since writing a memory-mapped file to a full disk kills the process.
+
+    Raises:
+        TrainingError: The disk has no room for the file.
+    """
     if hasattr(os, "posix_fallocate"):
         try:
             with path.open("r+b") as file:

@@ -88,7 +88,11 @@ def _is_special(path: Path) -> bool:
 
 
 def _listed(folder: Path) -> list[Path]:
-    """Return all files in a folder and its subfolders, sorted; each linked folder is entered once."""
+    """Return all files in a folder and its subfolders, sorted; each linked folder is entered once.
+
+    Raises:
+        TrainingError: A folder cannot be listed.
+    """
 
     def refuse(exc: OSError) -> None:
         raise TrainingError(
@@ -105,7 +109,11 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _members(shard: Path) -> Iterator[File]:
-    """Yield the members of a tar shard that have a photograph's extension."""
+    """Yield the members of a tar shard that have a photograph's extension.
+
+    Raises:
+        TrainingError: The shard is damaged or cannot be read.
+    """
     try:
         with tarfile.open(shard, "r:") as tar:
             for entry in tar:
@@ -118,7 +126,12 @@ def _members(shard: Path) -> Iterator[File]:
 
 
 def _check_end(shard: Path, offset: int) -> None:
-    """Check that a tar file has zeros where reading ended, since ``tarfile`` also stops at a damaged header."""
+    """Check that a tar file has zeros where reading ended, since ``tarfile`` also stops at a damaged header.
+
+    Raises:
+        tarfile.ReadError: There is something else.
+        OSError: The file cannot be read.
+    """
     with shard.open("rb") as file:
         file.seek(offset)
         if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
