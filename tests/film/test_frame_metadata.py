@@ -2,6 +2,7 @@
 
 import pytest
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.reader import FilmReader
@@ -100,3 +101,14 @@ def test_metadata_and_chapters_of_a_film_that_becomes_frames_are_named(tmp_path,
     report = colorize_film(film, None, FilmOptions(codec="png"), colorizer=red)
     assert "not kept: metadata of the film (title), which frames cannot hold" in report.notes
     assert "not kept: 2 chapters, which frames cannot hold" in report.notes
+
+
+@pytest.mark.parametrize(("codec", "is_named"), [("png", False), ("tiff", True), ("ffv1", True)])
+def test_the_gamma_of_png_frames_is_named_where_it_is_lost(codec, is_named, tmp_path, red):
+    (tmp_path / "scans").mkdir()
+    chunk = PngInfo()
+    chunk.add(b"gAMA", (100_000).to_bytes(4, "big"))
+    for i, luma in enumerate(pan(2)):
+        Image.fromarray(luma).save(tmp_path / "scans" / f"{i}.png", pnginfo=chunk)
+    report = colorize_film(tmp_path / "scans", None, FilmOptions(codec=codec, rate=24), colorizer=red)
+    assert report.notes == (["not kept: metadata of the frames (gAMA)"] if is_named else [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -369,3 +370,12 @@ def test_jpeg_in_tiff(photometric: int, compression: int, tags: list[tuple[int, 
     expected = np.asarray(Image.open(BytesIO(saved(RGB, "JPEG", quality=90))).convert("L")).astype(int)
     luma = photo.read_photo(jpeg_in_tiff(photometric, compression, tags)).luma.astype(int)
     assert np.abs(luma - expected).max() <= 2
+
+
+@pytest.mark.parametrize(("gamma", "is_named"), [(100_000, True), (45_455, False)])
+def test_the_gamma_of_a_png_is_named_where_it_is_lost(gamma, is_named):
+    metadata = Metadata(native=((b"gAMA", struct.pack(">I", gamma)),))
+    note = "its gamma or primaries (gAMA) are not kept in JPEG: write PNG to keep them"
+    assert list(format_warnings(metadata, 8, "JPEG")) == ([note] if is_named else [])
+    assert list(format_warnings(metadata, 8, "PNG")) == []
+    assert list(format_warnings(replace(metadata, icc=b"a profile"), 8, "JPEG")) == []

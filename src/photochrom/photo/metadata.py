@@ -16,7 +16,7 @@ from typing import Final
 
 from ..label import statement, with_statement
 from ..version import __version__
-from .formats import exif, icc, photoshop, xmp
+from .formats import exif, icc, photoshop, png, xmp
 from .formats.image import Decoded, Density, Metadata
 from .formats.xmp import Packet
 
@@ -103,6 +103,8 @@ def format_warnings(metadata: Metadata, depth: int, format: str) -> Iterator[str
     """Yield warnings about content that a format cannot store: metadata, and samples of ``depth`` bits."""
     if depth > 8 and format not in DEEP:
         yield f"its samples have more than 8 bits, which are rounded to 8 in {format}: write PNG or TIFF to keep them"
+    if format != "PNG" and (chunks := " and ".join(png.coding_chunks(metadata))):
+        yield f"its gamma or primaries ({chunks}) are not kept in {format}: write PNG to keep them"
     if format not in _NO_IPTC:
         return
     if metadata.photoshop:

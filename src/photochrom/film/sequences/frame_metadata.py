@@ -31,6 +31,8 @@ def lost(path: Path, format: str, codec: str) -> list[str]:
     """
     is_kept = format == codec != "jp2" or (format in PHOTOS and codec in PHOTOS)
     found = [] if is_kept else _READERS[format](path, format)
+    if format == "png" != codec:
+        found = [*found, *png.coding_chunks(_metadata(path, format))]
     return [f"not kept: metadata of the frames ({', '.join(dict.fromkeys(found))})"] if found else []
 
 

@@ -41,6 +41,11 @@ _RGB, _GREY_ALPHA, _RGBA = 2, 4, 6
 _PIXEL_CHUNKS: Final = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 # Chunks that are also true of the coloured picture.
 _COLOR_CHUNKS: Final = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
+_OF_SRGB: Final = {
+    b"gAMA": struct.pack(">I", 45455),
+    b"cHRM": struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),
+}
+"""Content of the chunks that state gamma and primaries, for a picture in sRGB."""
 _XMP_KEYWORD: Final = b"XML:com.adobe.xmp"
 _UP: Final = 2  # filter: subtract the byte above; choosing a filter per row would save a few per cent
 _MAX_TEXT: Final = 64 << 20  # largest inflated size of a chunk, in bytes
@@ -74,6 +79,17 @@ def read(data: bytes) -> Decoded:
     luma, alpha = _decoded(pixels, kind, depth, transparent)
     metadata, warnings = _metadata((name, bytes(payload)) for name, payload in chunks if name != b"IDAT")
     return Decoded(luma, alpha, metadata, warnings=warnings)
+
+
+def coding_chunks(metadata: Metadata) -> list[str]:
+    """Return the names of chunks that state another gamma or other primaries than sRGB's, and that decide the display.
+
+    They do not decide it if the file has an ICC profile, or a chunk that overrides them.
+    """
+    chunks = dict(metadata.native)
+    if metadata.icc or b"sRGB" in chunks or b"cICP" in chunks:
+        return []
+    return [name.decode() for name, usual in _OF_SRGB.items() if chunks.get(name, usual) != usual]
 
 
 def write(stream: BinaryIO, planes: Planes, metadata: Metadata) -> None:
