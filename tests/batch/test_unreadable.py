@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from photochrom.batch import color_batch
 from photochrom.batch.archival import make_bag
 from photochrom.batch.contact_sheet import rows_of, write_sheet
 from photochrom.batch.estimate import estimate_batch
-from photochrom.batch.items import Item
 from photochrom.batch.listing import list_items
 from photochrom.batch.manifests import read_manifest
 from photochrom.batch.naming import check_template
@@ -39,10 +37,10 @@ def test_a_line_of_a_manifest_that_is_not_an_object_is_named(line):
         list(read_manifest(f'{{"path": "a.jpg"}}\n{line}'.encode(), "list.jsonl", "."))
 
 
-def test_choices_within_choices_without_end_are_not_an_iiif_manifest():
-    choice = '{"type": "Choice", "items": ' * 600 + '""' + "}" * 600
+def test_choices_within_choices_are_refused_if_there_are_too_many():
+    choice = '{"type": "Choice", "items": ' * 3000 + '""' + "}" * 3000  # Python 3.11 cannot even parse this
     page = f'{{"type": "Manifest", "items": [{{"items": [{{"items": [{{"body": {choice}}}]}}]}}]}}'
-    with pytest.raises(OptionError, match="is not an IIIF manifest"):
+    with pytest.raises(OptionError, match=r"is not (JSON|an IIIF manifest)"):
         list(read_manifest(page.encode(), "list.json", "."))
 
 
@@ -138,16 +136,6 @@ def test_a_file_that_disappears_while_its_folder_is_listed_is_listed_to_be_repor
     assert min(sizes.values()) > 0
 
 
-def test_a_model_that_disappears_is_reported(tree, tmp_path, options, model):
-    copy = tmp_path / "copy.onnx"
-    copy.write_bytes(model.read_bytes())
-    options = replace(options, model=str(copy))
-    color_batch(tree, tmp_path / "out", options)
-    copy.unlink()
-    with pytest.raises(PhotochromError, match="there is no model"):
-        color_batch(tree, tmp_path / "out", options)
-
-
 def test_a_target_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
     memory = pytest.importorskip("fsspec.implementations.memory")
 
@@ -194,8 +182,3 @@ def test_a_damaged_parquet_manifest_is_reported():
     for damaged in (whole.replace(b"aaaa.jpg", b"\xffaaa.jpg"), whole[:-100] + bytes(92) + whole[-8:], whole[:50]):
         with pytest.raises(OptionError, match=r"list\.parquet is not a Parquet file"):
             list(read_manifest(damaged, "list.parquet", "."))
-
-
-def test_an_item_that_was_named_by_hand_may_have_any_characters(options, tmp_path):
-    summary = color_batch([Item("a\0.jpg", str(tmp_path / "a\0.jpg"))], tmp_path / "out", options)
-    assert summary.failed == 1
