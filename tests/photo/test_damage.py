@@ -608,3 +608,9 @@ def test_a_jpeg_whose_picture_does_not_begin_is_cut_short() -> None:
     scan = data.index(b"\xff\xda")
     for cut in (data[:scan], data[:scan] + b"\xff\xd9", data[:scan] + b"junk", data[:2], data[: scan + 2]):
         assert "is cut short" in outcome(cut)
+
+
+def test_a_broken_link_is_named_as_such(tmp_path):
+    (tmp_path / "old.jpg").symlink_to("nowhere.jpg")
+    with pytest.raises(PhotoError, match=r"old\.jpg: is a link that leads nowhere: remove it, or make it lead"):
+        photo.read_photo(tmp_path / "old.jpg")

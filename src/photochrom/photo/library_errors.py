@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from ..errors import PhotoError
@@ -30,6 +31,7 @@ REMEDIES: Final = {
     errno.ELOOP: "is a link that leads back to itself: remove it, or make it lead to the photograph",
     errno.ENAMETOOLONG: "has too long a name: shorten it",
 }
+_BROKEN_LINK: Final = "is a link that leads nowhere: remove it, or make it lead to the photograph"
 # Exceptions that decoders raise on damaged data, with messages about the decoder's variables and not about the file.
 _INTERNAL: Final = (struct.error, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError)
 
@@ -85,7 +87,8 @@ def naming(name: str) -> Iterator[None]:
         raise _named(name, TOO_LARGE) from exc
     except OSError as exc:
         unknown = f"cannot be read or written ({_one_line(exc)}): check its disk, or copy it to another one"
-        raise _named(name, REMEDIES.get(exc.errno or 0, unknown)) from exc
+        is_broken_link = exc.errno == errno.ENOENT and Path(name).is_symlink()
+        raise _named(name, _BROKEN_LINK if is_broken_link else REMEDIES.get(exc.errno or 0, unknown)) from exc
 
 
 def _named(name: str, message: str) -> PhotoError:
