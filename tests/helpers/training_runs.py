@@ -23,7 +23,7 @@ from photochrom.training.train import Trainer
 
 RECIPES = {
     "reference": replace(REFERENCE, epochs=30, batch=4),
-    "default": replace(OWN, epochs=6, batch=4, grid=16, crop=8),
+    "default": replace(OWN, epochs=6, batch=4, grid=16, crop=8, stages_rate=0.3),
 }
 SHORT = {"epochs": 2, "learning_rate": 2e-4}  # for a faster run
 

@@ -121,7 +121,8 @@ DEFAULT = Recipe(
     cell=6,
 )
 
-# DEFAULT's network, with settings for machines without a GPU and for users' own photographs.
+# Trains the decoder of DEFAULT's network only, on features of the frozen encoder: for machines without a GPU, and for
+# users' own photographs.
 OWN = replace(
     DEFAULT,
     name="default-cpu",
@@ -130,11 +131,17 @@ OWN = replace(
     epochs=2,
     batch=32,
     learning_rate=1e-3,
+    stages_rate=0.0,
+    aged=0.1,
+    hintless=0.7,
+    rebalance_lambda=1.0,
+    decoded_weight=0.24,
+    perceptual_weight=0.12,
     perceptual_networks=1,
     cell=5,
 )
 
-# Trains the decoder only, on features of the frozen encoder, for a third of OWN's cost per step; for many photographs.
+# For many photographs, each of which is seen in one view only.
 BROAD = replace(
     OWN,
     name="broad",
@@ -142,17 +149,9 @@ BROAD = replace(
     per_source=1_000_000,
     views=1,
     first_view=1,
-    aged=0.1,
     repeats=3,
     crop=16,
     epochs=17.2,
-    stages_rate=0.0,
-    hintless=0.7,
-    rebalance_lambda=1.0,
-    decoded_weight=0.24,
-    perceptual_weight=0.12,
-    perceptual_networks=1,
-    cell=5,
     color_queries=32,
 )
 
