@@ -16,8 +16,8 @@ from _tools import print_table
 from PIL import Image
 
 from photochrom import Colorizer
-from photochrom.color import upsample
-from photochrom.colorizer.colorizer import Prediction
+from photochrom.color import luma_range
+from photochrom.colorizer.prediction import Prediction
 from photochrom.photo import Photo, encode_photo, read_photo
 
 _WIDENED = (0.0, 0.25, 0.5, 1.0)
@@ -55,7 +55,7 @@ def main() -> None:
         if not half.reduced:
             continue
         for widened in _WIDENED:
-            upsample._WIDENING = widened
+            luma_range._WIDENING = widened
             ways.append((f"half, widened by {widened:g}", beyond(coloured(colorizer, half, prediction))))
         rows += [[path, name, f"{one:.3f} %", f"{four:.3f} %", f"{mean:.2f}"] for name, (one, four, mean) in ways]
     print_table(["photograph", "range of luma", "beyond by 1", "beyond by 4", "mean chroma"], rows)

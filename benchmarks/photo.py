@@ -62,7 +62,7 @@ _STAGES = {
     "is it a negative": "photo.job:looks_negative",
     "upsample to the thumbnail": "colorizer.colorizer:to_thumbnail",
     "a*b* to Cb and Cr": "colorizer.colorizer:ab_to_cbcr",
-    "luma around each sample": "color.upsample:_reduced_range",
+    "luma around each sample": "color.upsample:estimated_luma_range",
     "chroma at full size": "color.upsample:_chroma",
     "rounding and gamut": "color.upsample:_quantized",
     "encode chroma": "photo.formats.splice:_coded_chroma",

@@ -1,10 +1,13 @@
 """The project around the package: commands, pages, versions and packages agree with one another."""
 
+import ast
+import importlib
 import re
 import subprocess
 import sys
 import zipfile
 from importlib.util import find_spec
+from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -166,3 +169,12 @@ def test_the_benchmark_of_listing_counts_the_files():
     command = [sys.executable, "benchmarks/batch.py", "listing", "--listed", "30"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("listing: 30 files in ")
+
+
+@pytest.mark.parametrize("benchmark", ["film", "photo"])
+def test_the_stages_that_a_benchmark_times_exist(benchmark):
+    tree = ast.parse((ROOT / "benchmarks" / f"{benchmark}.py").read_text())
+    stages = next(n.value for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "_STAGES")
+    for place in ast.literal_eval(stages).values():
+        module, _, names = place.partition(":")
+        attrgetter(names)(importlib.import_module(f"photochrom.{module}"))

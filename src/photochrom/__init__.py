@@ -25,17 +25,19 @@ from .errors import (
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .batch.coordinator import BatchSummary, color_batch
+    from .batch.coordinator import color_batch
     from .batch.items import Item
     from .batch.options import BatchOptions
     from .batch.report import Row
+    from .batch.summary import BatchSummary
     from .color.coding import Coding
     from .color.spaces import Matrix
     from .colorizer.alternative_captions import name_alternatives
-    from .colorizer.colorizer import Colorizer, Prediction
+    from .colorizer.colorizer import Colorizer
     from .colorizer.hints import Hint, read_hints
     from .colorizer.margins import Box
     from .colorizer.options import ColorOptions
+    from .colorizer.prediction import Prediction
     from .colorizer.suggestions import alternatives, likely_colors
     from .content_credentials import Identity
     from .film import FilmOptions, FilmReport, Progress, colorize_film, parse_time
@@ -94,14 +96,16 @@ __all__ = [
 # Modules are imported on first use of a name, so that `import photochrom` is fast and the command line starts quickly.
 _MODULES = {
     "batch.items": ("Item",),
-    "batch.coordinator": ("BatchSummary", "color_batch"),
+    "batch.coordinator": ("color_batch",),
+    "batch.summary": ("BatchSummary",),
     "batch.options": ("BatchOptions",),
     "batch.report": ("Row",),
     "content_credentials": ("Identity",),
     "color.coding": ("Coding",),
     "color.spaces": ("Matrix",),
     "colorizer.alternative_captions": ("name_alternatives",),
-    "colorizer.colorizer": ("Colorizer", "Prediction"),
+    "colorizer.colorizer": ("Colorizer",),
+    "colorizer.prediction": ("Prediction",),
     "colorizer.hints": ("Hint", "read_hints"),
     "colorizer.margins": ("Box",),
     "colorizer.options": ("ColorOptions",),

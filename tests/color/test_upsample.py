@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from photochrom.color import bands, coding, gamut, spaces, upsample
+from photochrom.color import bands, coding, gamut, luma_range, spaces, upsample
 
 
 def thumbnail_coefficients(rgb, grid):
@@ -176,7 +176,7 @@ def test_coefficients_are_read_at_the_place_of_the_sample():
     luma = np.full((16, 128), 32768, np.uint16)
     amid, left = (
         upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(2, 2), siting=siting)[0].astype(float)
-        for siting in (upsample.CENTER, upsample.LEFT)
+        for siting in (luma_range.CENTER, luma_range.LEFT)
     )
     step = 0.4 * 65535 / 63
     assert np.allclose((amid - left)[:, 2:], step / 4, atol=2)  # half a pixel of luma, of which two share a sample

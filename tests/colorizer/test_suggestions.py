@@ -18,8 +18,8 @@ from skimage.color import rgb2lab
 from photochrom import Colorizer, ColorOptions, Hint, ModelError, OptionError, alternatives, likely_colors
 from photochrom.color.gamut import rgb_of_luma
 from photochrom.colorizer.alternative_captions import color_name, name_alternatives
-from photochrom.colorizer.colorizer import Prediction
 from photochrom.colorizer.hints import hints_json, read_hints
+from photochrom.colorizer.prediction import Prediction
 from photochrom.colorizer.suggestions import MAX_ALTERNATIVES, _limit_chroma, _shifted_to_hues
 from photochrom.models.engines import FakeEngine
 from tests.helpers.suggesting import BINS, hinting_engine

@@ -8,7 +8,7 @@ import pytest
 
 from photochrom.color.gamut import rgb_of_luma
 from photochrom.color.spaces import BT601, luma_of_rgb
-from photochrom.colorizer.colorizer import Prediction
+from photochrom.colorizer.prediction import Prediction
 from photochrom.training.evaluation import metrics
 from tests.helpers.fakes import CARD
 

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -27,90 +27,13 @@ from .remote_report import ReportCopy
 from .report import ReportWriter, Row, compact, mark, marks_by_status, report_paths
 from .report_folder import locked_report_folder, report_path
 from .shard import BatchJob, Colored, coloring, unread_row
+from .summary import BatchSummary
 from .thumbnails import ThumbnailWriter
 
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
 
 _ENOUGH: Final = 20  # number of finished items from which on the share of errors may end a batch
-
-
-@dataclass
-class BatchSummary:
-    """Counts of the items, errors and warnings of a batch, while it runs or at its end."""
-
-    listed: int = 0
-    """Number of photographs of the source, or of this shard of it."""
-    unread: Counter[str] = field(default_factory=Counter)
-    """Number of pictures in formats that Photochrom does not read, by extension; they are left out."""
-    done_before: int = 0
-    """Number of items that an earlier run coloured."""
-    failed_before: int = 0
-    """Number of items that failed in an earlier run, and are not retried."""
-    skipped_before: int = 0
-    """Number of items that an earlier run skipped because they are in colour already."""
-    colored: int = 0
-    """Number of items that this run coloured."""
-    failed: int = 0
-    """Number of items that failed in this run."""
-    skipped: int = 0
-    """Number of items that this run skipped because they are in colour already."""
-    errors: Counter[str] = field(default_factory=Counter)
-    """Number of errors by message, without file names."""
-    warnings: Counter[str] = field(default_factory=Counter)
-    """Number of warnings by text."""
-    megapixels: float = 0.0
-    """Total size of the items that this run coloured, in megapixels."""
-    seconds: float = 0.0
-    """Wall-clock time of the batch."""
-    ended_early: str = ""
-    """Reason why the batch ended early; empty if it did not."""
-
-    @property
-    def to_do(self) -> int:
-        """Number of items that this run has to colour."""
-        return self.listed - self.done_before - self.failed_before - self.skipped_before
-
-    @property
-    def finished(self) -> int:
-        """Number of items that were coloured, were skipped, or failed in this run."""
-        return self.colored + self.failed + self.skipped
-
-    @property
-    def in_color(self) -> int:
-        """Number of items that this run or an earlier one skipped because they are in colour already."""
-        return self.skipped + self.skipped_before
-
-    @property
-    def status(self) -> int:
-        """Exit status: 0 if all is done; otherwise 1 if this run or an earlier one coloured an item, 2 if none did."""
-        if not (self.failed or self.failed_before or self.ended_early):
-            return 0
-        return 1 if self.colored or self.done_before else 2
-
-    def __str__(self) -> str:
-        parts = [f"{self.colored:,} coloured"]
-        if self.done_before:
-            parts.append(f"{self.done_before:,} done before")
-        if self.in_color:
-            parts.append(f"{self.in_color:,} in colour already")
-        if failed := self.failed + self.failed_before:
-            kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.errors.most_common(3))
-            parts.append(f"{failed:,} failed{f' ({kinds})' if kinds else ''}")
-        if self.ended_early:
-            parts.append(self.ended_early)
-        text = f"{', '.join(parts)}, in {clock(self.seconds)}"
-        if not self.colored or not self.seconds:
-            return text
-        rate, speed = self.colored / self.seconds, self.megapixels / self.seconds
-        return f"{text} ({rate:.2f} a second, {speed:.1f} megapixels a second)"
-
-
-def clock(seconds: float) -> str:
-    """Format seconds as ``1:05:09`` or ``0:48``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def color_batch(
@@ -172,7 +95,7 @@ def color_batch(
                     break
                 write(colored)
                 copy.send()
-                _count(summary, colored.row)
+                summary.count(colored.row)
                 summary.seconds = time.monotonic() - started
                 progress(summary, colored.row)
                 if reason := _too_many(summary, options.max_errors):
@@ -388,20 +311,6 @@ def _colored(
     if options.ray:
         return by_ray(items, job, options.ray_address, options.workers, stop)
     return by_processes(items, job, min(worker_count(options.workers), max(1, len(items))), stop)
-
-
-def _count(summary: BatchSummary, row: Row) -> None:
-    """Add an item's row to the counts."""
-    if row.status == "ok":
-        summary.colored += 1
-        summary.megapixels += (row.width or 0) * (row.height or 0) / 1e6
-        summary.warnings.update(row.warnings)
-    elif row.status == "skipped":
-        summary.skipped += 1
-    else:
-        summary.failed += 1
-        problem = row.problem.partition(":")[0].partition(" (")[0]
-        summary.errors[problem] += 1
 
 
 def _too_many(summary: BatchSummary, most: int | float | None) -> str:

@@ -17,18 +17,13 @@ from .bands import in_parallel, product, strips
 from .coding import Coding
 from .gamut import gamut_factor
 from .halos import color_of_flat_areas
+from .luma_range import CENTER, estimated_luma_range, luma_range
 
 _EDGE_L = 8.0  # contrast in L* above which chroma follows an edge; weaker contrast is texture and grain
 _EDGE_Y = 0.03  # the same contrast in luma, 0..1, at the size of the thumbnail
 _MANY_SHARE = 1 / 8  # share of samples out of gamut, above which it is faster to map all samples
 _ROW_STEP = 4  # that share is estimated from every fourth row
 _WIDENED_AT_ONCE = 6  # lines of coefficients resized to the picture's width at once, for several strips
-_NEIGHBORS = np.ones((3, 3), np.uint8)
-CENTER = (0.5, 0.5)
-"""Chroma siting of JPEG: in the middle of the pixels that share a sample. See ``apply_to_luma``."""
-LEFT = (0.5, 0.0)
-"""Chroma siting of films (MPEG-2, H.264, H.265): on the left column, half-way between the rows."""
-_WIDENING = 0.5  # fraction by which an estimated range of luma is widened; found with benchmarks/clipping.py
 
 
 def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
@@ -158,9 +153,9 @@ def apply_to_luma(
         for start, stop in strips(len(rows), width):
             start, stop = rows.start + start, rows.start + stop
             mean, darkest, brightest = (
-                _estimated_luma_range(luma, start, stop)
+                estimated_luma_range(luma, start, stop)
                 if reduced
-                else _luma_range(luma, start, stop, subsampling, siting)
+                else luma_range(luma, start, stop, subsampling, siting)
             )
             first, last = int(position[start]), min(int(position[stop - 1]) + 2, lines)
             if last > widened.stop:
@@ -317,84 +312,6 @@ def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndar
         darkest, brightest = (np.clip(plane, black, white) for plane in (darkest, brightest))
     room: np.ndarray = np.minimum(darkest - black, white - brightest)
     return room
-
-
-def _luma_range(
-    luma: np.ndarray, start: int, stop: int, subsampling: tuple[int, int], siting: tuple[float, float] = CENTER
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute, for some rows of chroma, the luma at each sample, and the range of luma over the pixels that share it.
-
-    Args:
-        luma: The whole plane, ``[H, W]``.
-        start: First row of chroma.
-        stop: Row of chroma after the last one.
-        subsampling: Rows and columns of luma that share a sample.
-        siting: As for ``apply_to_luma``.
-
-    Returns:
-        Luma at each sample, then lowest and highest luma of its pixels: one value per sample, of the luma's dtype.
-    """
-    rows, columns = subsampling
-    luma = luma[start * rows : stop * rows]
-    if subsampling == (1, 1):
-        return luma, luma, luma
-    odd = [(0, side % step) for side, step in zip(luma.shape, subsampling, strict=True)]
-    even = np.pad(luma, odd, mode="edge") if any(more for _, more in odd) else luma
-    least = greatest = even
-    if rows == 2:
-        above, below = even[0::2], even[1::2]
-        least, greatest = cv2.min(above, below), cv2.max(above, below)
-    if columns == 2:
-        least = np.minimum(*_halves(least)).astype(luma.dtype)
-        greatest = np.maximum(*_halves(greatest)).astype(luma.dtype)
-    return _luma_at_samples(even, subsampling, siting), least, greatest
-
-
-def _luma_at_samples(luma: np.ndarray, subsampling: tuple[int, int], siting: tuple[float, float]) -> np.ndarray:
-    """Interpolate luma at the position of each chroma sample; ``luma`` must have even sides along subsampled axes."""
-    (rows, columns), (row, column) = subsampling, siting
-    size = luma.shape[1] // columns, luma.shape[0] // rows
-    if (row == 0.5 or rows == 1) and (column == 0.5 or columns == 1):
-        return cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
-    if rows == 2 and row != 0.5:
-        luma = cv2.addWeighted(luma[0::2], 1 - row, luma[1::2], row, 0)
-    if columns == 1 or column == 0.5:
-        return cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
-    # At the left of two pixels, the filter 1 2 1 is the mean of the two pairs that contain that pixel.
-    right = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
-    left = right.copy()
-    if size[0] > 1:
-        left[:, 1:] = cv2.resize(luma[:, 1:-1], (size[0] - 1, size[1]), interpolation=cv2.INTER_AREA)
-    return cv2.addWeighted(left, 0.5, right, 0.5, 0)
-
-
-def _estimated_luma_range(luma: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Estimate the result of ``_luma_range``, given a copy of the luma at half the picture's height and width.
-
-    The samples are the pixels of the copy in rows ``start`` to ``stop - 1``. The estimated range is that of the 3 by 3
-    samples around each sample, from which a decoder may interpolate chroma. The range is widened by half, since the
-    copy averages out grain.
-    """
-    first, last = max(0, start - 1), min(stop + 1, luma.shape[0])
-    around, inner = luma[first:last], slice(start - first, stop - first)
-    own = luma[start:stop]
-    least, greatest = cv2.erode(around, _NEIGHBORS)[inner], cv2.dilate(around, _NEIGHBORS)[inner]
-    weighted: Any = cv2.addWeighted
-    return (
-        own,
-        weighted(least, 1 + _WIDENING, own, -_WIDENING, 0),
-        weighted(greatest, 1 + _WIDENING, own, -_WIDENING, 0),
-    )
-
-
-def _halves(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Split a plane into its even and odd columns, several times as fast as slices with a step.
-
-    Which of the two comes first depends on the byte order of the machine.
-    """
-    bits = 8 * plane.dtype.itemsize
-    pairs = np.ascontiguousarray(plane).view(np.dtype(f"u{2 * plane.dtype.itemsize}"))
-    return pairs & ((1 << bits) - 1), pairs >> bits
 
 
 def _on_chroma_scale(luma: np.ndarray, coding: Coding) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 from ..color.spaces import lightness_of_luma
 
 if TYPE_CHECKING:
-    from .colorizer import Prediction
+    from .prediction import Prediction
 
 # Chosen by eye on 31 old photographs with five alternatives each.
 _VISIBLE: Final = 4.0  # smallest change in a*b* that counts as visible

@@ -5,29 +5,30 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import cv2
 import numpy as np
 
 from ..color.bands import in_parallel, threads
 from ..color.coding import Coding
 from ..color.gamut import rgb_of_luma
+from ..color.luma_range import CENTER
 from ..color.pillow import from_pillow, grey_or_rgb
 from ..color.spaces import ab_to_cbcr, lightness_of_luma, luma_of_rgb, quick_ab_to_cbcr
 from ..color.thumbnail import thumbnail
-from ..color.upsample import CENTER, apply_to_luma, linear_coefficients, to_thumbnail
+from ..color.upsample import apply_to_luma, linear_coefficients, to_thumbnail
 from ..errors import OptionError, PhotoError
 from ..models.download import known_digest
 from ..models.engines import Engine, open_engine
 from ..models.registry import ModelCard, find_model
 from .coherence import checked_probability, coherent, mean_color
-from .hint_propagation import hint_influence, hint_planes, propagate_hints
+from .hint_propagation import hint_planes, propagate_hints
 from .hints import Hint
 from .margins import NOWHERE, Box, find_picture, is_flat
 from .options import ColorOptions
+from .prediction import Prediction, blend_near_hints, with_margins
 from .vividness import chroma_gain, lean, network_vividness
 
 if TYPE_CHECKING:
@@ -35,23 +36,6 @@ if TYPE_CHECKING:
 
 _MULTIPLE = 32  # the network halves its input five times
 _LONGEST = 4  # longest side, in working sizes; longer panoramas are seen in less detail
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Colours that the network predicts for one picture, on the network's small grid of cells, ``[h', w']``."""
-
-    luma: np.ndarray
-    """Luma of the picture's thumbnail, uint8 ``[h, w]``, full range."""
-    ab: np.ndarray
-    """a*b*, float32 ``[2, h', w']``, before any upsampling."""
-    confidence: np.ndarray | None = None
-    """float32 ``[h', w']``, from 0 (any colour is plausible) to 1 (certain); None if the model does not predict it."""
-    probability: np.ndarray | None = None
-    """Probability of each colour in the card's ``bins``, float32 ``[bins, h', w']``; None if the model has no bins."""
-    picture: Box | None = None
-    """Position of the picture inside blank margins, which stay neutral; None if there are no margins, ``NOWHERE`` if
-    there are only margins."""
 
 
 class Colorizer:
@@ -234,7 +218,7 @@ class Colorizer:
         if not (self.card.hints and options.hints):
             return plain or self._predict(luma, options, picture)
         hinted = self._predict(luma, options, picture)
-        return _blend_near_hints(hinted, plain or self._predict(luma, options.with_hints(()), picture), options.hints)
+        return blend_near_hints(hinted, plain or self._predict(luma, options.with_hints(()), picture), options.hints)
 
     def _predict(self, luma: np.ndarray, options: ColorOptions, picture: Box | None) -> Prediction:
         """Predict the picture inside the margins, or the whole if there are none; errors are those of ``predict``.
@@ -244,7 +228,7 @@ class Colorizer:
         if picture is not None:
             inside = self.thumbnail(luma[picture.pixels(*luma.shape)])
             prediction = self._run(inside, options.with_hints(picture.hints(options.hints, *luma.shape)))
-            return _with_margins(prediction, luma, picture)
+            return with_margins(prediction, luma, picture)
         prediction = self._run(self.thumbnail(luma), options)
         flat = is_flat(prediction.luma) and not options.hints  # a hint means that the user wants colour here
         return replace(prediction, picture=NOWHERE) if flat else prediction
@@ -372,29 +356,6 @@ def _shares(height: int, count: int) -> list[slice]:
     """Divide ``height`` rows into at most ``count`` slices."""
     share = -(-height // count)
     return [slice(start, start + share) for start in range(0, height, share)]
-
-
-def _with_margins(prediction: Prediction, luma: np.ndarray, picture: Box) -> Prediction:
-    """Extend a prediction of the picture alone to the whole scan ``luma``, margins included; cells keep their size."""
-    changes: dict[str, Any] = {
-        name: picture.spread(planes, *picture.whole(*planes.shape[-2:]))
-        for name in ("ab", "confidence", "probability")
-        if (planes := getattr(prediction, name)) is not None
-    }
-    small = thumbnail(luma, Coding.of_photograph(luma.dtype), *picture.whole(*prediction.luma.shape))
-    return replace(prediction, luma=small, picture=picture, **changes)
-
-
-def _blend_near_hints(hinted: Prediction, plain: Prediction, hints: Sequence[Hint]) -> Prediction:
-    """Blend two predictions: ``hinted`` where hints have influence, ``plain`` elsewhere."""
-    influence = hint_influence(lightness_of_luma(plain.luma), hints)
-    influence = cv2.resize(influence, plain.ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
-
-    changes: dict[str, Any] = {"picture": hinted.picture}
-    for name in ("ab", "confidence", "probability"):
-        if (without := getattr(plain, name)) is not None:
-            changes[name] = without + influence * (getattr(hinted, name) - without)
-    return replace(plain, **changes)
 
 
 def _checked(luma: np.ndarray) -> np.ndarray:

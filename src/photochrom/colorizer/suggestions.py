@@ -24,7 +24,8 @@ from .options import ColorOptions
 from .vividness import chroma_gain
 
 if TYPE_CHECKING:
-    from .colorizer import Colorizer, Prediction
+    from .colorizer import Colorizer
+    from .prediction import Prediction
 
 MAX_ALTERNATIVES = 5
 """Maximum number of alternatives for one picture."""

@@ -22,9 +22,9 @@ from .parser import Verbs
 from .shutdown import after_imports
 
 if TYPE_CHECKING:
-    from ..batch.coordinator import BatchSummary
     from ..batch.options import BatchOptions
     from ..batch.report import Row
+    from ..batch.summary import BatchSummary
 
 
 def add(verbs: Verbs) -> None:

@@ -61,13 +61,9 @@ class PreparedFrame:
 
 
 def at_scale_of_propagation(thumbnail: np.ndarray) -> np.ndarray:
-    """Halve the width and height of a thumbnail, to average out film grain and make optical flow cheaper.
+    """Halve both sides of a thumbnail, uint8 ``[H, W]``, which must be even.
 
-    Args:
-        thumbnail: uint8 ``[H, W]`` with even sides.
-
-    Returns:
-        uint8 ``[H / 2, W / 2]``.
+    This averages out film grain and makes optical flow cheaper.
     """
     height, width = thumbnail.shape
     return cv2.resize(thumbnail, (width // 2, height // 2), interpolation=cv2.INTER_AREA)

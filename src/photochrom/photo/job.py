@@ -12,9 +12,10 @@ from typing import BinaryIO, TypedDict, cast
 import numpy as np
 
 from ..colorizer.alternative_captions import name_alternatives
-from ..colorizer.colorizer import Colorizer, Prediction
+from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import credit, hints_json
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
+from ..colorizer.prediction import Prediction
 from ..colorizer.suggestions import alternatives
 from ..errors import OptionError, PhotoError
 from .confidence import confidence_png, least_sure_places

@@ -10,7 +10,8 @@ from ..color.polarity import statistics
 from ..colorizer.options import ColorOptions
 
 if TYPE_CHECKING:
-    from ..colorizer.colorizer import Colorizer, Prediction
+    from ..colorizer.colorizer import Colorizer
+    from ..colorizer.prediction import Prediction
 
 LOOKS_NEGATIVE: Final = "looks like a negative, and was coloured as a positive: if it is one, use negative=True"
 # Weights of ``statistics``, fitted by benchmarks/negatives.py. Light from above adds nothing to the correlation with

@@ -13,8 +13,9 @@ import numpy as np
 from ..color.bands import threads
 from ..color.spaces import ab_to_cbcr, linear_to_srgb, srgb_to_linear
 from ..color.upsample import apply_to_luma, linear_coefficients
-from ..colorizer.colorizer import Colorizer, Prediction
+from ..colorizer.colorizer import Colorizer
 from ..colorizer.options import ColorOptions
+from ..colorizer.prediction import Prediction
 from .options import JpegLayout
 from .read import Photo
 from .write import chroma_sampling

@@ -20,7 +20,8 @@ from .options import JpegLayout
 from .read import Photo
 
 if TYPE_CHECKING:
-    from ..colorizer.colorizer import Colorizer, Prediction
+    from ..colorizer.colorizer import Colorizer
+    from ..colorizer.prediction import Prediction
 
 _SAMPLE = 500  # approximate number of rows and of columns of chroma on which colourfulness is measured
 

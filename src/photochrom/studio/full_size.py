@@ -8,8 +8,9 @@ import numpy as np
 
 from ..color.bands import at_8_bits
 from ..color.gamut import rgb_of_luma
-from ..colorizer.colorizer import Colorizer, Prediction
+from ..colorizer.colorizer import Colorizer
 from ..colorizer.options import ColorOptions
+from ..colorizer.prediction import Prediction
 from ..errors import OptionError
 
 TILE = 512  # side of a tile, in pixels

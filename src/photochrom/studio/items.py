@@ -15,8 +15,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from ..colorizer.colorizer import Prediction
 from ..colorizer.options import ColorOptions
+from ..colorizer.prediction import Prediction
 from ..errors import OptionError, PhotochromError
 from .history import History
 from .marks import Mark, parse_marks

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from ..color.bands import at_8_bits
-from ..colorizer.colorizer import Colorizer, Prediction
+from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
+from ..colorizer.prediction import Prediction
 
 PREVIEW = 1600  # longest side of the displayed picture, in pixels
 

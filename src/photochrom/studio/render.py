@@ -9,8 +9,9 @@ import numpy as np
 import simplejpeg
 
 from ..color.gamut import rgb_of_luma
-from ..colorizer.colorizer import Colorizer, Prediction
+from ..colorizer.colorizer import Colorizer
 from ..colorizer.options import ColorOptions
+from ..colorizer.prediction import Prediction
 from ..errors import OptionError
 
 QUALITY = 90  # JPEG quality on the page; downloads are encoded separately

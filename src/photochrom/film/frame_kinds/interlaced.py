@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...color.upsample import LEFT
+from ...color.luma_range import LEFT
 
 _FIELDS = ((slice(0, None, 2), (0.25, 0.0)), (slice(1, None, 2), (0.75, 0.0)))
 """Rows of each field, and the siting of its chroma if two rows share a sample (ISO/IEC 13818-2, 6.1.1.8)."""

@@ -1,0 +1,57 @@
+"""``Prediction``: what the network predicts for one picture; blending predictions, and extending them over margins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..color.coding import Coding
+from ..color.spaces import lightness_of_luma
+from ..color.thumbnail import thumbnail
+from .hint_propagation import hint_influence
+from .hints import Hint
+from .margins import Box
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Colours that the network predicts for one picture, on the network's small grid of cells, ``[h', w']``."""
+
+    luma: np.ndarray
+    """Luma of the picture's thumbnail, uint8 ``[h, w]``, full range."""
+    ab: np.ndarray
+    """a*b*, float32 ``[2, h', w']``, before any upsampling."""
+    confidence: np.ndarray | None = None
+    """float32 ``[h', w']``, from 0 (any colour is plausible) to 1 (certain); None if the model does not predict it."""
+    probability: np.ndarray | None = None
+    """Probability of each colour in the card's ``bins``, float32 ``[bins, h', w']``; None if the model has no bins."""
+    picture: Box | None = None
+    """Position of the picture inside blank margins, which stay neutral; None if there are no margins, ``NOWHERE`` if
+    there are only margins."""
+
+
+def with_margins(prediction: Prediction, luma: np.ndarray, picture: Box) -> Prediction:
+    """Extend a prediction of the picture alone to the whole scan ``luma``, margins included; cells keep their size."""
+    changes: dict[str, Any] = {
+        name: picture.spread(planes, *picture.whole(*planes.shape[-2:]))
+        for name in ("ab", "confidence", "probability")
+        if (planes := getattr(prediction, name)) is not None
+    }
+    small = thumbnail(luma, Coding.of_photograph(luma.dtype), *picture.whole(*prediction.luma.shape))
+    return replace(prediction, luma=small, picture=picture, **changes)
+
+
+def blend_near_hints(hinted: Prediction, plain: Prediction, hints: Sequence[Hint]) -> Prediction:
+    """Blend two predictions: ``hinted`` where hints have influence, ``plain`` elsewhere."""
+    influence = hint_influence(lightness_of_luma(plain.luma), hints)
+    influence = cv2.resize(influence, plain.ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
+
+    changes: dict[str, Any] = {"picture": hinted.picture}
+    for name in ("ab", "confidence", "probability"):
+        if (without := getattr(plain, name)) is not None:
+            changes[name] = without + influence * (getattr(hinted, name) - without)
+    return replace(plain, **changes)
