@@ -31,9 +31,9 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from photochrom.batch import BatchOptions, Item, color_batch
+from photochrom.batch.coloring import BatchJob, Colored
 from photochrom.batch.listing import list_items
 from photochrom.batch.report import Row
-from photochrom.batch.shard import BatchJob, Colored
 from photochrom.models.download import digest
 from tests.helpers.fakes import tiny_model
 

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from photochrom.batch import BatchOptions, Item
-from photochrom.batch.shard import BatchJob, Colored, color_shard
+from photochrom.batch.coloring import BatchJob, Colored, prepare
 from photochrom.color import bands
 
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -55,7 +55,7 @@ def options(process_options: BatchOptions, monkeypatch: pytest.MonkeyPatch) -> B
     """Return options for a batch in this process, which starts at once and is otherwise the same."""
 
     def here(items: Iterable[Item], job: BatchJob, workers: int, stop: Callable[[], bool]) -> Iterator[Colored]:
-        return color_shard(itertools.takewhile(lambda _: not stop(), items), replace(job, threads=None))
+        return map(prepare(replace(job, threads=None)), itertools.takewhile(lambda _: not stop(), items))
 
     monkeypatch.setattr("photochrom.batch.coordinator.by_processes", here)
     return process_options

@@ -352,7 +352,7 @@ def test_the_death_of_a_process_is_one_row(tree, tmp_path, process_options, monk
 
 
 def deadly(job):
-    from photochrom.batch.shard import prepare
+    from photochrom.batch.coloring import prepare
 
     color = prepare(job)
 

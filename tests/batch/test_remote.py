@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from photochrom.batch import Item, color_batch
+from photochrom.batch.coloring import BatchJob, prepare
 from photochrom.batch.listing import Filter, list_items
 from photochrom.batch.report import read_rows
-from photochrom.batch.shard import BatchJob, prepare
 from photochrom.errors import OptionError, PhotochromError
 from photochrom.label import is_labelled
 from tests.batch.conftest import XMP, scan

@@ -24,7 +24,9 @@ from photochrom.errors import OptionError, PhotochromError
 NESTED = "[" * 100_000
 
 
-@pytest.mark.parametrize("template", ["{stem:d}", "{stem!q}", "{stem:{width}}", "{stem:.}{suffix}"])
+@pytest.mark.parametrize(
+    "template", ["{stem:d}", "{stem!q}", "{stem:{width}}", "{stem:.}{suffix}", "{stem:{0}}", "{stem:{stem.x}}"]
+)
 def test_a_template_with_an_impossible_format_is_refused_before_anything_is_coloured(template):
     with pytest.raises(OptionError, match=r"is not a template .* write it as"):
         check_template(template)

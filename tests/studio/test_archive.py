@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from photochrom.batch import coordinator as engine
-from photochrom.batch.shard import coloring
+from photochrom.batch.coloring import coloring
 from photochrom.errors import OptionError
 from photochrom.studio.state import Disk
 from photochrom.studio.uploads import folder_name

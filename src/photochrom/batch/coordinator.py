@@ -17,6 +17,7 @@ from ..errors import OptionError, PhotochromError, system_errors
 from ..label import is_labelled
 from ..models.download import known_digest
 from ..models.registry import find_model
+from .coloring import BatchJob, Colored, coloring, unread_row
 from .distribute import by_processes, by_ray, of_shard, worker_count
 from .items import Item
 from .listing import Filter, list_items, with_local_state
@@ -26,7 +27,6 @@ from .remote_files import is_remote, naming_errors, open_address
 from .remote_report import ReportCopy
 from .report import ReportWriter, Row, compact, mark, marks_by_status, report_paths
 from .report_folder import locked_report_folder, report_path
-from .shard import BatchJob, Colored, coloring, unread_row
 from .summary import BatchSummary
 from .thumbnails import ThumbnailWriter
 

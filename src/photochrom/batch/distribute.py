@@ -13,9 +13,9 @@ from ..machine import available_cores, free_memory, lacks_memory
 from ..models.download import known_digest
 from ..models.registry import find_model
 from ..version import __version__
+from .coloring import BatchJob, Colored, prepare
 from .items import Item
 from .report import Row, utc_now
-from .shard import BatchJob, Colored, prepare
 from .workers import Died, WorkerPool
 
 _WORKER_BYTES: Final = 1.5e9  # memory that a process needs for a scan of 50 megapixels at 16 bits

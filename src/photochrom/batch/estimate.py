@@ -13,13 +13,13 @@ from typing import Final
 
 from ..color.bands import limited_threads
 from ..errors import PhotochromError
+from .coloring import BatchJob, local_copy, prepare
 from .coordinator import extensions, job_of, listed_items, pending_items
 from .distribute import worker_count
 from .items import Item
 from .options import BatchOptions
 from .remote_files import is_remote
 from .report_folder import report_folder
-from .shard import BatchJob, local_copy, prepare
 from .summary import clock
 
 _TRIED: Final = 3  # number of items that are coloured, and of remote items that are checked for colour

@@ -36,7 +36,7 @@ def check_template(template: str) -> None:
         fields = [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]
         if set(fields) <= set(_FIELDS):
             template.format(**dict.fromkeys(_FIELDS, "scan"))  # raises errors of format specifications, like {stem:d}
-    except (ValueError, KeyError) as exc:
+    except (ValueError, LookupError, AttributeError) as exc:
         raise OptionError(
             f"the name {template!r} is not a template ({exc})", remedy=f"write it as {DEFAULT_NAME!r}"
         ) from exc

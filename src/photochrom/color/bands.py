@@ -95,8 +95,8 @@ def product(left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None) 
     """Multiply matrices without letting OpenBLAS, NumPy's backend, use threads.
 
     Threads of OpenBLAS wait for work in a busy loop, which costs more processor time than all other steps of colouring
-    a photograph together. OpenBLAS starts none for small products, so the matrices are multiplied in parts, unless
-    the environment variable ``OPENBLAS_NUM_THREADS`` is 1: whole matrices take half the time.
+    a photograph together. OpenBLAS starts none for small products, so ``right`` is multiplied in parts. If the
+    environment variable ``OPENBLAS_NUM_THREADS`` is 1, it is multiplied at once, which takes half the time.
 
     Args:
         left: float32 ``[..., n, m]``.

@@ -67,9 +67,14 @@ def _luma_at_samples(luma: np.ndarray, subsampling: tuple[int, int], siting: tup
 def estimated_luma_range(luma: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Estimate the result of ``luma_range``, given a copy of the luma at half the picture's height and width.
 
-    The samples are the pixels of the copy in rows ``start`` to ``stop - 1``. The estimated range is that of the 3 by 3
-    samples around each sample, from which a decoder may interpolate chroma. The range is widened by half, since the
-    copy averages out grain.
+    Each pixel of the copy is a sample. Its range covers the sample and its eight neighbours, because decoders
+    interpolate chroma between them. Each end is then moved away from the sample's own luma by half of their distance,
+    because the copy averages out grain.
+
+    Args:
+        luma: The copy, ``[h, w]``.
+        start: First row.
+        stop: Row after the last one.
     """
     first, last = max(0, start - 1), min(stop + 1, luma.shape[0])
     around, inner = luma[first:last], slice(start - first, stop - first)

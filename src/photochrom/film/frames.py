@@ -326,7 +326,10 @@ class FrameColorizer:
         return self._for_network(np.rot90(thumbnail(luma, self.planes.coding, height, width), turns)), known
 
     def _render(self, luma: np.ndarray, *, small: np.ndarray, ab: np.ndarray, **how: Any) -> None:
-        """Compute chroma for a luma plane; all arrays have the orientation in which the film is stored."""
+        """Compute chroma for a luma plane, and write it to ``how["out"]``; ``how`` is passed on to ``apply_to_luma``.
+
+        All arrays have the orientation in which the film is stored.
+        """
         coding = self.planes.coding
         if self.options.negative or self.reader.is_log:
             kind = negative if self.options.negative else logarithmic

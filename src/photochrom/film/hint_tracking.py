@@ -156,7 +156,7 @@ def _track_back(
     found: Hints,
     on_frame: Callable[[], None],
 ) -> None:
-    """Track hints that reach the first frame of a part back into the earlier parts of the same shot.
+    """Continue tracking hints backwards through a long shot: from the first frame of a ``_Part`` into the part before.
 
     Args:
         frame_colorizer: Prepares the frames, which are read again.

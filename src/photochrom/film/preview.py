@@ -192,27 +192,36 @@ def _trial_encoder(folder: Path, frame_colorizer: FrameColorizer, plan: Plan) ->
 def _shots(
     frame_colorizer: FrameColorizer, plan: Plan, *, keep: int, on_frame: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[Shot, list[PreparedFrame]]]:
-    """Yield each shot with at most ``keep`` evenly spaced frames, and the frames that have stills."""
+    """Yield each shot with at most ``keep`` of its frames, evenly spaced, and all frames that the user has coloured."""
     reader, stills = frame_colorizer.reader, frame_colorizer.stills
     frames: Iterable[av.VideoFrame] = plan.span.until_end(
         reader.frames(plan.first, on_frame=on_frame), reader.time_base
     )
-    kept: list[PreparedFrame] = []
+    spaced: list[PreparedFrame] = []
+    known: list[PreparedFrame] = []
     stride, count, first, last = 1, 0, 0, 0
     for prepared, start in frame_colorizer.prepared(frames):
         if start and count:
-            yield Shot(reader.seconds(first), reader.seconds(prepared.pts), count), kept
-            kept, stride, count = [], 1, 0
+            yield Shot(reader.seconds(first), reader.seconds(prepared.pts), count), _merged(spaced, known)
+            spaced, known, stride, count = [], [], 1, 0
         if count == 0:
             first = prepared.pts
-        if count % stride == 0 or prepared.pts in stills:
-            kept.append(prepared)
-        if len(kept) > keep:
-            kept = [frame for i, frame in enumerate(kept) if i % 2 == 0 or frame.pts in stills]
+        if prepared.pts in stills:
+            known.append(prepared)
+        if count % stride == 0:
+            spaced.append(prepared)
+        if len(spaced) > keep:
+            del spaced[1::2]
             stride *= 2
         count, last = count + 1, prepared.pts
     if count:
-        yield Shot(reader.seconds(first), reader.seconds(last) + 1 / reader.rate, count), kept
+        yield Shot(reader.seconds(first), reader.seconds(last) + 1 / reader.rate, count), _merged(spaced, known)
+
+
+def _merged(*groups: Iterable[PreparedFrame]) -> list[PreparedFrame]:
+    """Return the frames of all groups in the film's order, each once."""
+    frames = {frame.pts: frame for group in groups for frame in group}
+    return [frames[pts] for pts in sorted(frames)]
 
 
 def _row(

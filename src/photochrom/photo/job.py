@@ -173,7 +173,11 @@ def _checked_format(
 
 
 def _multipage_data(source: str | os.PathLike[str] | bytes) -> bytes | None:
-    """Return the bytes of the source if it is a TIFF of several pages, else None."""
+    """Return the bytes of the source if it is a TIFF of several pages; else, or if it is a pipe, None.
+
+    Raises:
+        PhotoError: The file cannot be read.
+    """
     if isinstance(source, bytes):
         return source if count_pages(source) > 1 else None
     path = Path(source)

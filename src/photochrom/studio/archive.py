@@ -225,9 +225,12 @@ class Archive:
                 archive.write(page, page.name)
 
     def close(self) -> None:
-        """Stop the job and remove the files."""
+        """Stop the job and remove the files.
+
+        This waits until the current photograph is finished, or until a ZIP file that is being packed is complete.
+        """
         self.job.stop()
-        with self._lock:  # waits until the current photograph is finished
+        with self._lock:
             if self._folder is not None:
                 shutil.rmtree(self._folder, ignore_errors=True)
 

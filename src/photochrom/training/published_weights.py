@@ -50,8 +50,9 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
 def _unfold(constant: Tensor) -> Tensor:
     """Undo the exporter's change of a weight's shape.
 
-    ``[in, out]`` of a linear layer becomes ``[out, in]``, ``[C, 1]`` or ``[C, 1, 1]`` of a group norm ``[C]``, and
-    ``[1, tokens, C]`` of learned tokens ``[tokens, C]``.
+    - A linear layer's ``[in, out]`` becomes ``[out, in]``.
+    - A group norm's ``[C, 1]`` or ``[C, 1, 1]`` becomes ``[C]``.
+    - The learned tokens' ``[1, tokens, C]`` becomes ``[tokens, C]``.
     """
     if constant.ndim == 3 and constant.shape[0] == 1:
         return constant[0]

@@ -51,7 +51,7 @@ class Forecast:
         self.costs = replace(self.costs, **{kind: old + (seconds - old) / count})
 
     def seconds_left(self, counts: Sequence[float]) -> float:
-        """Return the remaining seconds.
+        """Estimate the remaining seconds. Call ``measured`` first: guesses alone have no unit.
 
         Args:
             counts: Remaining numbers of steps on crops, steps on whole pictures, and rounds.

@@ -183,8 +183,8 @@ class Trainer:
         """Make one training step: crop, hints, loss, gradient, AdamW, EMA.
 
         Args:
-            source: Source of the batch.
-            batch: This process's views.
+            source: Where the batch comes from; it computes the features of the backbone.
+            batch: This process's views, with their true colours.
 
         Returns:
             The mean loss over all processes.

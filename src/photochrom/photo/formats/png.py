@@ -1,4 +1,6 @@
-"""Reads and writes PNG of every colour type at 8 and 16 bits, and keeps metadata chunks byte for byte.
+"""Reads PNG of every colour type and depth, and writes RGB or RGBA at 8 or 16 bits.
+
+Chunks that Photochrom does not interpret are copied unchanged.
 
 The writer does not use Pillow, which has no 16-bit RGB and needs the whole picture as RGB in memory.
 Structure: PNG specification, third edition (W3C, 2025).

@@ -1,11 +1,11 @@
-"""Colours the items of a shard, or of any list, in turn, and returns errors as results; see ``distribute``."""
+"""Colours items one at a time, and returns errors as results; see ``distribute``."""
 
 from __future__ import annotations
 
 import errno
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -88,15 +88,6 @@ class Colored:
     ends: str = ""
     """Reason why no other item can be coloured either, such as a full disk; empty otherwise. If there is a reason, the
     batch ends, and the row is not written."""
-
-
-def color_shard(items: Iterable[Item], job: BatchJob) -> Iterator[Colored]:
-    """Colour items one after the other, and yield the outcome of each; errors of items are not raised.
-
-    Raises:
-        ModelError, EngineError: The model cannot be loaded.
-    """
-    yield from map(prepare(job), items)
 
 
 def prepare(job: BatchJob) -> Callable[[Item], Colored]:
@@ -184,7 +175,7 @@ def _ends(error: PhotochromError) -> str:
 
 
 class TargetError(PhotochromError):
-    """Raised if the whole target cannot be written, which ends the batch."""
+    """Raised if nothing can be written to the target, which ends the batch."""
 
 
 def _hints(address: str) -> tuple[Any, ...]:
