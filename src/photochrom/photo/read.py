@@ -17,7 +17,6 @@ import numpy as np
 from PIL import Image
 
 from ..color.bands import upright
-from ..color.toning import has_colors
 from ..errors import PhotoError
 from .formats import exif, heif, jpeg, png, tiff, tiff_pages, webp
 from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most
@@ -278,6 +277,8 @@ def _coded_luma(decoded: Decoded, orientation: int) -> tuple[CodedLuma | None, s
 
 def is_in_color(path: Path) -> bool:
     """Return whether a photograph is in colour (see ``color.toning``); False for a file that cannot be read."""
+    from ..color.toning import has_colors  # OpenCV takes a tenth of a second to import
+
     try:
         if not path.is_file():
             return False
