@@ -67,6 +67,16 @@ def test_a_damaged_embedded_model_is_refused(tmp_path, monkeypatch):
         registry.find_model("default")
 
 
+def test_for_the_folder_of_a_run_its_model_is_named(tmp_path):
+    (tmp_path / "run").mkdir()
+    with pytest.raises(ModelError, match=r"give an \.onnx file"):
+        registry.find_model(tmp_path / "run")
+    (tmp_path / "run" / "model.onnx").touch()
+    with pytest.raises(ModelError) as caught:
+        registry.find_model(tmp_path / "run")
+    assert str(caught.value).endswith(f"give the file in this folder, {tmp_path / 'run' / 'model.onnx'}")
+
+
 @pytest.mark.parametrize("content", [None, b"", b"\xff"])
 def test_a_damaged_file_of_the_package_is_reported(tmp_path, monkeypatch, content):
     shutil.copytree(registry.WEIGHTS, tmp_path / "weights")

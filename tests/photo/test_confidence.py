@@ -22,6 +22,15 @@ def test_the_least_sure_places_lie_apart():
     np.testing.assert_allclose(places[0][:2], (10.5 / 60, 10.5 / 40), atol=0.03)
 
 
+def test_the_places_are_in_the_order_of_their_own_confidence():
+    confidence = np.full((40, 60), 0.8, np.float32)
+    confidence[9:12, 9:12], confidence[10, 10] = 0.1, 0.34  # the lowest mean, but not the lowest value in the centre
+    confidence[29:32, 49:52] = 0.3
+    values = [value for *_, value in least_sure_places(confidence)]
+    assert values == sorted(values)
+    assert round(values[0], 2) == 0.3
+
+
 def test_a_small_picture_has_fewer_places():
     assert len(least_sure_places(np.full((1, 1), 0.5))) == 1
 

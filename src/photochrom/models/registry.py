@@ -109,7 +109,10 @@ def find_model(model: str | os.PathLike[str]) -> Path:
         if path.suffix.lower() != ".onnx":  # engines would try other formats, and print errors
             raise ModelError("not an .onnx file", path=path, remedy=f"give an .onnx file, or one of {', '.join(NAMES)}")
         return path
-    raise ModelError(f"there is no model {str(model)!r}", remedy=f"give an .onnx file, or one of {', '.join(NAMES)}")
+    remedy = f"give an .onnx file, or one of {', '.join(NAMES)}"
+    if (in_folder := path / "model.onnx").is_file():  # the folder of a training run
+        remedy = f"give the file in this folder, {in_folder}"
+    raise ModelError(f"there is no model {str(model)!r}", remedy=remedy)
 
 
 def _default_path() -> Path:

@@ -36,7 +36,8 @@ def least_sure_places(confidence: np.ndarray, count: int = PLACES) -> list[tuple
             break
         places.append(((column + 0.5) / width, (row + 0.5) / height, float(confidence[row, column])))
         smooth[np.hypot(rows - row, columns - column) < _MIN_DISTANCE * max(height, width)] = np.inf
-    return [(float(x), float(y), value) for x, y, value in places]
+    # The search compares means of neighbourhoods, so its order may differ from that of the places themselves.
+    return sorted(((float(x), float(y), value) for x, y, value in places), key=lambda place: place[2])
 
 
 def confidence_png(confidence: np.ndarray, shape: tuple[int, int], *, raw: bool) -> bytes:
