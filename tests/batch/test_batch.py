@@ -20,6 +20,7 @@ from photochrom.batch import BatchSummary, Item, color_batch
 from photochrom.batch.estimate import estimate_batch
 from photochrom.batch.listing import list_items
 from photochrom.batch.report import Row, read_rows
+from photochrom.batch.summary import two_digits
 from photochrom.commands.main import main
 from photochrom.label import is_labelled
 from tests.batch.conftest import scan
@@ -521,4 +522,11 @@ def test_a_file_that_a_list_names_twice_is_reported(tree, tmp_path, options):
 def test_the_last_line_has_a_speed_only_if_something_was_coloured():
     assert str(BatchSummary(listed=3, done_before=3, seconds=1)) == "0 coloured, 3 done before, in 0:01"
     said = str(BatchSummary(listed=3, colored=3, megapixels=6, seconds=2))
-    assert said == "3 coloured, in 0:02 (1.50 a second, 3.0 megapixels a second)"
+    assert said == "3 coloured, in 0:02 (1.5 a second, 3.0 megapixels a second)"
+    said = str(BatchSummary(listed=3, colored=3, megapixels=0.1, seconds=2))
+    assert "0.050 megapixels a second" in said
+
+
+def test_numbers_have_two_significant_digits():
+    numbers = (0, 0.0004, 0.05, 0.3, 1, 9.99, 23.4, 1234.5)
+    assert [two_digits(number) for number in numbers] == ["0", "0.00040", "0.050", "0.30", "1.0", "10", "23", "1,234"]

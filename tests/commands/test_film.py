@@ -326,6 +326,13 @@ def test_an_error_of_one_film_does_not_stop_the_others(kind, film, tmp_path, mon
     assert (tmp_path / "other.color.mkv").is_file()
 
 
+def test_ctrl_c_tells_how_to_continue(film, monkeypatch, capsys):
+    monkeypatch.setattr("photochrom.film.colorize_film", raising(KeyboardInterrupt))
+    assert main(["film", str(film)]) == 130
+    said = capsys.readouterr().err
+    assert said.endswith("stopped: the same command continues it; at most ten seconds of film are coloured again\n")
+
+
 def test_a_wrong_option_or_model_ends_the_command(film, tmp_path, monkeypatch, capsys):
     for place, status in (("photochrom.film.colorize_film", 2), ("photochrom.colorizer.colorizer.Colorizer", 1)):
         monkeypatch.setattr(place, raising(OptionError if status == 2 else ModelError))

@@ -1,5 +1,6 @@
 """Parts of the training, against values computed by hand, and a whole small run."""
 
+import logging
 from types import SimpleNamespace
 
 import cv2
@@ -22,6 +23,7 @@ from photochrom.training.networks.colorization import DistributionNetwork, build
 from photochrom.training.networks.decoder import Attention, ColorDecoder
 from photochrom.training.networks.encoders import VGG16, SameConv, load_encoder
 from photochrom.training.networks.imagenet_classifier import LiteClassifier
+from photochrom.training.networks.onnx_export import to_onnx
 from photochrom.training.run_folder import RunLog
 from tests.helpers.training_runs import Tiny
 
@@ -470,3 +472,15 @@ def test_a_file_that_is_not_a_checkpoint_is_named(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"nothing")
     with pytest.raises(TrainingError, match=r"is not a checkpoint .*: give one that a training run wrote"):
         checkpoint.load(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("name", ["torch.onnx._internal", "onnxscript.optimizer._constant_folding"])
+def test_warnings_of_the_exporter_are_not_printed(name, monkeypatch, caplog):
+    def export(*_, **__):
+        logging.getLogger(name).warning("skipping constant folding")
+        return "program"
+
+    monkeypatch.setattr(torch.onnx, "export", export)
+    assert to_onnx(torch.nn.Identity(), [torch.zeros(1)]) == "program"
+    assert caplog.records == []
+    assert logging.getLogger(name).isEnabledFor(logging.WARNING)  # restored

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from ..atomic import new_file
 from ..errors import OptionError, PhotochromError
 from .report import Row, read_rows, report_paths
+from .summary import two_digits
 from .thumbnails import Thumbnails
 
 PER_PAGE: Final = 500  # items per page, so that a page has about 5 MB and opens quickly
@@ -45,8 +46,8 @@ class Sums:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.ok:,} coloured, {self.failed:,} failed{self._skipped()}; {self.megapixels:,.0f} megapixels, "
-            f"{self.core_seconds / 3600:.2f} core-hours"
+            f"{self.ok:,} coloured, {self.failed:,} failed{self._skipped()}; {two_digits(self.megapixels)} megapixels, "
+            f"{two_digits(self.core_seconds / 3600)} core-hours"
         ]
         if self.mean_confidence is not None:
             lines.append(f"mean confidence {self.mean_confidence:.2f}")

@@ -20,7 +20,7 @@ from .items import Item
 from .options import BatchOptions
 from .remote_files import is_remote
 from .report_folder import report_folder
-from .summary import clock
+from .summary import clock, two_digits
 
 _TRIED: Final = 3  # number of items that are coloured, and of remote items that are checked for colour
 _CHECKED: Final = 100  # number of local items that are checked for colour: three seconds for JPEGs of 12 megapixels
@@ -77,9 +77,10 @@ class Estimate:
             are = "is" if self.skipped == 1 else "are"
             lines.append(f"{about}{self.skipped:,} {are} in colour already and will be skipped{basis}")
         if self.core_seconds is not None and self.output_bytes is not None:
+            processes = "1 process" if self.workers == 1 else f"{self.workers} processes"
             lines.append(
-                f"about {clock(self.core_seconds / self.workers)} with {self.workers} processes "
-                f"({self.core_seconds / 3600:.2f} core-hours), outputs about {_size(self.output_bytes)}"
+                f"about {clock(self.core_seconds / self.workers)} with {processes} "
+                f"({two_digits(self.core_seconds / 3600)} core-hours), outputs about {_size(self.output_bytes)}"
             )
         elif self.to_do:
             lines.append(f"no estimate, because none of the items tried could be coloured: {self.problem}")

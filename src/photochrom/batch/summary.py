@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -89,7 +90,14 @@ class BatchSummary:
         if not self.colored or not self.seconds:
             return text
         rate, speed = self.colored / self.seconds, self.megapixels / self.seconds
-        return f"{text} ({rate:.2f} a second, {speed:.1f} megapixels a second)"
+        return f"{text} ({two_digits(rate)} a second, {two_digits(speed)} megapixels a second)"
+
+
+def two_digits(number: float) -> str:
+    """Format a number of at least 0 with two significant digits, as in ``0.051``; or whole, as in ``1,234``."""
+    rounded = float(f"{number:.1e}")  # 9.99 has no decimals, because it becomes 10
+    decimals = max(0, 1 - math.floor(math.log10(rounded))) if rounded > 0 else 0
+    return f"{number:,.{decimals}f}"
 
 
 def clock(seconds: float) -> str:

@@ -277,9 +277,11 @@ class _Progress:
                 print_to_stderr(f"{counted(summary.listed, 'item')}, {summary.to_do:,} to do")
             self._bar.reset(total=summary.to_do)
             return
+        from ..batch.summary import two_digits
+
         self._bar.update()
         speed = summary.megapixels / summary.seconds if summary.seconds else 0.0
-        self._bar.set_postfix_str(f"{speed:.1f} MP/s, {summary.failed} failed", refresh=False)
+        self._bar.set_postfix_str(f"{two_digits(speed)} MP/s, {summary.failed} failed", refresh=False)
         if row.status == "error":
             print_to_stderr(f"photochrom: {note_text(row.error)}")
 

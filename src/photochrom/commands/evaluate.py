@@ -88,7 +88,9 @@ def run(args: argparse.Namespace) -> int:
         print_to_stderr(f"photochrom: {error_text(exc)}")
 
     colorizers = {name: Colorizer(name) for name in args.model or ["default"]}
-    photographs = evaluation.chosen(args.photographs, held_out=args.held_out, limit=args.limit, skip=skip)
+    photographs = evaluation.chosen(
+        args.photographs, held_out=args.held_out, limit=args.limit, skip=skip, note=print_to_stderr
+    )
     thumbnails = args.sheet_size if args.sheet else 0
     found = evaluation.evaluate(
         colorizers,

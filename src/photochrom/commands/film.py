@@ -329,7 +329,7 @@ def _color(film: str, request: Request, colorizer: Colorizer, console: Console, 
             )
             bar.finish()
         except KeyboardInterrupt:
-            console.error("stopped: the same command resumes it; at most the last ten seconds are repeated")
+            console.error("stopped: the same command continues it; at most ten seconds of film are coloured again")
             return INTERRUPTED
     frames, shots = counted(report.frames, "frame"), counted(len(report.shots), "shot")
     seconds = duration(time.monotonic() - begun)

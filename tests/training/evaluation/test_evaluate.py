@@ -112,6 +112,16 @@ class TestCommand:
         shutil.copy(tmp_path / "set" / "cats" / "chelsea.png", tmp_path / "set" / "cats" / "again.png")
         assert len(evaluate.chosen(tmp_path / "set", held_out=False, limit=10)) == 4
 
+    def test_photographs_that_are_left_out_are_counted(self, photographs, folder, tmp_path):
+        shutil.copytree(folder, tmp_path / "set")
+        said = []
+        evaluate.chosen(tmp_path / "set", held_out=False, limit=10, note=said.append)
+        assert said == []
+        shutil.copy(tmp_path / "set" / "cats" / "chelsea.png", tmp_path / "set" / "cats" / "again.png")
+        cv2.imwrite(str(tmp_path / "set" / "grey.png"), np.full((64, 64, 3), 99, np.uint8))
+        assert len(evaluate.chosen(tmp_path / "set", held_out=False, limit=10, note=said.append)) == 4
+        assert said == ["left out: 1 nearly grey (colourfulness below 15), 1 duplicate"]
+
     def test_a_folder_of_grey_photographs_is_refused(self, tmp_path):
         cv2.imwrite(str(tmp_path / "grey.png"), np.full((64, 64, 3), 99, np.uint8))
         with pytest.raises(TrainingError, match=r"no colour photographs .*: give another folder of photographs"):

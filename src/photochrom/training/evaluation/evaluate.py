@@ -7,7 +7,7 @@ Nearly grey photographs (colourfulness under 15) are left out, since every model
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +84,9 @@ class _Measured:
     thumbnails: list[np.ndarray]
 
 
-def chosen(folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse) -> list[Photograph]:
+def chosen(
+    folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse, note: Callable[[str], None] | None = None
+) -> list[Photograph]:
     """Choose the photographs to evaluate on, without duplicates and nearly grey ones.
 
     Args:
@@ -93,6 +95,7 @@ def chosen(folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse) -> 
         limit: Maximum number of photographs; if there are more, they are drawn at random, the same ones each time.
         skip: Called with the error for each photograph that cannot be read; unless it raises, the photograph is left
             out.
+        note: Called with one line that counts the duplicates and nearly grey photographs, if there are any.
 
     Raises:
         TrainingError: As for ``find_photographs``, or the folder contains no colour photographs to choose.
@@ -100,16 +103,22 @@ def chosen(folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse) -> 
     """
     if limit < 1:
         raise OptionError(f"the limit is {limit}", remedy="give the number of photographs, at least 1")
-    photographs = [
-        p for p in find_photographs(folder, skip) if p.colorfulness >= MIN_COLORFULNESS and (p.held_out or not held_out)
-    ]
-    if not (folder / "index.csv").is_file():  # an index lists distinct photographs
-        photographs = distinct(photographs)
+    found = [p for p in find_photographs(folder, skip) if p.held_out or not held_out]
+    colorful = [p for p in found if p.colorfulness >= MIN_COLORFULNESS]
+    # An index lists distinct photographs.
+    photographs = colorful if (folder / "index.csv").is_file() else distinct(colorful)
+    if note and len(photographs) < len(found):
+        note(_left_out(len(found) - len(colorful), len(colorful) - len(photographs)))
     if not photographs:
         raise TrainingError(
             f"no colour photographs to evaluate on in {folder}", remedy="give another folder of photographs"
         )
     return sample(photographs, limit, limit)
+
+
+def _left_out(nearly_grey: int, duplicates: int) -> str:
+    counts = ((nearly_grey, f"nearly grey (colourfulness below {MIN_COLORFULNESS:.0f})"), (duplicates, "duplicate"))
+    return "left out: " + ", ".join(f"{count:,} {reason}" for count, reason in counts if count)
 
 
 def evaluate(
