@@ -40,7 +40,7 @@ def untrained_vgg16(monkeypatch):
 @pytest.mark.slow
 def test_the_default_gives_the_same_in_pytorch_as_its_file():
     found = load_initial_model("default", None, None)
-    network = colorization.build_network(found.encoder.backbone, found.head, found.bins, found.recipe.rebalance_lambda)
+    network = colorization.build_network(found.encoder.backbone, found.head, found.bins, DIAL_LAMBDA)
     export.round_to_stored(network)  # as the file holds them
     engine = OnnxRuntimeEngine(find_model("default"))
     for size in ((224, 224), (256, 320)):

@@ -408,14 +408,14 @@ class TestDamagedCache:
 
     def test_a_folder_that_cannot_be_made_is_named(self, views, tmp_path):
         (tmp_path / "file").write_text("in the way")
-        with pytest.raises(TrainingError, match=r"tiny cannot be written \(Not a directory\)"):
+        with pytest.raises(TrainingError, match=r"tiny: cannot be written \(Not a directory\)"):
             cache_features(Tiny().eval(), "tiny", views, tmp_path / "file" / "tiny", SIDES)
 
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "run").write_text("in the way")
     run = SimpleNamespace(config=SimpleNamespace(run_folder=tmp_path / "run"))
-    with pytest.raises(TrainingError, match=r"tensorboard cannot be written \(Not a directory\)"):
+    with pytest.raises(TrainingError, match=r"tensorboard: cannot be written \(Not a directory\)"):
         RunLog(run, SimpleNamespace(step=0))
 
 

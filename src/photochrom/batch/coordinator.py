@@ -267,34 +267,24 @@ def _report_writer(folder: Path, options: BatchOptions) -> Iterator[Callable[[Co
         PhotochromError: The report or the thumbnails cannot be written.
     """
     path = report_path(folder, options)
-    with _writing(path), ExitStack() as opened:
+    writing = partial(system_errors, PhotochromError, path, "make room and start again to resume", "written")
+    with writing(), ExitStack() as opened:
         rows = opened.enter_context(ReportWriter(path))
         thumbnails = opened.enter_context(ThumbnailWriter(path.with_suffix(".thumbnails")))
         files = opened.pop_all()  # closed here only if one of them cannot be opened
 
     def write(colored: Colored) -> None:
-        with _writing(path):
+        with writing():
             thumbnails.append(colored.row.key, colored.before, colored.after)
             rows.append(colored.row)
 
     try:
         yield write
     finally:
-        with _writing(path):
+        with writing():
             files.close()
-    with _writing(path):
+    with writing():
         compact(path)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Re-raise an OSError of the block as an error that names the report ``path``."""
-    try:
-        yield
-    except OSError as exc:
-        raise PhotochromError(
-            f"{path} cannot be written ({exc.strerror or exc})", remedy="make room and start again to resume"
-        ) from exc
 
 
 def _colored(

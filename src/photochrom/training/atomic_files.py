@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..atomic import new_file
-from ..errors import TrainingError
+from ..errors import TrainingError, system_errors
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Translate system errors within the block into a ``TrainingError`` that names the path."""
-    try:
-        yield
-    except OSError as exc:
-        raise TrainingError(
-            f"{path} cannot be written ({exc.strerror or exc})", remedy="make room, or choose another place"
-        ) from exc
+def writing(path: Path) -> AbstractContextManager[None]:
+    """Return a context that translates system errors within its block into a ``TrainingError`` that names the path."""
+    return system_errors(TrainingError, path, "make room, or choose another place", "written")
 
 
 def write(path: Path, data: bytes) -> None:

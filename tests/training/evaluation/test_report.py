@@ -101,7 +101,7 @@ class TestReport:
         assert "nan" not in report.markdown(found)
 
     def test_a_disk_that_refuses_a_write_is_named(self, found, tmp_path):
-        with pytest.raises(TrainingError, match=r"nothing.f\.json cannot be written \(No such file.*\): make room"):
+        with pytest.raises(TrainingError, match=r"nothing.f\.json: cannot be written \(No such file.*\): make room"):
             report.write_json(found, tmp_path / "nothing" / "f.json", {})
 
 
