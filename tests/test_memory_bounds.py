@@ -31,6 +31,7 @@ def test_the_guard_bites():
     assert done.returncode < 0
 
 
+@pytest.mark.slow
 def test_jpeg_planes_of_all_sizes_and_samplings():
     """Odd heights once crashed the process: TurboJPEG reads the row that completes the last chroma sample."""
     check(

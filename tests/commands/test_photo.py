@@ -220,6 +220,7 @@ def test_a_name_that_is_too_long_for_an_output_does_not_stop_the_others(folder, 
     assert "n.color.jpg: has too long a name: shorten it\n" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_streams(folder):
     result = run("photo", "-", stdin=(folder / "b.png").read_bytes())
     assert result.returncode == 0

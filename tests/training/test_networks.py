@@ -374,6 +374,7 @@ def test_features_are_computed_once_and_resume(photographs, tmp_path):
     np.testing.assert_array_equal(fewer.features, expected[1:])
 
 
+@pytest.mark.slow
 def test_the_sign_of_a_zero_weight_does_not_change_the_key_of_a_cache(photographs, tmp_path):
     """A moving average of a frozen weight of -0 is 0, which is the same network."""
     views = dataset.views(dataset.split(dataset.find_photographs(photographs))[0], 1)
