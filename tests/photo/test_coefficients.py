@@ -84,7 +84,8 @@ def test_coefficients_of_a_picture_turned_twice_are_those_of_the_source(tmp_path
     data = saved(smooth(40, 56), "JPEG", exif=exif(6))
     once = colored(photo.read_photo(data))
     picture = photo.read_photo(once)
-    back = replace(picture, luma=picture.luma.T[::-1], coded_luma=coefficients.upright_luma(picture.coded_luma, 8))
+    luma = picture.luma.T[::-1]
+    back = replace(picture, luma=luma, coded=coefficients.upright_luma(picture.coded_luma, 8), decoded=luma)
     before, after = dct(data, tmp_path, "a.jpg"), dct(colored(back), tmp_path, "b.jpg")
     np.testing.assert_array_equal(after.Y[:5, :7], before.Y)
     np.testing.assert_array_equal(after.qt[0], before.qt[0])
@@ -126,10 +127,18 @@ def test_an_unknown_layout_is_refused():
         OutputOptions(jpeg_layout="planar")
 
 
-def test_another_luma_does_not_get_the_old_coefficients():
+@pytest.mark.parametrize("data", [saved(smooth(61, 75), "JPEG"), toned()], ids=["grey", "toned"])
+@pytest.mark.parametrize("shape", [(16, 24), (61, 75)])
+def test_a_luma_that_replaces_the_old_one_is_written(data, shape):
+    picture = replace(photo.read_photo(data), luma=np.full(shape, 9, np.uint8))
+    assert picture.shape == shape
+    assert np.abs(photo.read_photo(colored(picture)).luma.astype(int) - picture.luma).max() <= 1
+
+
+def test_a_luma_whose_coded_form_is_kept_cannot_be_changed_in_place():
     picture = photo.read_photo(saved(smooth(61, 75), "JPEG"))
-    smaller = replace(picture, luma=np.full((16, 24), 9, np.uint8))
-    assert photo.read_photo(colored(smaller)).luma.shape == (16, 24)
+    with pytest.raises(ValueError, match="read-only"):
+        picture.luma[0] = 9
 
 
 def test_a_cmyk_picture_says_why_its_luma_is_encoded_again():

@@ -1,5 +1,7 @@
 """A grey JPEG that becomes a colour JPEG is decoded at half size, because its luma is copied instead of encoded."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +11,7 @@ from photochrom.color.upsample import apply_to_luma
 from photochrom.photo import OutputOptions, colorize_photo
 from photochrom.photo.formats import jpeg
 from tests.corpus.make import exif
-from tests.helpers.photographs import MODEL, saved, smooth
+from tests.helpers.photographs import MODEL, coloured, saved, smooth
 
 GREY = smooth(131, 95)
 
@@ -104,6 +106,12 @@ def test_other_formats_refuse_half_the_size():
     plane = np.full(GREY.shape, 128, np.uint8)
     with pytest.raises(ValueError, match="half"):
         photo.encode_photo(picture, plane, plane, format="PNG", credit=MODEL)
+
+
+def test_a_luma_that_replaces_a_reduced_one_is_written_at_its_own_size():
+    picture = replace(photo.read_photo(saved(GREY, "JPEG"), reduced=True), luma=np.full(GREY.shape, 9, np.uint8))
+    assert not picture.reduced
+    assert np.abs(photo.read_photo(coloured(picture, "JPEG")).luma.astype(int) - 9).max() <= 1
 
 
 def test_companions_have_the_whole_size(tmp_path, fake_colorizer):

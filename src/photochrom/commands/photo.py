@@ -361,13 +361,13 @@ class _Work:
 
     def _write_sheet(self) -> None:
         """Write the contact sheet of all coloured photographs, if requested."""
-        from ..photo.contact_sheet import contact_sheet, write_sheet
-
         if self.sheet is None:
             return
         if not self.reports:
             self.console.note("no contact sheet was written, because no photograph was coloured")
             return
+        from ..photo.contact_sheet import contact_sheet, write_sheet
+
         label = credit(self.colorizer.label, self.options.hints)
         try:
             write_sheet(contact_sheet(self.reports), self.sheet, credit=label, overwrite=self.output.overwrite)

@@ -47,7 +47,8 @@ class Photo:
     """An upright photograph in memory, as ``read_photo`` returns it."""
 
     luma: np.ndarray
-    """Luma, uint8 or uint16 ``[H, W]``, which is written unchanged."""
+    """Luma, uint8 or uint16 ``[H, W]``, which is written unchanged, unless an output keeps ``coded_luma`` instead. If
+    there is ``coded_luma``, the array is read-only; a luma that replaces it is written."""
     alpha: np.ndarray | None
     """Alpha channel, ``[H, W]`` of the same dtype, not premultiplied; None for an opaque picture."""
     format: str
@@ -62,11 +63,10 @@ class Photo:
     """How the luma differs from the luma of the scene, from which the network predicts colours."""
     warnings: tuple[str, ...] = ()
     """Warnings about damage, and about content that no output keeps, such as a gain map."""
-    reduced: bool = False
-    """Whether ``luma`` was read at half the height and width, rounded up. Such a photograph can only be written as a
-    JPEG that keeps ``coded_luma``."""
-    coded_luma: CodedLuma | None = None
-    """Coded luma of a JPEG, which is copied into a JPEG output unless ``luma`` has been replaced."""
+    coded: CodedLuma | None = None
+    """Luma of a JPEG as it is coded in the source; see ``coded_luma``."""
+    decoded: np.ndarray | None = None
+    """The array that was decoded from ``coded``, perhaps at half the height and width, rounded up."""
     recoded: str = ""
     """Why the coded luma of a JPEG cannot be kept; empty for other formats."""
     extra: np.ndarray | None = None
@@ -78,12 +78,21 @@ class Photo:
     """Path of the source, or its bytes if there is no path from which it can be read again."""
 
     @property
+    def coded_luma(self) -> CodedLuma | None:
+        """Coded luma, which a JPEG output keeps; None if there is none, or if ``luma`` has been replaced."""
+        return self.coded if self.luma is self.decoded else None
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Height and width of the whole picture in pixels, even if ``luma`` is reduced."""
-        if self.reduced and self.coded_luma is not None:
-            return self.coded_luma.height, self.coded_luma.width
         height, width = self.luma.shape
-        return height, width
+        return (height, width) if (kept := self.coded_luma) is None else (kept.height, kept.width)
+
+    @property
+    def reduced(self) -> bool:
+        """Whether ``luma`` has half the picture's height and width, so that only a JPEG with ``coded_luma`` can be
+        written."""
+        return self.luma.shape != self.shape
 
 
 def read_photo(
@@ -234,18 +243,18 @@ def _format_of(data: bytes) -> str:
 def _upright_photo(decoded: Decoded, format: str, name: str) -> Photo:
     stored = exif.orientation(decoded.metadata.exif)
     orientation = 1 if decoded.upright else stored
-    luma, full_size = upright(decoded.luma, orientation), decoded.coded_luma if decoded.reduced else None
+    luma = upright(decoded.luma, orientation)
     alpha = None if decoded.alpha is None else upright(decoded.alpha, orientation)
-    height, width = luma.shape if full_size is None else (full_size.height, full_size.width)
+    coded, recoded = _coded_luma(decoded, orientation)
+    if coded is not None:
+        luma.flags.writeable = False  # its changes would be lost where the coded luma is kept
+    height, width = luma.shape if coded is None else (coded.height, coded.width)
     metadata = update_for_output(decoded, width, height, turned=orientation >= 5, moved=stored != 1)
-    halftone = full_size is None and is_halftone(luma)  # jpeg.read never reduces a halftone
+    halftone = luma.shape == (height, width) and is_halftone(luma)  # jpeg.read never reduces a halftone
     kind: PictureKind = "linear" if decoded.linear else "halftone" if halftone else "ordinary"
     warnings = (*decoded.warnings, *([NO_TONES] if kind == "halftone" else []))
-    coded, recoded = _coded_luma(decoded, orientation)
     extra = None if decoded.extra is None else _upright_channels(decoded.extra, orientation)
-    photo = Photo(
-        luma, alpha, format, metadata, decoded.lossless, name, kind, warnings, decoded.reduced, coded, recoded
-    )
+    photo = Photo(luma, alpha, format, metadata, decoded.lossless, name, kind, warnings, coded, luma, recoded)
     return replace(photo, extra=extra, masks=decoded.masks)
 
 

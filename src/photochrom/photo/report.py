@@ -153,7 +153,7 @@ def _luma_coding(photo: Photo, format: str, layout: JpegLayout) -> str:
     if (photo.format, format) != ("JPEG", "JPEG"):
         return ""
     if photo.coded_luma is None:
-        return f"its luma is re-encoded: {photo.recoded}"
+        return f"its luma is re-encoded: {photo.recoded or 'it has been replaced'}"
     if layout == "scan" and isinstance(photo.coded_luma, LumaScans):
         return "its coded luma is kept byte for byte"
     return "its luma's coefficients are kept, in a new order"

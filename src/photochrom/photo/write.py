@@ -20,7 +20,6 @@ from ..colorizer.options import DEFAULT_QUALITY
 from ..errors import OptionError, PhotoError
 from .formats import heif, jpeg, png, tiff_writer, webp
 from .formats.image import Metadata, Planes, color_pixels
-from .formats.jpeg_coefficients import CodedLuma
 from .library_errors import encoding, naming
 from .metadata import metadata_for
 from .names import EXTENSIONS, check_destination, format_of
@@ -46,7 +45,7 @@ def chroma_sampling(photo: Photo, format: str, layout: JpegLayout = "scan") -> t
         layout: Layout of a JPEG whose luma is kept; see ``OutputOptions.jpeg_layout``.
     """
     if format == "JPEG":
-        return jpeg.sampling(_coded_luma(photo), layout)
+        return jpeg.sampling(photo.coded_luma, layout)
     if format == "WEBP" and not photo.lossless:
         return 2, 2  # subsampling in the file, although the encoder's input is RGB
     step = chroma_subsampling(format)
@@ -195,15 +194,9 @@ def _encode(
     if format == "JPEG":
         if alpha is not None and alpha.min() < 255:
             raise PhotoError("has transparency, which JPEG cannot hold: write PNG, TIFF or WebP")
-        jpeg.write(stream, planes, metadata, quality, _coded_luma(photo), layout)
+        jpeg.write(stream, planes, metadata, quality, photo.coded_luma, layout)
     else:
         _encode_image(stream, planes, metadata, format, quality, lossless=photo.lossless, tiled=tiled)
-
-
-def _coded_luma(photo: Photo) -> CodedLuma | None:
-    """Return the coded luma of a photograph; None if there is none or if its luma has another size by now."""
-    coded = photo.coded_luma
-    return coded if coded is not None and (coded.height, coded.width) == photo.shape else None
 
 
 def _encode_image(

@@ -104,10 +104,8 @@ class Decoded:
     """Whether the pixels were CMYK and were converted to sRGB."""
     warnings: tuple[str, ...] = ()
     """Warnings about damage, and about content that no output keeps."""
-    reduced: bool = False
-    """Whether the luma was decoded at half height and width, rounded up; ``coded_luma`` has the full size."""
     coded_luma: CodedLuma | None = None
-    """Coded luma of a JPEG, which can be copied into a JPEG output."""
+    """Coded luma of a JPEG, which a JPEG output can keep. It has the full size even if ``luma`` has half of it."""
     recoded: str = ""
     """Why the coded luma of a JPEG cannot be kept; empty otherwise."""
     extra: np.ndarray | None = None

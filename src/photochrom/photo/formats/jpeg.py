@@ -67,9 +67,7 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
         luma, coded, reason = _undamaged_luma(file, reduced=reduced)
     except CannotSplice as exc:
         return _read_by_pillow(file, metadata, str(exc))
-    whole = luma.shape == image.size[::-1]
-    warnings = file.losses(coded)
-    return Decoded(luma, None, metadata, warnings=warnings, reduced=not whole, coded_luma=coded, recoded=reason)
+    return Decoded(luma, None, metadata, warnings=file.losses(coded), coded_luma=coded, recoded=reason)
 
 
 def _read_cmyk(file: _JpegFile, metadata: Metadata) -> Decoded:
