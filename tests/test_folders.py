@@ -1,9 +1,12 @@
 """Folders of outputs: what is in their place is named, by every verb with the same words."""
 
-import pytest
+import json
 
+import pytest
+from PIL import Image
+
+from photochrom import FilmError, OptionError, PhotoError, color_batch, colorize_file, colorize_film
 from photochrom.commands.main import main
-from photochrom.errors import PhotoError
 from photochrom.folders import check_folder, create_folder
 from tests.helpers.films import pan, write_film
 
@@ -41,3 +44,26 @@ def test_a_broken_link_in_place_of_the_folder(place, tmp_path):
         check_folder(tmp_path / place / "new", PhotoError)
     with pytest.raises(PhotoError, match="is a link that leads nowhere"):
         create_folder(tmp_path / place, PhotoError)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_names_that_no_file_can_have(name, tmp_path):
+    """Python raises a bare ValueError for them."""
+    write_film(tmp_path / "old.mkv", pan(2))
+    Image.new("L", (8, 8)).save(tmp_path / "old.png")
+    for source, output in [(name, None), ("old.png", name), ("old.png", f"{name}/new.png")]:
+        with pytest.raises(PhotoError, match=r"has a character that no file name can have: choose another name$"):
+            colorize_file(tmp_path / source, output and tmp_path / output)
+    with pytest.raises(FilmError, match="has a character that no file name can have"):
+        colorize_film(tmp_path / "old.mkv", tmp_path / f"{name}.mkv")
+    with pytest.raises(OptionError, match="has a character that no file name can have"):
+        color_batch(tmp_path, tmp_path / name)
+    (tmp_path / "list.jsonl").write_text(json.dumps({"path": f"{name}.png"}))
+    with pytest.raises(OptionError, match="has a character that no file name can have"):
+        color_batch(tmp_path / "list.jsonl", tmp_path / "new")
+
+
+def test_an_output_with_too_long_a_name(tmp_path):
+    Image.new("L", (8, 8)).save(tmp_path / "old.png")
+    with pytest.raises(PhotoError, match=r"has too long a name: shorten it$"):
+        colorize_file(tmp_path / "old.png", tmp_path / ("a" * 300))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import PhotochromError
@@ -11,8 +13,10 @@ def check_folder(output: Path, error: type[PhotochromError]) -> None:
     """Check that the folder in which an output is to be written exists.
 
     Raises:
-        PhotochromError: It does not exist, or is a file. The exception is of type ``error``.
+        PhotochromError: It does not exist, is a file, or no file can have the output's name. The exception is of type
+            ``error``.
     """
+    check_name(output, error)
     if output.parent.is_dir():
         return
     if problem := _obstacle(output):
@@ -26,11 +30,24 @@ def create_folder(folder: Path, error: type[PhotochromError]) -> None:
     Raises:
         PhotochromError: The folder is a file, or cannot be created. The exception is of type ``error``.
     """
+    check_name(folder, error)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         problem = _obstacle(folder) or f"the folder cannot be created ({exc.strerror})"
         raise error(problem, path=folder, remedy="choose another output") from exc
+
+
+def check_name(path: str | os.PathLike[str], error: type[PhotochromError]) -> None:
+    """Check that a file can have this name: Python raises ``ValueError`` for NUL and for characters without a code.
+
+    Raises:
+        PhotochromError: No file can have it. The exception is of type ``error``.
+    """
+    with suppress(UnicodeEncodeError):
+        if b"\0" not in os.fsencode(path):
+            return
+    raise error("has a character that no file name can have", path=path, remedy="choose another name")
 
 
 def _obstacle(path: Path) -> str:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from ..errors import OptionError
+from ..folders import check_name
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One photograph of a batch."""
+    """One photograph of a batch.
+
+    Raises:
+        OptionError: A path or name has a character that no file name can have.
+    """
 
     key: str
     """Path below the source, with ``/`` between folders; identifies the item in the report."""
@@ -30,6 +37,10 @@ class Item:
     """Address of the XMP sidecar of a remote source; empty if there is none, None if unknown."""
     is_unread: bool = False
     """Whether its format is one that Photochrom does not read; such an item is only listed in the report."""
+
+    def __post_init__(self) -> None:
+        for name in (self.key, self.source, self.name, self.hints):
+            check_name(name, OptionError)
 
     def shard(self, count: int) -> int:
         """Return the item's shard, 0 to ``count - 1``; the same on every machine and in every run."""

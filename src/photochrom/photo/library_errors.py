@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import PhotoError
+from ..folders import check_name
 from ..machine import lacks_memory
 
 THE_PICTURE: Final = "the picture"
@@ -77,8 +78,9 @@ def naming(name: str) -> Iterator[None]:
         name: Path of the file, or ``THE_PICTURE`` if it has none.
 
     Raises:
-        PhotoError: The block raised ``PhotoError``, ``MemoryError`` or ``OSError``.
+        PhotoError: The block raised ``PhotoError``, ``MemoryError`` or ``OSError``, or no file can have this name.
     """
+    check_name(name, PhotoError)
     try:
         yield
     except PhotoError as exc:

@@ -119,14 +119,15 @@ def destination_of(source: str, destination: str | None) -> str:
 
     Raises:
         OptionError: The destination is empty, or is a folder and the source has no name.
-        PhotoError: The source has no file name.
+        PhotoError: The source has no file name, or the destination cannot be examined.
     """
     if destination is None:
         return STREAM if source == STREAM else str(colored_path(Path(source)))
     if not destination:
         raise OptionError("the output has no name", remedy="give a file, a folder, or -")
-    if destination == STREAM or not (destination.endswith(os.sep) or Path(destination).is_dir()):
-        return destination
+    with naming(destination):
+        if destination == STREAM or not (destination.endswith(os.sep) or Path(destination).is_dir()):
+            return destination
     if source == STREAM:
         raise OptionError(
             "a photograph from the standard input has no name", remedy="give a file as output, not a folder"
@@ -188,9 +189,11 @@ def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> 
 
 def _file_key(path: str | os.PathLike[str]) -> object:
     """Return a key that is equal for all paths of a file, such as old.jpg and OLD.JPG on a case-insensitive disk."""
-    real = os.path.realpath(path)
     try:
+        real = os.path.realpath(path)
         status = os.lstat(real)
-    except (OSError, ValueError):  # the file does not exist yet, or its name is invalid
+    except OSError:  # the file does not exist yet
         return real
+    except ValueError:  # no file can have this name
+        return os.fspath(path)
     return status.st_dev, status.st_ino
