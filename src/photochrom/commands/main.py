@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(parser: Parser, verbs: dict[str, Parser], call: list[str]) -> int:
     # --help and doctor must work even if the settings are invalid, so they do not read them.
     if call and call[0] in verbs and call[0] != "doctor" and not {"-h", "--help"} & set(call):
-        apply_settings(call[0], verbs[call[0]])
+        apply_settings(call[0], verbs)
     args = parser.parse_args(call)
     return int(args.verb(args))
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,39 +42,56 @@ def config_path() -> Path:
     return Path(platformdirs.user_config_dir("photochrom", appauthor=False)) / "config.toml"
 
 
-def apply_settings(verb: str, parser: argparse.ArgumentParser) -> None:
+def apply_settings(verb: str, parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     """Make the user's settings the defaults of a verb's options.
+
+    Args:
+        verb: The verb that will run.
+        parsers: The parsers of all verbs, by name.
 
     Raises:
         OptionError: The configuration file cannot be read or has an unknown name, or a setting has an invalid value.
     """
-    path = config_path()
-    actions = {action.dest: action for action in options_of(parser) if action.dest in SETTINGS}
-    for name, (source, value) in (_from_file(path, verb) | _from_environment(verb)).items():
-        if action := actions.get(name):
-            parser.set_defaults(**{name: _convert(value, action, source)})
+    path, options = config_path(), {name: _configurable(parser) for name, parser in parsers.items()}
+    for name, (source, value) in (_from_file(path, verb, options) | _from_environment(verb)).items():
+        if action := options[verb].get(name):
+            parsers[verb].set_defaults(**{name: _convert(value, action, source)})
 
 
-def _from_file(path: Path, verb: str) -> dict[str, tuple[str, Any]]:
+def _configurable(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    """Return the options of a verb with configurable defaults, by name."""
+    return {action.dest: action for action in options_of(parser) if action.dest in SETTINGS}
+
+
+def _from_file(path: Path, verb: str, options: Mapping[str, Collection[str]]) -> dict[str, tuple[str, Any]]:
     """Return a verb's settings from the configuration file: name -> (source, for error messages; value).
+
+    The tables of the other verbs are checked, too. ``options`` has the names of the configurable options of each verb.
 
     Raises:
         OptionError: The file cannot be read, or contains an unknown name.
     """
     config = read_config(path)
-    table = config.get(verb, {})
-    if not isinstance(table, Mapping):
-        raise OptionError(f"{verb} is not a table", path=path, remedy=f"write [{verb}], and the options below it")
-    common = {name: value for name, value in config.items() if not isinstance(value, Mapping)}
-    for name in (*common, *table):
-        if name not in SETTINGS:
-            raise OptionError(
-                f"unknown setting {name!r}",
-                path=path,
-                remedy=did_you_mean(name, SETTINGS).removeprefix(": ")
-                or f"the settings are {', '.join(sorted(SETTINGS))}",
-            )
-    return {name: (f"{path}: {name}", value) for name, value in (common | dict(table)).items()}
+    tables = {name: value for name, value in config.items() if isinstance(value, Mapping)}
+    common = {name: value for name, value in config.items() if name not in tables}
+    for name, table in tables.items():
+        _check_name("table", name, [known for known, names in options.items() if names], path)
+        for setting in table:
+            _check_name(f"setting of {name}:", setting, options[name], path)
+    for name in common:
+        if name in options:
+            raise OptionError(f"{name} is not a table", path=path, remedy=f"write [{name}], and the options below it")
+        _check_name("setting", name, SETTINGS, path)
+    return {name: (f"{path}: {name}", value) for name, value in (common | tables.get(verb, {})).items()}
+
+
+def _check_name(kind: str, name: str, known: Collection[str], path: Path) -> None:
+    """Raise an ``OptionError`` that names the nearest known name, or all of them, if a name is not known."""
+    if name not in known:
+        remedy = (
+            did_you_mean(name, known).removeprefix(": ") or f"the {kind.split()[0]}s are {', '.join(sorted(known))}"
+        )
+        raise OptionError(f"unknown {kind} {name!r}", path=path, remedy=remedy)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -86,7 +103,7 @@ def read_config(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors write a BOM
     except FileNotFoundError:
         if os.environ.get("PHOTOCHROM_CONFIG"):
             raise OptionError(
@@ -95,7 +112,7 @@ def read_config(path: Path) -> dict[str, Any]:
         return {}
     except OSError as exc:
         raise OptionError(f"cannot be read ({exc.strerror})", path=path, remedy="check the file") from exc
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise OptionError(f"is not TOML ({exc})", path=path, remedy='write NAME = VALUE, text as "text"') from exc
 
 
@@ -123,7 +140,12 @@ def _convert(value: Any, action: argparse.Action, source: str) -> Any:
         return flag
     convert = action.type if callable(action.type) else str
     try:
-        return convert(str(value))
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError(value)
+        converted = convert(str(value))
+        if action.choices is not None and converted not in action.choices:
+            raise ValueError(value)
+        return converted
     except ValueError:
         raise OptionError(
             f"{source} is {value!r}", remedy=f"write a value as for --{action.dest.replace('_', '-')}"
