@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import PhotochromError
@@ -48,6 +49,23 @@ def check_name(path: str | os.PathLike[str], error: type[PhotochromError]) -> No
         if b"\0" not in os.fsencode(path):
             return
     raise error("has a character that no file name can have", path=path, remedy="choose another name")
+
+
+@contextmanager
+def needed_folder(folder: Path, error: type[PhotochromError]) -> Iterator[None]:
+    """Create a folder for outputs, including its parents; after the block, remove the created folders that are empty.
+
+    Raises:
+        PhotochromError: The folder is a file, or cannot be created. The exception is of type ``error``.
+    """
+    created = [path for path in (folder, *folder.parents) if not path.exists()]
+    create_folder(folder, error)
+    try:
+        yield
+    finally:
+        for path in created:
+            with suppress(OSError):  # it is not empty
+                path.rmdir()
 
 
 def _obstacle(path: Path) -> str:

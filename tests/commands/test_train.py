@@ -438,8 +438,10 @@ class TestBadInput:
         (tmp_path / "photographs").mkdir()
         assert main(["train", str(tmp_path / "photographs"), "-o", str(tmp_path / "run")]) == 1
         said = capsys.readouterr().err
-        assert "0 photographs, 0 usable; training needs at least 20" in said
+        assert "no photographs in " in said
+        assert "put .jpg, " in said
         assert said.count("\n") == 1
+        assert not (tmp_path / "run").exists()
 
     def test_a_run_that_cannot_be_written(self, photographs, tmp_path, capsys):
         (tmp_path / "file").write_text("in the way")

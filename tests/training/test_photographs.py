@@ -1,10 +1,12 @@
 """Inspection of photographs before training: every reason to leave one out, shards, remote sets."""
 
+import csv
 import functools
 import hashlib
 import http.server
 import io
 import os
+import re
 import struct
 import tarfile
 import threading
@@ -19,7 +21,7 @@ from skimage import data
 from photochrom import OptionError, TrainingError
 from photochrom.training.data import curation as inspection
 from photochrom.training.data import sources
-from photochrom.training.data.curation import inspect
+from photochrom.training.data.curation import inspect, read_table
 from photochrom.training.data.dataset import MIN_VALIDATION, Photograph, find_photographs, is_held_out, split
 
 
@@ -173,7 +175,7 @@ class TestInspection:
     def test_too_few_are_refused_with_the_reasons(self, left, folder, tmp_path):
         for path in sorted(folder.rglob("*.jpg"))[left:]:
             path.write_bytes(jpeg(data.camera()[: 100 + int(path.stem)]))
-        said = rf"{left} usable; left out: .* nearly grey; training needs at least 20 .*: add photographs"
+        said = rf"{left} usable; left out: .* nearly grey; training needs at least 20 .*: add photographs; "
         with pytest.raises(TrainingError, match=said):
             inspect(folder, table(tmp_path))
 
@@ -225,6 +227,43 @@ class TestInspection:
         (folder / "index.csv").write_text(text)
         with pytest.raises(TrainingError, match=r"index\.csv is not a list of photographs"):
             inspect(folder, table(tmp_path))
+
+    def test_a_table_that_a_spreadsheet_has_saved_is_read(self, folder, tmp_path, monkeypatch):
+        inspect(folder, table(tmp_path))
+        before = read_table(table(tmp_path))
+        with table(tmp_path).open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        with table(tmp_path).open("w", newline="", encoding="utf-8-sig") as file:
+            writer = csv.DictWriter(file, sorted(rows[0]), quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+            writer.writeheader()
+            writer.writerows(rows[::-1])
+        assert read_table(table(tmp_path)) == before[::-1]
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            (",", ";"),
+            ("sha1", "sha"),
+            (r",[0-9a-f]{40},", ",1.23E+39,"),
+            (r",[0-9a-f]{64},", ",1E+63,"),
+            (r",[0-9a-f]{40},", ",,"),
+            (r"(\d+)\.(\d) (\d+)\.(\d) ", r"\1 \3 "),
+            (r"\n([^,]*,[^,]*),.*", r"\n\1"),
+        ],
+    )
+    def test_a_table_that_a_spreadsheet_has_altered_is_named(self, before, after, folder, tmp_path):
+        inspect(folder, table(tmp_path))
+        text = table(tmp_path).read_text()
+        altered = re.sub(before, after, text)
+        assert altered != text
+        table(tmp_path).write_text(altered)
+        with pytest.raises(TrainingError, match="delete it to inspect the photographs again"):
+            inspect(folder, table(tmp_path))
+
+    def test_an_index_may_begin_with_a_byte_order_mark(self, folder, tmp_path):
+        rows = "".join(f"{name}.jpg,x,{name:040},30\n" for name in range(20))
+        (folder / "index.csv").write_text(f"file,source,sha1,colourfulness\n{rows}", encoding="utf-8-sig")
+        assert len(inspect(folder, table(tmp_path)).photographs) == 20
 
     @pytest.mark.parametrize("text", ["file,offset\nx,y\n", f"file\n{'x' * 140_000}\n"])
     def test_a_damaged_table_is_named(self, text, folder, tmp_path):

@@ -6,16 +6,17 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from photochrom import OptionError, TrainingError
-from photochrom.training import checkpoint, schedule, train
-from photochrom.training.config import CHECKPOINT, SETTINGS, TrainingConfig
+from photochrom.training import checkpoint, run_folder, schedule, train
+from photochrom.training.config import BEST, CHECKPOINT, MODEL, SETTINGS, TrainingConfig
 from photochrom.training.data.batches import load_ahead
-from photochrom.training.run_folder import draw_curves
+from photochrom.training.run_folder import check_best, draw_curves
 from photochrom.training.stop_signals import Stopped
 from tests.helpers import training_runs
 from tests.helpers.training_runs import features, losses, new_trainer, run
@@ -274,7 +275,7 @@ class TestCheckpointsOfOtherRuns:
     def test_other_conditions_are_reported(self, name, tmp_path):
         path = tmp_path / CHECKPOINT
         new_trainer("reference", tmp_path, conditions={name: "these"}).save(path)
-        with pytest.raises(TrainingError, match=rf"other options: {name} \(these then, those now\); give the same"):
+        with pytest.raises(TrainingError, match=rf"other options: {name} \(these then, those now\): give the same"):
             new_trainer("reference", tmp_path, conditions={name: "those"}).resume(path)
 
     @pytest.mark.slow
@@ -354,11 +355,92 @@ class TestSettingsOfARun:
         config = TrainingConfig(str(tmp_path), tmp_path / "run", resume=True, epochs=5)
         assert config.resumed() is config
 
-    @pytest.mark.parametrize("text", ['{"seed": "one"}', '{"initial": 3}', '{"recipe": ["default"]}'])
-    def test_settings_of_other_types_are_named(self, text, begun, tmp_path):
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *('{"seed": "one"}', '{"initial": 3}', '{"recipe": ["default"]}', '{"seed": true}', '{"epochs": NaN}'),
+            *('{"size": 100}', '{"batch": 0}', '{"recipe": "none"}', '{"recipe": "default", "size": 64}'),
+        ],
+    )
+    def test_invalid_settings_are_named(self, text, begun, tmp_path):
         (tmp_path / "run" / SETTINGS).write_text(text)
         with pytest.raises(TrainingError, match=r"settings\.json: .*: remove it, and give the run's settings"):
-            TrainingConfig(str(tmp_path), tmp_path / "run", resume=True, seed=1).resumed()
+            TrainingConfig(str(tmp_path), tmp_path / "run", resume=True).resumed()
+
+
+class TestFolderWithoutItsCheckpoint:
+    """The best weights and the model of a run are not replaced by those of another one."""
+
+    @pytest.mark.parametrize("name", [BEST, MODEL])
+    def test_it_is_refused(self, name, tmp_path):
+        (tmp_path / name).touch()
+        with pytest.raises(OptionError, match="already contains a run: add resume=True"):
+            TrainingConfig(str(tmp_path), tmp_path)
+        with pytest.raises(
+            OptionError, match=rf"contains {name}, but no {CHECKPOINT} .*: put a copy of it back, or .*"
+        ):
+            TrainingConfig(str(tmp_path), tmp_path, resume=True)
+        TrainingConfig(str(tmp_path), tmp_path, dry_run=True)
+
+
+class TestBestWeights:
+    @pytest.fixture
+    def trainer(self, tmp_path):
+        trainer = new_trainer("reference", tmp_path, epochs=2)
+        trainer.step = 6
+        trainer.history = [{"epoch": epoch, "training": 1.0, "validation": 2 - epoch} for epoch in (1, 2)]
+        return trainer
+
+    def written(self, trainer, path):
+        trainer.save_result(path)
+        return path
+
+    def test_those_of_a_later_round_than_the_checkpoint_are_kept(self, trainer, tmp_path):
+        best = self.written(trainer, tmp_path / BEST).read_bytes()
+        trainer.step, trainer.history = 3, trainer.history[:1]
+        check_best(trainer, tmp_path / BEST)
+        assert (tmp_path / BEST).read_bytes() == best
+
+    @pytest.mark.parametrize("damage", ["missing", "cut off", "of an earlier round", "of another run"])
+    def test_a_checkpoint_of_the_same_step_has_them_too(self, damage, trainer, tmp_path):
+        self.damage(damage, trainer, tmp_path / BEST)
+        check_best(trainer, tmp_path / BEST)
+        assert checkpoint.load_facts(tmp_path / BEST)["step"] == 6
+
+    @pytest.mark.parametrize("damage", ["missing", "cut off", "of an earlier round", "of another run"])
+    def test_without_them_a_run_does_not_go_on(self, damage, trainer, tmp_path):
+        self.damage(damage, trainer, tmp_path / BEST)
+        trainer.step = 7
+        with pytest.raises(
+            TrainingError, match=r"best\.safetensors: the best weights .*, those of epoch 2, are not in"
+        ):
+            check_best(trainer, tmp_path / BEST)
+
+    def damage(self, kind, trainer, path):
+        if kind == "of another run":
+            self.written(new_trainer("reference", path.parent, epochs=3), path)
+        elif kind != "missing":
+            trainer.step -= 3
+            self.written(trainer, path)
+            trainer.step += 3
+        if kind == "cut off":
+            path.write_bytes(path.read_bytes()[:-1])
+
+    def test_a_run_writes_them_after_the_checkpoint_that_restores_them(self, monkeypatch, tmp_path):
+        written = []
+        log = object.__new__(run_folder.RunLog)
+        log.trainer = SimpleNamespace(
+            history=[row := {"epoch": 1.0, "training": 1.0, "validation": 1.0, "seconds": 1.0, "waited": 0.0}],
+            best=row,
+            step=1,
+            save=lambda path: written.append(path.name),
+            save_result=lambda path: written.append(path.name),
+        )
+        log.run, log.folder = SimpleNamespace(config=SimpleNamespace(name="mine")), tmp_path
+        log.board = SimpleNamespace(add_scalar=lambda *_: None)
+        monkeypatch.setattr(log, "_color_samples", lambda epoch: None)
+        log.note(row, 0)
+        assert written == [CHECKPOINT, BEST]
 
 
 @pytest.mark.parametrize("option", [{"recipe": "x"}, {"precision": "fp8"}, {"accelerator": "tpu"}])

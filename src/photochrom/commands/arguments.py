@@ -1,15 +1,10 @@
-"""Arguments shared by several verbs, and folders that are created for outputs."""
+"""Arguments shared by several verbs."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Final
 
-from ..errors import PhotochromError
-from ..folders import create_folder
 from .parser import Parser, Verbs
 
 DOCUMENTATION: Final = "https://photochrom.github.io/photochrom/"
@@ -95,20 +90,3 @@ class _HelpFormatter(argparse.HelpFormatter):
         if text.startswith("examples:"):
             return text
         return super()._fill_text(text, width, indent)
-
-
-@contextmanager
-def needed_folder(folder: Path, error: type[PhotochromError]) -> Iterator[None]:
-    """Create a folder for outputs, including its parents; after the block, remove the created folders that are empty.
-
-    Raises:
-        PhotochromError: The folder is a file, or cannot be created. The exception is of type ``error``.
-    """
-    created = [path for path in (folder, *folder.parents) if not path.exists()]
-    create_folder(folder, error)
-    try:
-        yield
-    finally:
-        for path in created:
-            with suppress(OSError):  # it is not empty
-                path.rmdir()

@@ -56,28 +56,29 @@ def load(path: Path) -> tuple[dict[str, Tensor], Facts]:
         return tensors, _facts(file)
 
 
-def load_facts(path: Path) -> Facts:
+def load_facts(path: Path, remedy: str = "") -> Facts:
     """Read the facts of a checkpoint without its tensors.
 
     Raises:
-        TrainingError: The file is missing or is not a checkpoint.
+        TrainingError: The file is missing or is not a checkpoint; its remedy is ``remedy`` if one is given.
     """
-    with reading(path), safe_open(path, "pt") as file:
+    with reading(path, remedy), safe_open(path, "pt") as file:
         return _facts(file)
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path, remedy: str = "") -> Iterator[None]:
     """Translate errors within the block, such as a missing fact or tensor, into one that names the checkpoint.
 
     Raises:
-        TrainingError: The file is missing or is not a checkpoint.
+        TrainingError: The file is missing or is not a checkpoint; its remedy is ``remedy`` if one is given.
     """
     try:
         yield
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as exc:
         raise TrainingError(
-            f"{path} is not a checkpoint of Photochrom ({exc})", remedy="give one that a training run wrote"
+            f"{path} is not a checkpoint of Photochrom ({exc})",
+            remedy=remedy or "give one that a training run wrote",
         ) from exc
 
 
@@ -160,7 +161,8 @@ def check_conditions(path: Path, facts: Facts, conditions: Mapping[str, object])
     ]
     if changes:
         raise TrainingError(
-            f"{path} belongs to a run with other options: {', '.join(changes)}; give the same ones, or another folder"
+            f"{path} belongs to a run with other options: {', '.join(changes)}",
+            remedy="give the same ones, and the same photographs under the same names, or another folder",
         )
 
 

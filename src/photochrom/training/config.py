@@ -96,14 +96,26 @@ class TrainingConfig:
             )
         if not self.run_folder.resolve().name:
             raise OptionError("has no name to give to the model", path=self.run_folder, remedy="choose another folder")
-        if not self.resume and not self.dry_run and (self.run_folder / CHECKPOINT).exists():
+        if not self.dry_run:
+            self._check_folder()
+        if not is_remote(self.photographs) and not Path(self.photographs).exists():
+            raise TrainingError(f"there is no {self.photographs}", remedy="give a folder of photographs or a tar shard")
+
+    def _check_folder(self) -> None:
+        """Check that the run does not replace the weights or the model of another."""
+        found = [name for name in (CHECKPOINT, BEST, MODEL) if (self.run_folder / name).exists()]
+        if found and not self.resume:
             raise OptionError(
                 "already contains a run",
                 path=self.run_folder,
                 remedy="add resume=True to resume it, or choose another folder",
             )
-        if not is_remote(self.photographs) and not Path(self.photographs).exists():
-            raise TrainingError(f"there is no {self.photographs}", remedy="give a folder of photographs or a tar shard")
+        if found and CHECKPOINT not in found:
+            raise OptionError(
+                f"contains {found[0]}, but no {CHECKPOINT} from which the run could be resumed",
+                path=self.run_folder,
+                remedy=self.without_checkpoint,
+            )
 
     def _check_numbers(self) -> None:
         for name in ("epochs", "batch", "learning_rate", "minutes", "devices", "nodes"):
@@ -134,7 +146,7 @@ class TrainingConfig:
             raise TrainingError("cannot be read", path=path, remedy=remedy) from exc
         recorded = {name: value for name, value in facts.items() if name in _KEPT}
         for name, value in recorded.items():
-            if value is not None and not isinstance(value, _KEPT[name]):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, _KEPT[name])):
                 raise TrainingError(f"{name} is {value!r:.60}", path=path, remedy=remedy)
         changes = [
             f"{name} is {getattr(self, name)} and was {'not given' if value is None else value}"
@@ -147,7 +159,10 @@ class TrainingConfig:
                 path=self.run_folder,
                 remedy="leave them out, or choose another folder",
             )
-        return replace(self, **recorded)
+        try:
+            return replace(self, **recorded)
+        except OptionError as exc:
+            raise TrainingError(exc.problem, path=path, remedy=remedy) from exc
 
     def note_settings(self) -> None:
         """Write the run's settings to its folder, where ``resumed`` finds them.
@@ -157,6 +172,13 @@ class TrainingConfig:
         """
         kept = {name: getattr(self, name) for name in _KEPT}
         write(self.run_folder / SETTINGS, (json.dumps(kept, indent=1) + "\n").encode())
+
+    @property
+    def without_checkpoint(self) -> str:
+        """Advice for a run whose checkpoint is missing or damaged."""
+        return (
+            f'put a copy of it back, or start from its best weights in another folder, with initial="{self.run_folder}"'
+        )
 
     @property
     def name(self) -> str:

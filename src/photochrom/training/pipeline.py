@@ -7,7 +7,7 @@ from pathlib import Path
 from lightning_fabric import Fabric
 
 from . import checkpoint
-from .config import CHECKPOINT, TrainingConfig
+from .config import BEST, CHECKPOINT, TrainingConfig
 from .estimate import estimate
 from .initial_model import load_initial_model
 from .memory import keep_memory
@@ -15,7 +15,7 @@ from .networks.decoder import count_parameters
 from .preparation import inspect_photographs, prepare_run
 from .processes import launch, leave_process_group, one_error_for_all
 from .recipes import RECIPES
-from .run_folder import RunLog, finish
+from .run_folder import RunLog, check_best, finish
 from .train import Trainer, fit
 
 
@@ -51,7 +51,8 @@ def _train(config: TrainingConfig, fabric: Fabric) -> Path | None:
 
     latest, costs = config.run_folder / CHECKPOINT, None
     if config.resume and latest.exists():
-        checkpoint.check_conditions(latest, checkpoint.load_facts(latest), run.conditions)  # before hours of work
+        facts = checkpoint.load_facts(latest, config.without_checkpoint)
+        checkpoint.check_conditions(latest, facts, run.conditions)  # before hours of work
     else:
         if config.resume:
             print_once(f"there is nothing to resume in {config.run_folder}: a new run begins")
@@ -67,6 +68,8 @@ def _train(config: TrainingConfig, fabric: Fabric) -> Path | None:
     trainer = run.trainer(training)
     if latest.exists():
         trainer.resume(latest)
+        if fabric.is_global_zero:
+            check_best(trainer, config.run_folder / BEST)
     print_once(f"{count_parameters(trainer.head):,} parameters, step {trainer.step:,} of {trainer.steps:,}")
     log = RunLog(run, trainer) if fabric.is_global_zero else None
     fit(trainer, training, validation, log, config.minutes, config.rounds_of_patience(), costs)

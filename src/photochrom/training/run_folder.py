@@ -13,8 +13,10 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from ..colorizer.colorizer import Colorizer
+from ..errors import TrainingError
 from ..models.engines import Arrays
 from ..models.registry import CARD_KEY, ModelCard
+from . import checkpoint
 from .atomic_files import write, writing
 from .config import BEST, CHECKPOINT, MODEL
 from .data.dataset import Photograph
@@ -48,7 +50,8 @@ class RunLog:
     def note(self, row: dict[str, float], seconds_left: float) -> None:
         """Print and write the losses of a round, and write the curves, the samples and a checkpoint.
 
-        If the round is the best so far, its EMA weights are written, too.
+        If the round is the best so far, its EMA weights are written, too: after the checkpoint, from which
+        ``check_best`` restores them if the process is killed in between.
 
         Args:
             row: The round's row of the history.
@@ -69,9 +72,9 @@ class RunLog:
             + (f"; about {duration(seconds_left)} left" if seconds_left > 0 else "")
         )
         self._color_samples(row["epoch"])
+        self.save()
         if row is trainer.best:
             trainer.save_result(self.folder / BEST)
-        self.save()
 
     def save(self) -> None:
         """Write a checkpoint from which the run can be resumed.
@@ -92,6 +95,36 @@ class RunLog:
         )
         name = f"epoch-{epoch:07.3f}".rstrip("0").rstrip(".")
         write_samples(network, model_card(run, network, epoch), run.validation, folder / f"{name}.png")
+
+
+def check_best(trainer: Trainer, path: Path) -> None:
+    """Check that the best weights of a resumed run are in their file; write them if the checkpoint has them, too.
+
+    Args:
+        trainer: The resumed trainer.
+        path: File with the weights of the best round.
+
+    Raises:
+        TrainingError: The file is missing, damaged or of another run, and the weights are not in the checkpoint either.
+    """
+    if not trainer.history:
+        return
+    best_step = round(trainer.best["epoch"] * trainer.steps_per_epoch)
+    try:
+        facts = checkpoint.load_facts(path)
+        checkpoint.check_conditions(path, facts, trainer.conditions)
+        is_best = facts.get("step", best_step) >= best_step  # a later one if the checkpoint is a copy made earlier
+    except TrainingError:
+        is_best = False
+    if is_best:
+        return
+    if trainer.step != best_step:
+        raise TrainingError(
+            f"the best weights of the run, those of epoch {trainer.best['epoch']:g}, are not in this file",
+            path=path,
+            remedy="put a copy of it back, or train in another folder",
+        )
+    trainer.save_result(path)
 
 
 def model_card(run: TrainingRun, network: Network, epochs: float) -> ModelCard:

@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from tqdm import tqdm
 
 from ...errors import TrainingError
 from ..atomic_files import write
-from .dataset import MIN_COLORFULNESS, Photograph, colorfulness, decode, from_index, is_held_out
+from .dataset import MIN_COLORFULNESS, Photograph, colorfulness, decode, from_index, is_held_out, no_photographs
 from .sources import File, files, read
 
 MIN_SIDE = 64  # pixels; smaller pictures contain too little to learn from
@@ -34,6 +35,15 @@ _NEAR = 12  # maximum number of different bits in the 256-bit hashes of copies o
 _NEAR_COLOR = 8.0  # difference of mean R, G or B, 0 to 255, above which pictures are not copies despite similar hashes
 _BAND = 4  # digits of a hash, 16 bits: if two hashes differ in 12 of 256 bits, at least 4 of their 16 bands are equal
 _SHUFFLED = np.random.default_rng(0).permutation(256)  # order of a hash's bits, so that no plain area fills a band
+
+_KINDS = {"offset": int, "size": int, "colorfulness": float}  # types of columns of ``photographs.csv`` other than text
+_FORMS = {
+    "sha1": "([0-9a-f]{40})?",
+    "hash": "([0-9a-f]{64})?",
+    "mean": r"(\d+\.\d \d+\.\d \d+\.\d)?",
+    "colorfulness": r"[\d.]+(e-?\d+)?",
+    "dropped": "[^\n]*",  # not missing
+}  # regular expressions of its columns
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,7 @@ class Inspection:
     def __str__(self) -> str:
         total = len(self.photographs) + sum(self.dropped.values())
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.dropped.items()))
-        usable = f"{total:,} photographs, {len(self.photographs):,} usable"
+        usable = f"{total:,} photograph{'' if total == 1 else 's'}, {len(self.photographs):,} usable"
         return f"{usable}; left out: {reasons}" if reasons else usable
 
 
@@ -97,9 +107,10 @@ def inspect(folder: Path, table: Path) -> Inspection:
     else:
         inspection = _summary(without_duplicates(_inspect_all(folder, table)), table)
     if len(inspection.photographs) < MIN_PHOTOGRAPHS:
+        reasons = f"; {table} says which were left out, and why" if table.is_file() and inspection.dropped else ""
         raise TrainingError(
             f"{folder}: {inspection}; training needs at least {MIN_PHOTOGRAPHS} colour photographs",
-            remedy="add photographs",
+            remedy=f"add photographs{reasons}",
         )
     return inspection
 
@@ -108,10 +119,14 @@ def _inspect_all(folder: Path, table: Path) -> list[InspectedFile]:
     """Inspect all files that have changed, and return the rows of all files.
 
     The table is written, too, even if the inspection is interrupted.
+
+    Raises:
+        TrainingError: There are no files of a photograph's extension, or the table cannot be read or written.
     """
     earlier = read_table(table) if table.is_file() else []
     known = {(row.file, row.member, row.offset, row.stamp): row for row in earlier}
-    listed = list(files(folder))
+    if not (listed := list(files(folder))):
+        raise no_photographs(folder)
     rows: list[InspectedFile] = []
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -224,14 +239,31 @@ def read_table(path: Path) -> list[InspectedFile]:
     Raises:
         TrainingError: The table cannot be read, or is damaged.
     """
-    kinds = {"offset": int, "size": int, "colorfulness": float}
     try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            return [InspectedFile(**{k: kinds.get(k, str)(v) for k, v in row.items()}) for row in csv.DictReader(file)]
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            return [_parsed(row) for row in csv.DictReader(file)]
     except (OSError, ValueError, TypeError, csv.Error) as exc:
         raise TrainingError(
             f"{path} cannot be read ({exc})", remedy="delete it to inspect the photographs again"
         ) from exc
+
+
+def _parsed(cells: dict[str, str]) -> InspectedFile:
+    """Return a row of a table.
+
+    Raises:
+        ValueError, TypeError: The row is not as ``write_table`` writes it, perhaps because a spreadsheet has saved it.
+    """
+    columns = [field.name for field in fields(InspectedFile)]
+    if sorted(map(str, cells)) != sorted(columns):
+        raise ValueError(f"its columns are not {','.join(columns)}")
+    for name, value in cells.items():
+        if (form := _FORMS.get(name)) and not re.fullmatch(form, value):
+            raise ValueError(f"{name} is {value!r:.60}")
+    row = InspectedFile(**{name: _KINDS.get(name, str)(value) for name, value in cells.items()})  # type: ignore[arg-type]
+    if row.dropped or (row.sha1 and row.hash and row.mean):
+        return row
+    raise ValueError(f"there are no results for {row.file!r:.60}")
 
 
 def write_table(rows: Iterable[InspectedFile], path: Path) -> None:

@@ -114,10 +114,15 @@ def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
     index = folder / "index.csv"
     photographs = from_index(index) if index.is_file() else list(_from_files(folder, skip))
     if not photographs:
-        raise TrainingError(
-            f"no photographs in {folder}", remedy=f"put {', '.join(SUFFIXES)} files into it or into its subfolders"
-        )
+        raise no_photographs(folder)
     return photographs
+
+
+def no_photographs(folder: Path) -> TrainingError:
+    """Return the error for a folder without photographs."""
+    return TrainingError(
+        f"no photographs in {folder}", remedy=f"put {', '.join(SUFFIXES)} files into it or into its subfolders"
+    )
 
 
 def from_index(index: Path) -> list[Photograph]:
@@ -127,7 +132,7 @@ def from_index(index: Path) -> list[Photograph]:
         TrainingError: The file cannot be read, a column is missing, or a number or hash is invalid.
     """
     try:
-        with index.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        with index.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             return [
                 Photograph(
                     index.parent / row["file"], _checked(row["sha1"]), row["source"], float(row["colourfulness"])
@@ -136,7 +141,8 @@ def from_index(index: Path) -> list[Photograph]:
             ]
     except (OSError, KeyError, ValueError, TypeError, csv.Error) as exc:  # TypeError: a row is too short
         raise TrainingError(
-            f"{index} is not a list of photographs ({exc})", remedy="correct it, or move it away"
+            f"{index} is not a list of photographs ({exc})",
+            remedy="move it away, or give it the columns file, source, sha1 and colourfulness, separated by commas",
         ) from exc
 
 
