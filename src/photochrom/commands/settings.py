@@ -72,7 +72,7 @@ def _from_file(path: Path, verb: str, options: Mapping[str, Collection[str]]) ->
         OptionError: The file cannot be read, or contains an unknown name.
     """
     config = read_config(path)
-    tables = {name: value for name, value in config.items() if isinstance(value, Mapping)}
+    tables: dict[str, dict[str, Any]] = {name: value for name, value in config.items() if isinstance(value, dict)}
     common = {name: value for name, value in config.items() if name not in tables}
     for name, table in tables.items():
         _check_name("table", name, [known for known, names in options.items() if names], path)

@@ -260,7 +260,7 @@ def _parsed(cells: dict[str, str]) -> InspectedFile:
     for name, value in cells.items():
         if (form := _FORMS.get(name)) and not re.fullmatch(form, value):
             raise ValueError(f"{name} is {value!r:.60}")
-    row = InspectedFile(**{name: _KINDS.get(name, str)(value) for name, value in cells.items()})  # type: ignore[arg-type]
+    row = InspectedFile(**{name: _KINDS.get(name, str)(value) for name, value in cells.items()})
     if row.dropped or (row.sha1 and row.hash and row.mean):
         return row
     raise ValueError(f"there are no results for {row.file!r:.60}")
