@@ -372,7 +372,7 @@ class TestFolderWithoutItsCheckpoint:
     """The best weights and the model of a run are not replaced by those of another one."""
 
     @pytest.mark.parametrize("name", [BEST, MODEL])
-    def test_it_is_refused(self, name, tmp_path):
+    def test_a_run_there_is_refused(self, name, tmp_path):
         (tmp_path / name).touch()
         with pytest.raises(OptionError, match="already contains a run: add resume=True"):
             TrainingConfig(str(tmp_path), tmp_path)
@@ -395,7 +395,7 @@ class TestBestWeights:
         trainer.save_result(path)
         return path
 
-    def test_those_of_a_later_round_than_the_checkpoint_are_kept(self, trainer, tmp_path):
+    def test_weights_of_a_later_round_than_the_checkpoint_are_kept(self, trainer, tmp_path):
         best = self.written(trainer, tmp_path / BEST).read_bytes()
         trainer.step, trainer.history = 3, trainer.history[:1]
         check_best(trainer, tmp_path / BEST)
