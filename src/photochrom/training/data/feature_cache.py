@@ -335,8 +335,11 @@ def compiled(network: nn.Module, example: Tensor, *, exact: bool = False) -> Com
 
     Returns:
         A function from the input to the outputs; two threads must not run it at once.
+
+    Raises:
+        TrainingError: The network cannot be written to the system's temporary folder.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with writing(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         with torch.autocast("cpu", enabled=False):  # a trace within autocast would round twice
             to_onnx(network, [example]).save(path)
