@@ -214,8 +214,20 @@ def test_a_dry_run_does_not_count_colour_photographs_as_to_do(tree, tmp_path, op
     assert lines[1] == "2 are in colour already and will be skipped"
     assert told.source_bytes == sum(path.stat().st_size for path in tree.rglob("[abc].*"))
     assert told.output_bytes > 0  # colour photographs are not among the trials
+    assert told.has_color
     recoloring = estimate_batch(tree, str(tmp_path / "out"), replace(options, recolor=True))
-    assert (recoloring.to_do, recoloring.skipped) == (6, 0)
+    assert (recoloring.to_do, recoloring.skipped, recoloring.has_color) == (6, 0, False)
+
+
+def test_a_dry_run_says_what_earlier_runs_did(tree, tmp_path, options):
+    in_color(tree / "0.png", 0)
+    color_batch(tree, str(tmp_path / "out"), options)
+    told = estimate_batch(tree, str(tmp_path / "out"), options)
+    assert str(told).splitlines() == [
+        "5 items (2 png, 2 jpg, 1 tif), 0 to do, 0 bytes",
+        "4 done before, 1 skipped before",
+    ]
+    assert told.has_color
 
 
 def test_an_estimate_that_is_impossible_says_why(tree, tmp_path, options):

@@ -1,6 +1,7 @@
 """All other tracks of a film, and their times, stay as they were."""
 
 import itertools
+import struct
 from fractions import Fraction
 
 import av
@@ -98,6 +99,41 @@ def test_a_film_without_times_gets_some(tmp_path, fake_colorizer):
     assert same_lumas(source, report.output)
     times = seconds(report.output)
     assert all(a < b for a, b in itertools.pairwise(times))
+
+
+def shift_blocks(path, by):
+    """Subtract milliseconds from the times of the blocks of a Matroska file that has one cluster."""
+    film = bytearray(path.read_bytes())
+
+    def number(at, mask):
+        length = 9 - film[at].bit_length()
+        return int.from_bytes(film[at : at + length]) & ((1 << 7 * length) - 1 if mask else -1), at + length
+
+    def walk(at, end):
+        while at < end:
+            kind, at = number(at, mask=False)
+            size, at = number(at, mask=True)
+            if kind in (0x18538067, 0x1F43B675, 0xA0):  # segment, cluster, block group
+                walk(at, at + size)
+            elif kind in (0xA1, 0xA3):  # block, simple block
+                _, time = number(at, mask=True)
+                struct.pack_into(">h", film, time, struct.unpack_from(">h", film, time)[0] - by)
+            at += size
+
+    walk(0, len(film))
+    path.write_bytes(film)
+
+
+@pytest.mark.parametrize("end", ["mkv", "mp4"])
+@pytest.mark.parametrize("frames", [0, 2])
+def test_times_before_0_that_ffmpeg_leaves_out_are_found(frames, end, tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mkv", pan(30), rate=25, sound="pcm_s16le", options={"bf": f"{frames}"})
+    expected = seconds(source)
+    shift_blocks(source, 200)
+    assert [frame.pts for frame in decoded(source)][:4] == [None] * 4
+    output = colorize_film(source, tmp_path / f"b.{end}", colorizer=fake_colorizer).output
+    assert [float(time) for time in seconds(output)] == pytest.approx([float(time) for time in expected], abs=0.0015)
+    assert len(packets(output, 1)) >= len(packets(source, 1)) - 1
 
 
 @pytest.mark.parametrize("end", ["ts", "mpg", "avi"])

@@ -36,6 +36,8 @@ class Estimate:
     pending: int
     """Number of items that no earlier run has finished, including those that will be skipped because they are in
     colour."""
+    before: Counter[str]
+    """Number of items that an earlier run has finished, by their state; see ``coordinator.pending_items``."""
     kinds: Counter[str]
     """Number of listed items by extension."""
     unread: Counter[str]
@@ -56,6 +58,11 @@ class Estimate:
     """Why the first of the items tried could not be coloured; empty if one was coloured."""
 
     @property
+    def has_color(self) -> bool:
+        """Whether this run or an earlier one found items that are in colour already."""
+        return bool(self.in_color or self.before["skipped before"])
+
+    @property
     def skipped(self) -> int:
         """Number of pending items that are in colour already; estimated unless all were checked."""
         return round(self.pending * self.in_color / self.searched) if self.searched else 0
@@ -72,6 +79,9 @@ class Estimate:
         about = "about " if self.in_color and self.searched < self.pending else ""
         items = f"{self.listed:,} item{'' if self.listed == 1 else 's'}"
         lines = [f"{items} ({kinds or 'none'}), {about}{self.to_do:,} to do, {_size(self.source_bytes)}"]
+        if self.before:
+            states = {state.removesuffix(" before"): count for state, count in sorted(self.before.items())}
+            lines.append(", ".join(f"{count:,} {state} before" for state, count in states.items()))
         if self.in_color:
             basis = f", judging by {self.searched:,} of them" if about else ""
             are = "is" if self.skipped == 1 else "are"
@@ -103,7 +113,8 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
     """
     items, unread = listed_items(source, options)
     job, folder = job_of(target, options), report_folder(target, options, make=False)
-    pending = [item for item, state in pending_items(items, folder, job, options) if state == "to do"]
+    states = list(pending_items(items, folder, job, options))
+    pending = [item for item, state in states if state == "to do"]
     chosen = [] if options.recolor else _to_check(pending)
     started = time.perf_counter()
     grey = [item for item in chosen if not _is_in_color(item)] if chosen else pending
@@ -114,6 +125,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
     return Estimate(
         listed=len(items),
         pending=len(pending),
+        before=Counter(state for _, state in states if state != "to do"),
         kinds=extensions(items),
         unread=extensions(unread),
         searched=len(chosen),

@@ -291,6 +291,8 @@ def _dry_run(args: argparse.Namespace, options: BatchOptions) -> int:
 
     estimate = estimate_batch(args.source, args.output, options)
     print(estimate)
+    if estimate.has_color:
+        print("photographs in colour are skipped; --recolor colours them anyway")
     if estimate.unread:
         print(unread_text(estimate.unread))
     return 0

@@ -137,15 +137,16 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     start = wanted or Fraction(0)
     first = reader.first_pts if wanted is None else reader.pts_at(start)
     end = None if until is None else reader.first_pts * reader.time_base + until
-    is_part = wanted is not None or until is not None
-    begins = first * reader.time_base if is_part else Fraction(0)
-    span = Span(begins, end, is_part)
+    is_cut = wanted is not None or until is not None
+    moves = is_cut or first < 0  # players leave out what comes before 0
+    begins = first * reader.time_base if moves else Fraction(0)
+    span = Span(begins, end, moves)
     if not span.is_before_end(begins):
         times = f"{time_text(start)} and {time_text(until or 0)}"
         raise FilmError(f"{reader.path} has no frame between {times}", remedy="give a later end")
     duration = reader.duration if until is None else min(until, reader.duration or until)
     stated = reader.stated_frames
-    total = max(0, round((duration - start) * reader.rate)) if is_part or not stated else stated
+    total = max(0, round((duration - start) * reader.rate)) if is_cut or not stated else stated
     notes = losses.notes(reader, planes, container, options)
     first_number = reader.numbers[0] if isinstance(reader, SequenceReader) else 1
     return Plan(output, container, planes, first, span, total, notes, frames, first_number)
@@ -279,7 +280,7 @@ def check_pictures(
         _refuse_negatives(reader, plan, samples)
     if options.recolor or (part := samples.colored_part()) == "none":
         return options
-    if part == "all" and not (plan.span.is_part or options.only_shots):
+    if part == "all" and options.times == (None, None) and not options.only_shots:
         raise in_color_error(reader)
     return replace(options, recolor="grey-shots")
 

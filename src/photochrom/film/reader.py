@@ -23,6 +23,7 @@ from .source.time_code import reel_name_of, time_code_of
 from .times import ROUNDED, parse_time, time_text
 
 _MOST_BACKWARD = 1  # seconds by which a time stamp may decrease before the time stamps count as starting over
+_MOST_NEGATIVE = 1_000  # frames: Matroska's negative times are at most 33 seconds
 _MISSING = 1  # seconds without picture that are tolerated at a film's end
 _STATE_LENGTH = ("matroska", "mov")  # containers whose header states the length; for others FFmpeg guesses
 _RAW = ("h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo")
@@ -61,8 +62,13 @@ class FilmReader:
             self.container.close()
             raise
         self.time_base: Fraction = self.video.time_base or Fraction(1, 90000)
+        self.rate: Fraction = self.video.average_rate or self.video.guessed_rate or Fraction(24)
+        """Frames per second."""
+        self._step = max(1, round(1 / (self.rate * self.time_base)))
         self.first_pts = first.pts or 0
         """Presentation time stamp of the first frame."""
+        if first.pts is None and self.container.format.name.startswith("matroska"):
+            self.first_pts = self._unstated_first_pts()
         self.fields = fields(first)
         """Field order of an interlaced film: ``tff`` (top field first) or ``bff``; empty if it is not interlaced."""
         self.turns = round(first.rotation / 90) % 4
@@ -74,8 +80,6 @@ class FilmReader:
         self.width, self.height, self._format = first.width, first.height, first.format.name
         self.aspect: Fraction = self.video.sample_aspect_ratio or Fraction(1)
         """Width of a pixel divided by its height."""
-        self.rate: Fraction = self.video.average_rate or self.video.guessed_rate or Fraction(24)
-        """Frames per second."""
         self.stem = self.path.stem
         """Name of the film without its suffix, used for the names of outputs."""
         self.is_sequence = False
@@ -170,6 +174,16 @@ class FilmReader:
                     for frame in packet.decode():
                         return frame
         raise FilmError(f"{self.path}: none of its frames can be decoded", remedy="check the file")
+
+    def _unstated_first_pts(self) -> int:
+        """Return the pts of the first frame, from that of the first one that has any; 0 if none has.
+
+        Matroska's times may be negative, and FFmpeg leaves those out.
+        """
+        for number, frame in enumerate(itertools.islice(self.unchecked_frames(), _MOST_NEGATIVE)):
+            if frame.pts is not None:
+                return frame.pts - number * self._step
+        return 0
 
     def frames(
         self, start: int | None = None, *, damage: Damage | None = None, on_frame: Callable[[], None] = _ignore
@@ -284,14 +298,13 @@ class FilmReader:
         self, frames: Iterator[av.VideoFrame], damage: Damage, on_frame: Callable[[], None]
     ) -> Iterator[av.VideoFrame]:
         """Check each frame, replace its pts if that is missing or does not increase, and record its side data."""
-        step = max(1, round(1 / (self.rate * self.time_base)))
         last: int | None = None
         for frame in frames:
             self._check_frame(frame, last)
             if frame.pts is not None and last is not None and frame.pts < last:
                 damage.clocks.setdefault(self.video.index, self.seconds(last))
             if frame.pts is None or (last is not None and frame.pts <= last):
-                frame.pts = self.first_pts if last is None else last + (step if frame.pts is None else 1)
+                frame.pts = self.first_pts if last is None else last + (self._step if frame.pts is None else 1)
             last = frame.pts
             if bool(frame.interlaced_frame) != bool(self.fields):
                 damage.other_fields = damage.other_fields or time_text(self.seconds(last))
@@ -345,13 +358,11 @@ class FilmReader:
         Raises:
             FilmError: The film cannot be read again.
         """
-        found: list[int] = []
+        found: list[int | None] = []
         with self._container() as container, contextlib.suppress(av.error.FFmpegError):  # colouring reports damage
-            for packet in container.demux(container.streams[self.video.index]):
-                if packet.size and packet.pts is not None:
-                    found.append(packet.pts)
-        found.sort()
-        for number, pts in enumerate(found):
+            found += [p.pts for p in container.demux(container.streams[self.video.index]) if p.size]
+        times = sorted(pts for pts in found if pts is not None)
+        for number, pts in enumerate(times, found.count(None)):  # those without a time come first
             if abs(self.seconds(pts) - number / self.rate) > 1 / (2 * self.rate):
                 return self.seconds(pts)
         return None
