@@ -1,5 +1,7 @@
 """Training on broad photographs: frozen features of all strides, repeats, equal class weights, colour queries."""
 
+import errno
+import os
 from collections import Counter
 from dataclasses import replace
 
@@ -79,6 +81,12 @@ class TestViews:
         assert fingerprint(views(photographs, 1, 0, 0.1)) == fingerprint(views(photographs, 1))
 
 
+def test_a_temporary_folder_that_cannot_be_written_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(TrainingError, match=r"gone: cannot be written .*: make room, or set TMPDIR"):
+        feature_cache.compile_backbone(Tiny().eval(), SIDES.picture)
+
+
 class TestGrowingCache:
     @pytest.fixture
     def counted(self):
@@ -145,6 +153,18 @@ class TestGrowingCache:
         found = feature_cache.cache_features(encoder, "tiny", shown, tmp_path / "cache", SIDES, run)
         expected = few_features(encoder, run, shown, SIDES)
         np.testing.assert_allclose(found.features, expected.features, atol=1e-3)
+
+    def test_a_full_disk_is_an_error_and_does_not_kill_the_process(self, make, monkeypatch):
+        cache = make[0]()
+
+        def full(*_):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+        with pytest.raises(
+            TrainingError, match=r"features\.npy: no room for the features .*: free some space, or give"
+        ):
+            cache.batch(np.array([1, 5]))
 
 
 class TestRepeats:

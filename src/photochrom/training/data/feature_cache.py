@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ...atomic import new_file
-from ...errors import TrainingError
+from ...errors import TrainingError, system_errors
 from ...json_text import parse_json
 from ...models.engines import openvino_core, openvino_settings
 from ..atomic_files import writing
@@ -145,7 +145,9 @@ class GrowingCache:
         computed = _arrays_of(self.encode, [self.views[index] for index in indices], self.sides)
         cache = self._cache
         for index, values in zip(indices, computed, strict=True):
-            cache.features[index], cache.chroma[index], cache.thumbnails[index] = values
+            for array, value in zip((cache.features, cache.chroma, cache.thumbnails), values, strict=True):
+                _reserve(array, index, 1)
+                array[index] = value
         self._computed[indices] = True
         self._fills += 1
         if self._fills % self._EVERY == 0 or self._computed.all():
@@ -262,10 +264,9 @@ def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool, r
     mode: Literal["w+", "r+"] = "w+" if fresh else "r+"
 
     def mapped(name: str, dtype: DTypeLike, *shape: int) -> np.ndarray:
-        path = folder / f"{name}.npy"
-        array = np.lib.format.open_memmap(path, mode, dtype, (count, *shape))
+        array = np.lib.format.open_memmap(folder / f"{name}.npy", mode, dtype, (count, *shape))
         if fresh and reserve:
-            _reserve(path)
+            _reserve(array, 0, count)
         return array
 
     features = mapped("features", np.float16, sum(int(np.prod(s)) for s in shapes))
@@ -273,16 +274,17 @@ def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool, r
     return FeatureCache(features, chroma, shapes, mapped("thumbnail", np.uint8, sides.thumbnail, sides.thumbnail))
 
 
-def _reserve(path: Path) -> None:
-    """Reserve disk space for a whole file, since writing a memory-mapped file to a full disk kills the process.
+def _reserve(array: np.ndarray, first: int, count: int) -> None:
+    """Reserve disk space for rows of a memory-mapped file, since writing them to a full disk kills the process.
 
     Raises:
-        TrainingError: The disk has no room for the file.
+        TrainingError: The disk has no room for them.
     """
-    if hasattr(os, "posix_fallocate"):
+    if isinstance(array, np.memmap) and array.size and hasattr(os, "posix_fallocate"):
+        path, row = Path(str(array.filename)), array.strides[0]
         try:
             with path.open("r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+                os.posix_fallocate(file.fileno(), array.offset + first * row, count * row)
         except OSError as exc:
             raise TrainingError(
                 f"no room for the features ({exc.strerror})", path=path, remedy="free some space, or give cache_gb=0"
@@ -339,7 +341,8 @@ def compiled(network: nn.Module, example: Tensor, *, exact: bool = False) -> Com
     Raises:
         TrainingError: The network cannot be written to the system's temporary folder.
     """
-    with writing(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory() as folder:
+    place, remedy = tempfile.gettempdir(), "make room, or set TMPDIR to another folder"
+    with system_errors(TrainingError, place, remedy, "written"), tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         with torch.autocast("cpu", enabled=False):  # a trace within autocast would round twice
             to_onnx(network, [example]).save(path)
