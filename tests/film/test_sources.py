@@ -297,3 +297,25 @@ def test_samples_of_one_long_shot_are_read_on_and_read_once(tmp_path, monkeypatc
         assert count <= 90
         assert samples.colored_part() == "none"
         assert count <= 90
+
+
+@pytest.mark.parametrize(("chroma", "part"), [(lambda *_: np.float64(128), "none"), (halves, "all")])
+def test_keyframes_of_a_film_without_chroma_are_decoded_alone(chroma, part, tmp_path, monkeypatch):
+    path = write_frames(tmp_path / "many.mp4", with_chroma(pan(60), chroma), options={"g": "10"})
+    with FilmReader(path) as reader:
+        if part == "none":
+            monkeypatch.setattr(reader, "_decoded", None)
+        samples = FrameSamples(reader)
+        frames = list(samples.frames())
+        assert len({frame.pts for frame in frames}) >= 5
+        assert all(frame.key_frame for frame in frames) or part == "all"
+        assert samples.colored_part() == part
+        assert [frame.pts for frame in reader.keyframes_near([0, frames[-1].pts])] == [0, frames[-1].pts]
+
+
+def test_keyframes_of_an_interlaced_film_are_not_decoded_alone(tmp_path):
+    path = write_film(tmp_path / "fields.mp4", pan(60), options={"g": "10", "x264-params": "tff=1"})
+    with FilmReader(path) as reader:
+        assert reader.fields
+        assert reader.keyframes_near([0]) == []
+        assert FrameSamples(reader).colored_part() == "none"

@@ -15,7 +15,7 @@ import av
 from ..errors import FilmError, OptionError
 from .damage_log import Damage
 from .source.frame_facts import display_matrix, fields
-from .source.keyframes import keyframe_pairs
+from .source.keyframes import keyframe_pairs, lone_keyframes
 from .source.opening import main_stream, open_container
 from .source.packet_damage import PacketCheck
 from .source.side_data import kinds
@@ -225,6 +225,13 @@ class FilmReader:
         """
         self._rewind()
         yield from self._decoded(Damage() if damage is None else damage)
+
+    def keyframes_near(self, times: Iterable[int]) -> list[av.VideoFrame]:
+        """Decode the keyframes at or before each of ``times``, which are increasing pts; each keyframe once.
+
+        The result is empty if this fails, or if the film is interlaced, since a keyframe may then be only one field.
+        """
+        return [] if self.fields else lone_keyframes(self.container, self.video, times)
 
     def pairs_near(self, times: Iterable[int]) -> Iterator[list[av.VideoFrame]]:
         """Yield pairs of frames, ``GAP`` apart, one pair near each of ``times``, which are increasing pts.

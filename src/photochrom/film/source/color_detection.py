@@ -67,6 +67,16 @@ def is_blank_frame(frame: av.VideoFrame) -> bool:
     return is_blank(_samples(frame)[0])
 
 
+def is_neutral(frame: av.VideoFrame) -> bool:
+    """Return whether a frame certainly has no colours, because its planes of Cb and Cr are constant or missing."""
+    if len(frame.format.components) < 3 and not frame.format.has_palette:
+        return True
+    if frame.format.is_rgb or len(frame.planes) != 3:
+        return False
+    chroma = [view(frame, index) for index in (1, 2)]
+    return all(plane.min() == plane.max() for plane in chroma)
+
+
 def unexplained_chroma(frame: av.VideoFrame) -> np.ndarray:
     """Return the part of Cb and Cr that the luma does not determine, float64 ``[2, cells]``, in 8-bit steps."""
     planes = _samples(frame)

@@ -1,4 +1,4 @@
-"""Decodes pairs of frames near given times; each pair begins with a keyframe if possible."""
+"""Decodes frames near given times: keyframes alone, or pairs of frames that begin with a keyframe if possible."""
 
 from __future__ import annotations
 
@@ -11,6 +11,38 @@ import av
 from .color_detection import GAP
 
 _MOST_READ = 500  # most frames read to get past a keyframe with which the previous pair began
+
+
+def lone_keyframes(
+    container: av.container.InputContainer, video: av.VideoStream, times: Iterable[int]
+) -> list[av.VideoFrame]:
+    """Decode the keyframes at or before some times, each once, and no other frame.
+
+    Args:
+        container: The opened film.
+        video: Its track of moving pictures.
+        times: Presentation time stamps in the time base of ``video``, increasing.
+
+    Returns:
+        The keyframes in order; none if seeking or decoding fails.
+    """
+    found: list[av.VideoFrame] = []
+    last = None
+    try:
+        for pts in times:
+            container.seek(pts, stream=video, backward=True)
+            packet = next(container.demux(video))
+            if packet.pts is None or not packet.is_keyframe:
+                return []
+            if packet.pts != last:
+                decoded = [*packet.decode(), *video.codec_context.decode(None)]  # None ends the codec's delay
+                if len(decoded) != 1 or decoded[0].is_corrupt:
+                    return []
+                found += decoded
+                last = packet.pts
+    except av.error.FFmpegError:
+        return []
+    return found
 
 
 def keyframe_pairs(

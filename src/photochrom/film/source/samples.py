@@ -8,14 +8,18 @@ from typing import Literal
 import av
 
 from ..reader import FilmReader
-from .color_detection import GAP, has_colors, is_blank_frame
+from .color_detection import GAP, has_colors, is_blank_frame, is_neutral
 
 _COUNT = 8  # number of times at which a film is sampled
+_ENOUGH = 5  # number of keyframes that suffice if none of them has any chroma
 _INTERVAL = 50  # frames between samples of a film that is read whole
 
 
 class FrameSamples:
-    """Pairs of frames spread over a film. ``frames`` decodes them, and also examines their colours.
+    """Frames spread over a film. ``frames`` decodes them, and also examines their colours.
+
+    Colours are found in pairs of frames. If the film has keyframes near most of the times at which it is sampled, and
+    these have no chroma at all, they are decoded alone, which takes a fifth of the time.
 
     Args:
         reader: The film.
@@ -28,13 +32,15 @@ class FrameSamples:
         self._are_colored: list[bool] | None = None  # for each sample that is not blank; None until all are decoded
 
     def frames(self) -> Iterator[av.VideoFrame]:
-        """Yield the first frame of each pair, and examine the pairs for ``colored_part``.
+        """Yield a frame of each sample, and examine the samples for ``colored_part``.
 
         Raises:
             FilmError: The film cannot be opened again, or the file of a numbered frame cannot be read.
         """
         found = []
-        for pair in self._pairs():
+        if keyframes := self._grey_keyframes():
+            yield from keyframes
+        for pair in () if keyframes else self._pairs():
             if self._reader.may_have_colors and not is_blank_frame(pair[0]):
                 found.append(has_colors(pair))
             yield pair[0]
@@ -54,13 +60,21 @@ class FrameSamples:
         found = self._are_colored
         return "none" if not found or not any(found) else "all" if all(found) else "some"
 
-    def _pairs(self) -> Iterator[list[av.VideoFrame]]:
-        """Decode pairs of frames, ``GAP`` apart; if there are fewer than two, read the whole film for more."""
+    def _times(self) -> list[int]:
+        """Return the times at which to sample the film, as pts; none if its length is unknown."""
         reader = self._reader
         span = reader.video.duration or round(reader.duration / reader.time_base)
-        times = [reader.first_pts + span * i // _COUNT for i in range(_COUNT if span else 0)]
+        return [reader.first_pts + span * i // _COUNT for i in range(_COUNT if span else 0)]
+
+    def _grey_keyframes(self) -> list[av.VideoFrame]:
+        """Decode keyframes near these times; return none if they are too few, or if any of them has chroma."""
+        found = self._reader.keyframes_near(self._times())
+        return found if len(found) >= _ENOUGH and all(map(is_neutral, found)) else []
+
+    def _pairs(self) -> Iterator[list[av.VideoFrame]]:
+        """Decode pairs of frames, ``GAP`` apart; if there are fewer than two, read the whole film for more."""
         count = 0
-        for pair in reader.pairs_near(times):
+        for pair in self._reader.pairs_near(self._times()):
             yield pair
             count += 1
         if count <= 1:
