@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from photochrom.batch import BatchOptions, color_batch
+from photochrom.batch.coloring import BatchJob, coloring
 from photochrom.batch.coordinator import _report_writer
 from photochrom.batch.report import read_rows
+from photochrom.colorizer.colorizer import Colorizer
 from photochrom.colorizer.hints import Hint, hints_json
-from photochrom.errors import OptionError, PhotochromError
+from photochrom.errors import ModelError, OptionError, PhotochromError
 from photochrom.label import is_labelled
 from tests.batch.conftest import XMP, scan
 from tests.helpers.permissions import NOBODY, is_root
@@ -234,3 +237,11 @@ def test_an_empty_source(tmp_path, options):
 def test_the_options_are_checked():
     with pytest.raises(OptionError, match="max_errors is -1"):
         BatchOptions(max_errors=-1)
+
+
+def test_a_model_that_has_disappeared_is_found_before_any_item(model, tmp_path):
+    path = shutil.copy(model, tmp_path)
+    colorizer = Colorizer(path)
+    Path(path).unlink()
+    with pytest.raises(ModelError, match="No such file"):
+        coloring(BatchJob(str(tmp_path / "out")), colorizer)

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from photochrom.errors import FilmError, OptionError
+from photochrom.errors import FilmError, OptionError, PhotoError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.damage_log import Damage
 from photochrom.film.frames import FrameColorizer
 from photochrom.film.plan import make_plan
 from photochrom.film.preview import preview_film
+from photochrom.film.sequences import writer
 from photochrom.film.sequences.names import find_sequence, frames_in_words, missing, pattern_of
 from photochrom.film.sequences.reader import open_film
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, seconds, write_film
@@ -337,6 +338,17 @@ def test_a_file_size_that_is_stated_wrongly_does_no_harm(reel, red):
         rewritten(path, 16, b"\0\0\0\x07")
     report = colorize_film(reel, None, colorizer=red)
     assert field(files(report)[0], "I", 16) == files(report)[0].stat().st_size
+
+
+def test_frames_that_disappear_while_the_film_is_read(reel):
+    with open_film(reel, FilmOptions()) as film:
+        film.file(0).unlink()
+        with pytest.raises(
+            FilmError, match=r"reel\.0+\.dpx: cannot be read \(No such file or directory\): check the disk"
+        ):
+            next(film.frames())
+    with pytest.raises(PhotoError, match="does not exist"):
+        writer._photo(reel / "reel.png")
 
 
 def test_pictures_of_mixed_sizes_or_depths(tmp_path, red):

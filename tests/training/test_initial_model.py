@@ -254,9 +254,22 @@ class TestBadStarts:
             load_initial_model("scratch", "vgg16", tmp_path / "x.h5")
 
     def test_a_package_with_another_hash(self, monkeypatch):
-        monkeypatch.setitem(encoders._LITE_SHA256, 1, 64 * "0")
+        monkeypatch.setitem(encoders._LITE_SHA256, 1, encoders._LITE_SHA256[1][:8] + 56 * "0")
         with pytest.raises(TrainingError, match="is not the file expected"):
             load_initial_model("scratch", "efficientnet-lite1", None)
+
+    def test_a_package_without_its_file(self, monkeypatch):
+        monkeypatch.setitem(encoders._LITE_SHA256, 1, "another")
+        with pytest.raises(TrainingError, match=r"cannot be read \(No such file .*\): reinstall efficientnet_lite1"):
+            load_initial_model("scratch", "efficientnet-lite1", None)
+
+    @pytest.mark.parametrize("folded", ["{", "[]", '{"head.weight": "nothing"}'])
+    def test_weights_that_the_file_does_not_hold(self, folded, tmp_path):
+        model = onnx.load(find_model("default"))
+        next(entry for entry in model.metadata_props if entry.key == published_weights.FOLDED_KEY).value = folded
+        onnx.save(model, tmp_path / "x.onnx")
+        with pytest.raises(ModelError, match="lists weights that it does not hold: get a whole copy"):
+            load_initial_model(str(tmp_path / "x.onnx"), None, None)
 
 
 class TestRecipes:

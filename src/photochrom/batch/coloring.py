@@ -107,13 +107,18 @@ def prepare(job: BatchJob) -> Callable[[Item], Colored]:
 
 
 def coloring(job: BatchJob, colorizer: Colorizer) -> Callable[[Item], Colored]:
-    """Return a function that colours one item with a loaded model, and returns errors as outcomes."""
+    """Return a function that colours one item with a loaded model, and returns errors as outcomes.
+
+    Raises:
+        ModelError: The model file can no longer be read.
+    """
+    label = colorizer.label
 
     def color(item: Item) -> Colored:
         started = time.perf_counter()
         known = Row(
             item.key, "error", item.source, "", item.size, item.version,
-            model=colorizer.label, options=job.options, photochrom=__version__,
+            model=label, options=job.options, photochrom=__version__,
         )  # fmt: skip
         try:
             colored = _color(item, job, colorizer, known)
@@ -192,6 +197,7 @@ def local_copy(item: Item) -> Iterator[Path]:
     Raises:
         OptionError: A remote source cannot be read; local ones are not checked.
         PhotochromError: fsspec or the package for the protocol is missing.
+        OSError: The system's temporary folder cannot be written.
     """
     if not is_remote(item.source):
         yield Path(item.source)
@@ -229,6 +235,7 @@ def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path
         PhotoError: The folder of the output cannot be created.
         OptionError: A remote target cannot be opened or written.
         PhotochromError: fsspec or the package for the protocol is missing.
+        OSError: The system's temporary folder cannot be written.
     """
     if not is_remote(target):
         path = Path(target, name)

@@ -67,6 +67,7 @@ def color_batch(
             an output would replace a file that Photochrom did not write, an earlier report is invalid, the target is a
             bag, or another batch is running in it.
         PhotochromError: The model cannot be loaded, a package is missing, or the report cannot be written.
+        OSError: The target is remote, and the system's temporary folder cannot be written.
     """
     options, target = options or BatchOptions(), os.fspath(target)
     for address in (source, target):

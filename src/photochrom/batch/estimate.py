@@ -110,6 +110,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
 
     Raises:
         OptionError, PhotochromError: As for ``color_batch``; but the target is neither locked nor written.
+        OSError: The system's temporary folder cannot be written.
     """
     items, unread = listed_items(source, options)
     job, folder = job_of(target, options), report_folder(target, options, make=False)

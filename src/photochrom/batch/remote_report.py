@@ -32,6 +32,7 @@ class ReportCopy:
         Raises:
             OptionError: The target cannot be opened or listed, or a report, local or remote, is invalid or unreadable.
             PhotochromError: fsspec or the package for the protocol is missing, or a local report cannot be written.
+            OSError: The system's temporary folder cannot be written.
         """
         if not self._is_remote:
             return

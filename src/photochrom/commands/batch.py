@@ -157,6 +157,7 @@ def run(args: argparse.Namespace) -> int:
         OptionError: The arguments contradict one another or do not suit the photographs, or there is no such source.
         ModelError, EngineError: The model cannot be loaded or run.
         PhotochromError: The report cannot be read or written, or a package of an extra is missing.
+        OSError: The system's temporary folder cannot be written.
     """
     if args.source == "report" and args.folder is not None:
         return _report(args)

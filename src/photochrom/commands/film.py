@@ -141,6 +141,7 @@ def run(args: argparse.Namespace) -> int:
         FilmError: A film of which a still is given cannot be read.
         ModelError, EngineError: The model cannot be loaded.
         PhotochromError: The packages of ``photochrom[c2pa]`` are missing.
+        OSError: The system's temporary folder cannot be written.
     """
     limit_blas_threads()
     reuse_freed_memory(LARGEST_REUSED_IN_FILMS)
@@ -199,6 +200,7 @@ def _process_all(films: list[str], request: Request) -> int:
     Raises:
         OptionError: An option is wrong for all films, or for the only one.
         ModelError, EngineError: The model cannot be loaded.
+        OSError: The system's temporary folder cannot be written.
     """
     from ..colorizer.colorizer import Colorizer
 

@@ -44,7 +44,9 @@ def show_without_coloring(film: str, request: Request, colorizer: Colorizer) -> 
     Raises:
         FilmError: The film cannot be read or coloured, or the preview cannot be written.
         OptionError: The options do not suit the film.
+        PhotoError: A PNG or TIFF frame of a sequence cannot be read or written.
         ModelError, EngineError: The model cannot be loaded or run.
+        OSError: The system's temporary folder cannot be written.
     """
     from ..film.frames import FrameColorizer
     from ..film.plan import check, check_pictures, make_plan, resolved

@@ -269,7 +269,12 @@ class _Work:
     skipped: int = 0
 
     def color_all(self, jobs: Sequence[PhotoJob], *, failed: int) -> int:
-        """Colour all photographs and return the exit status; ``failed`` counts those that have failed before."""
+        """Colour all photographs and return the exit status; ``failed`` counts those that have failed before.
+
+        Raises:
+            OptionError: The options do not suit the only photograph, or the model.
+            PhotoError: The contact sheet cannot be written.
+        """
         begun, self.failed = time.monotonic(), failed
         several = len(jobs) + failed + self.skipped > 1
         with self.console.progress("photo", len(jobs)) as bar:

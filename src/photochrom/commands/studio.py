@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         OptionError: The port, a limit or a host name is invalid, or the signing identity cannot be read.
         ModelError, EngineError: The model cannot be loaded or run.
         PhotochromError: The packages of ``photochrom[c2pa]`` are missing.
+        OSError: The system's temporary folder cannot be written.
     """
     from ..colorizer.colorizer import Colorizer
 

@@ -108,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         TrainingError: A package of ``photochrom[train]`` is missing, or the run cannot start or continue.
         OptionError: The options contradict one another or the run that is resumed.
         ModelError, EngineError: The model cannot be loaded or run.
+        PhotochromError: The photographs are remote, and fsspec or the package for the protocol is missing.
         SystemExit: Several processes train, and another one has failed and reports the error.
     """
     try:

@@ -64,9 +64,7 @@ def color_frames(
             loses frames, or a file of the working folder is damaged.
         PhotoError: A PNG or TIFF frame of a sequence cannot be read or written.
         OSError, av.error.FFmpegError: The codec fails, or a file of the working folder cannot be written.
-        OptionError: The options ask for something that the model cannot do.
-        ModelError: The network's output contradicts the model's card.
-        EngineError: The network could not be run.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     segments = folder.finished()
     try:
@@ -196,6 +194,9 @@ class _SegmentWriter:
 
         Returns:
             False if the next segment is already finished and begins with this frame, which is then not encoded.
+
+        Raises:
+            FilmError, PhotoError, OSError, av.error.FFmpegError: As for ``color_frames``.
         """
         pts, frame = rendered.pts, rendered.frame
         if self._encoder and self._may_end(self._encoder, rendered):
@@ -240,6 +241,7 @@ class _SegmentWriter:
 
         Raises:
             FilmError: The segment has no frame, or the codec has lost frames.
+            OSError, av.error.FFmpegError: The segment cannot be written.
         """
         if self._encoder is None:
             raise FilmError(f"{self._reader.path}: none of its frames can be decoded", remedy="check the file")

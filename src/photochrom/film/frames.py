@@ -85,9 +85,7 @@ def predict_small(
         confidence, at least 0.05; 1 if the model computes no confidence.
 
     Raises:
-        OptionError: The options ask for something that the model cannot do.
-        ModelError: The network's output contradicts the model's card.
-        EngineError: The network could not be run.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     prediction = colorizer.predict(thumbnail, options)
     ab = colorizer.ab(prediction, options.hints, small)
@@ -274,9 +272,7 @@ class FrameColorizer:
             model predicts none).
 
         Raises:
-            OptionError: The options ask for something that the model cannot do.
-            ModelError: The network's output contradicts the model's card.
-            EngineError: The network could not be run.
+            OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
         """
         color = self.color_options(prepared.pts)
         if (known := self.stills.get(prepared.pts)) is not None and not self._is_kept(prepared.pts):

@@ -214,6 +214,7 @@ def _assemble(
     Raises:
         FilmError: The output has appeared since the film was planned, or the container cannot hold a track.
         PhotochromError: The film cannot be signed.
+        OSError, av.error.FFmpegError: A file cannot be written.
     """
     if plan.frames is not None:
         _publish_frames(reader, folder, segments, plan, overwrite=overwrite)
@@ -247,6 +248,7 @@ def _publish_frames(
 
     Raises:
         FilmError: A file with one of these names has appeared since the film was planned.
+        OSError: The folder cannot be read or written.
     """
     assert plan.frames is not None
     numbers = [plan.number(reader, pts) for segment in segments for pts in segment.pts]

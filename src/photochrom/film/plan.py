@@ -240,6 +240,7 @@ def check(
         FilmError: The film is in colour already or certainly a negative, or cannot be read; the output is the film
             itself, exists, or is in a folder that does not exist; or the codec or the container cannot hold the film.
         OptionError: The options ask for content credentials in a sequence.
+        OSError: The system's temporary folder cannot be written.
     """
     if plan.frames is not None:
         _check_sequence(reader, plan, options, overwrite=overwrite)
@@ -340,6 +341,7 @@ def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]
     Raises:
         FilmError: The codec cannot encode such frames, the container cannot hold the codec or a track of the source, or
             the temporary file cannot be written.
+        OSError: The system's temporary folder cannot be written.
     """
     frame = av.VideoFrame(reader.width, reader.height, plan.planes.name)
     for plane in frame.planes:

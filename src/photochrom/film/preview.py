@@ -75,9 +75,7 @@ def preview(
 
     Raises:
         FilmError: The film cannot be read, or has no frame at a hint's time.
-        OptionError: The options ask for something that the model cannot do.
-        ModelError: The network's output contradicts the model's card.
-        EngineError: The network could not be run.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     frame_colorizer = frame_colorizer.with_hints(track_hints(frame_colorizer, hints, on_frame))
     found = list(_shots(frame_colorizer, plan, keep=_MOST_FRAMES, on_frame=on_frame))
@@ -117,9 +115,7 @@ def preview_film(
         FilmError: The film cannot be read, has no frame at a hint's time, or cannot be encoded by the codec; or the
             suffix of ``path`` denotes no container, or one that cannot hold the codec.
         OSError, av.error.FFmpegError: The codec fails, or the file cannot be written.
-        OptionError: The options ask for something that the model cannot do.
-        ModelError: The network's output contradicts the model's card.
-        EngineError: The network could not be run.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     container = container_for(path, frame_colorizer.options)
     frame_colorizer = frame_colorizer.with_hints(track_hints(frame_colorizer, hints, on_frame))
@@ -168,9 +164,7 @@ def frames_per_second(frame_colorizer: FrameColorizer, plan: Plan) -> float:
         FilmError: The film cannot be read (see ``FilmReader.frames``), or cannot be encoded by the codec.
         PhotoError: A PNG or TIFF frame of a sequence cannot be read or written.
         OSError, av.error.FFmpegError: The codec fails, or the temporary folder cannot be written.
-        OptionError: The options ask for something that the model cannot do.
-        ModelError: The network's output contradicts the model's card.
-        EngineError: The network could not be run.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     frames = islice(frame_colorizer.reader.frames(plan.first), _TRIAL_FRAMES)
     with tempfile.TemporaryDirectory() as folder:
@@ -300,9 +294,7 @@ def shot_pictures(
 
     Raises:
         FilmError: The film cannot be read.
-        OptionError: The options ask for something that the model cannot do.
-        ModelError: The network's output contradicts the model's card.
-        EngineError: The network could not be run.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     for shot, frames in _shots(frame_colorizer, plan, keep=2, on_frame=on_frame):
         pair = _pair(frame_colorizer, frames[len(frames) // 2])

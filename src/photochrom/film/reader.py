@@ -238,6 +238,9 @@ class FilmReader:
 
         The last pair may lack its second frame. The pairs end at the first pts to which seeking fails, or from which on
         the film has no frames; see ``keyframe_pairs``.
+
+        Raises:
+            FilmError: The file of a numbered frame cannot be read.
         """
         return keyframe_pairs(self.container, self.video, times, lambda: self._decoded(Damage()))
 

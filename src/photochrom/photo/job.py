@@ -287,9 +287,7 @@ def write_colored(
 
     Raises:
         PhotoError: The file cannot be written.
-        OptionError: The options ask for something that the model cannot do.
-        ModelError: The network's output contradicts the model's card.
-        EngineError: The network could not be run.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
         PhotochromError: The output cannot be signed.
         OSError: The open file cannot be written.
     """

@@ -36,8 +36,7 @@ def looks_negative(colorizer: Colorizer, prediction: Prediction, options: ColorO
         options: Options of the prediction, without hints.
 
     Raises:
-        ModelError: The network's output contradicts the model's card.
-        EngineError: The network could not be run.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     values = statistics(prediction.luma)
     if prediction.confidence is None or not may_be_negative(values):

@@ -83,6 +83,7 @@ def serve(colorizer: Colorizer, settings: Settings, *, open_browser: bool) -> No
 
     Raises:
         StudioError: The address is in use or does not belong to this machine.
+        OSError: The system's temporary folder cannot be written.
     """
     with listening(settings) as listener, application(colorizer, settings) as app:
         address = url(settings.host, listener.getsockname()[1])
@@ -129,6 +130,9 @@ def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
     Args:
         colorizer: The model, shared by all visitors.
         settings: Address and limits.
+
+    Raises:
+        OSError: The system's temporary folder cannot be written.
     """
     with temporary_folder("photochrom-studio") as folder:
         pictures, full_sizes = Recent[str, Picture](_PICTURES), Recent[tuple[str, int], FullSize](_FULL_SIZES)

@@ -202,7 +202,7 @@ class Film(Item[FilmChoices]):
         return Picture(luma, prepared.thumbnail, own)
 
     def rendered(self, longest: int) -> np.ndarray:
-        """Return the displayed frame as it will be in the coloured film; see ``Item.rendered``."""
+        """Return the displayed frame as it will be in the coloured film; errors are those of ``Item.rendered``."""
         own = self._loaded().own if self._is_kept() else None
         return super().rendered(longest) if own is None else small(own, longest)
 
@@ -246,6 +246,7 @@ class Film(Item[FilmChoices]):
 
         Raises:
             OptionError: There is no such shot, or it has not been found yet.
+            OSError: The film was removed meanwhile.
         """
         if not 0 <= number < len(self.shots):
             raise OptionError("there is no such shot")

@@ -124,9 +124,7 @@ class Item(ABC, Generic[Choices]):
         """Return the displayed picture, with a prediction for the current choices in ``cached``.
 
         Raises:
-            OptionError: The options ask for something that the model cannot do.
-            ModelError: The network's output contradicts the model's card.
-            EngineError: The network could not be run.
+            OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
             PhotochromError: The source had to be read again, and could not be read.
         """
         with self.lock:
@@ -143,9 +141,7 @@ class Item(ABC, Generic[Choices]):
         """Return the displayed picture in colour: RGB, uint8 ``[h, w, 3]``, with sides of at most ``longest``.
 
         Raises:
-            OptionError: The options ask for something that the model cannot do.
-            ModelError: The network's output contradicts the model's card.
-            EngineError: The network could not be run.
+            OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
             PhotochromError: The source had to be read again, and could not be read.
         """
         picture, options = self.picture(), self.options()
@@ -156,9 +152,7 @@ class Item(ABC, Generic[Choices]):
         """Return the prediction for the current choices.
 
         Raises:
-            OptionError: The options ask for something that the model cannot do.
-            ModelError: The network's output contradicts the model's card.
-            EngineError: The network could not be run.
+            OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
             PhotochromError: The source had to be read again, and could not be read.
         """
         found = self.picture().cached

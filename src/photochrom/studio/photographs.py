@@ -168,9 +168,7 @@ class Photograph(Item[Choices]):
 
         Raises:
             PhotoError: The upload cannot be read.
-            OptionError: The options ask for something that the model cannot do.
-            ModelError: The network's output contradicts the model's card.
-            EngineError: The network could not be run.
+            OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
         """
         key = (self.id, self._revision)
         with self.lock:

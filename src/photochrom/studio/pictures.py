@@ -49,9 +49,7 @@ def cached_prediction(
         former: Earlier predictions for the same picture.
 
     Raises:
-        OptionError: The options ask for something that the model cannot do.
-        ModelError: The network's output contradicts the model's card.
-        EngineError: The network could not be run.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     plain = former.plain if former and former.vividness == options.vividness else None
     if former and plain and former.hints == options.hints:

@@ -143,7 +143,7 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
 
     Raises:
         TrainingError: The file's colours differ from PyTorch's, or the file cannot be written.
-        EngineError: ONNX Runtime cannot run the file.
+        ModelError, EngineError: ONNX Runtime cannot load or run the file.
     """
     network = trained.network
     round_to_stored(network)  # so that the comparison, with equal weights, can be strict
@@ -223,7 +223,7 @@ def compare(network: Network, path: Path) -> float:
 
     Raises:
         TrainingError: The difference is larger than rounding explains.
-        EngineError: ONNX Runtime cannot run the file.
+        ModelError, EngineError: ONNX Runtime cannot load or run the file.
     """
     engine = OnnxRuntimeEngine(path)
     worst = 0.0

@@ -128,7 +128,7 @@ class TrainingRun:
 
     @cached_property
     def compiled(self) -> Compiled:
-        """The backbone, compiled with OpenVINO; see ``compile_backbone``."""
+        """The backbone, compiled with OpenVINO; errors are those of ``compile_backbone``."""
         return compile_backbone(self.backbone, self.recipe.size)
 
     def batches(self) -> tuple[Batches, Batches]:
@@ -251,6 +251,7 @@ def inspect_photographs(config: TrainingConfig, fabric: Fabric) -> Inspection:
         OptionError: The run's folder lies inside the folder of photographs.
         TrainingError: The run's folder cannot be written, the photographs cannot be read or copied into it, or too few
             of them are usable.
+        PhotochromError: The photographs are remote, and fsspec or the package for the protocol is missing.
     """
     folder, run_folder = Path(config.photographs), config.run_folder
     if not is_remote(config.photographs) and run_folder.resolve().is_relative_to(folder.resolve()):

@@ -11,7 +11,7 @@ import torch
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
-from ..errors import TrainingError
+from ..errors import ModelError, TrainingError
 from ..json_text import parse_json
 from ..models.registry import CARD_KEY, ModelCard
 from .checkpoint import upgrade_name
@@ -29,7 +29,7 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
 
     Raises:
         TrainingError: The file is missing, or is not an ONNX file.
-        ModelError: The file is not a model of Photochrom.
+        ModelError: The file is not a model of Photochrom, or is damaged.
     """
     try:
         model = onnx.load(path)
@@ -43,7 +43,11 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
     weights = {k: torch.from_numpy(v.astype(np.float32)) for k, v in constants.items() if v.dtype.kind == "f"}
     for entry in model.metadata_props:
         if entry.key == FOLDED_KEY:
-            weights |= {name: _unfold(weights[constant]) for name, constant in parse_json(entry.value).items()}
+            try:
+                weights |= {name: _unfold(weights[constant]) for name, constant in parse_json(entry.value).items()}
+            except (ValueError, KeyError, AttributeError, TypeError) as exc:
+                problem = "lists weights that it does not hold"
+                raise ModelError(problem, path=path, remedy="get a whole copy of the file") from exc
     return card, weights
 
 

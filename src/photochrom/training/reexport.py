@@ -34,6 +34,7 @@ def reexport(old: Path, new: Path) -> float:
 
     Raises:
         TrainingError: The old file has another architecture, the new one cannot be written, or their colours differ.
+        OptionError: The old file's name does not end in ``.onnx``.
         ModelError: The old file is not a model of Photochrom.
         EngineError: ONNX Runtime cannot run the files.
     """

@@ -53,6 +53,7 @@ class KeptParts:
 
     Raises:
         FilmError: The folder holds unfinished work with other shots or hints, or one of its files is damaged.
+        OSError: Here and in methods: the folder cannot be read or written.
     """
 
     def __init__(
@@ -164,6 +165,7 @@ def remove_incomplete(folder: ResumeFolder, reader: FilmReader, plan: Plan) -> N
 
     Raises:
         FilmError: A file of the folder is damaged.
+        OSError: The folder cannot be read or written.
     """
     if plan.frames is not None:
         folder.remove(lambda segment: not all(_file_exists(folder, reader, plan, pts) for pts in segment.pts))

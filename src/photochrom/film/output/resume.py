@@ -300,6 +300,7 @@ def _read(path: Path) -> dict[str, Any]:
 
     Raises:
         FilmError: The file is missing or damaged.
+        OSError: The file cannot be read.
     """
     try:
         return dict(parse_json(path.read_bytes()))

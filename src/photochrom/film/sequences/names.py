@@ -135,7 +135,11 @@ def family_of(path: Path) -> tuple[Path, str, str] | None:
 
 
 def is_alone(pattern: Pattern) -> bool:
-    """Return whether a folder holds no other numbered frames than those of a pattern."""
+    """Return whether a folder holds no other numbered frames than those of a pattern.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
     return _digits_by_name(pattern.folder).keys() <= {(pattern.prefix, pattern.suffix)}
 
 
@@ -144,6 +148,7 @@ def _in_folder(folder: Path) -> Pattern:
 
     Raises:
         FilmError: There is no sequence, several, or one with inconsistent numbering.
+        OSError: The folder cannot be read.
     """
     groups = _digits_by_name(folder)
     if not groups:

@@ -19,7 +19,7 @@ from pathlib import Path
 import av
 
 from ...color.bands import thread_limit
-from ...errors import FilmError
+from ...errors import FilmError, system_errors
 from ..damage_log import Damage
 from ..frame_buffers import frames_within
 from ..options import FilmOptions
@@ -40,6 +40,7 @@ _SRGB = (1, 13)  # for scene-linear frames, which are converted to sRGB
 _UNSPECIFIED = (2, 2)
 _TURNS = {3: 2, 6: 3, 8: 1}  # quarter turns counter-clockwise, by EXIF orientation; the others mirror the picture
 _READ_BYTES = 128e6  # limit on the frames that are read in parallel
+_UNREADABLE = "check the disk, then start again; finished work is kept"
 _FLOATS = ("f16", "f32")  # parts of FFmpeg's names of pixel formats with floating-point samples
 
 
@@ -83,6 +84,7 @@ class SequenceReader(FilmReader):
     Raises:
         FilmError: There are no frames; some are missing, or differ in size or depth; or they cannot be decoded, are too
             large, or have samples of an unsupported kind.
+        OSError: The folder cannot be read.
     """
 
     def __init__(
@@ -169,9 +171,15 @@ class SequenceReader(FilmReader):
 
     @functools.cached_property
     def at_once(self) -> int:
-        """Number of frames that are read in parallel."""
+        """Number of frames that are read in parallel.
+
+        Raises:
+            FilmError: The file of the first frame cannot be read.
+        """
         pixels = self.width * self.height * self.video.codec_context.format.padded_bits_per_pixel // 8
-        return frames_within(_READ_BYTES, pixels + self.file(0).stat().st_size, thread_limit() or os.cpu_count() or 1)
+        with system_errors(FilmError, self.file(0), _UNREADABLE):
+            stored = self.file(0).stat().st_size
+        return frames_within(_READ_BYTES, pixels + stored, thread_limit() or os.cpu_count() or 1)
 
     def is_filled(self, pts: int) -> bool:
         """Return whether the file of the frame with this pts is missing, so that an earlier frame replaces it."""
@@ -285,11 +293,7 @@ class SequenceReader(FilmReader):
                 stream.readinto(memoryview(packet))
             frames = self._decoder().decode(packet)
         except OSError as exc:
-            raise FilmError(
-                f"cannot be read ({exc.strerror})",
-                path=path,
-                remedy="check the disk, then start again; finished work is kept",
-            ) from exc
+            raise FilmError(f"cannot be read ({exc.strerror})", path=path, remedy=_UNREADABLE) from exc
         except av.error.FFmpegError as exc:
             raise FilmError(f"cannot be decoded ({exc.strerror})", path=path, remedy="replace the file") from exc
         if len(frames) != 1 or not isinstance(frames[0], av.VideoFrame):

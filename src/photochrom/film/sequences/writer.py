@@ -7,6 +7,7 @@ import struct
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
@@ -229,7 +230,11 @@ def publish_frames(work: Pattern, target: Pattern, numbers: list[int]) -> None:
 
 
 def first_existing(target: Pattern, numbers: list[int]) -> Path | None:
-    """Return the first file with one of these numbers that exists already; None if none exists."""
+    """Return the first file with one of these numbers that exists already; None if none exists.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
     existing = set(target.numbers()) if target.folder.is_dir() else set()
     return next((target.file(number) for number in numbers if number in existing), None)
 
@@ -244,7 +249,8 @@ def _photo(path: Path) -> Photo:
     try:
         return read_photo(path)
     except PhotoError as exc:
-        if (count := count_pages(path.read_bytes())) > 1:
-            problem = f"holds {count} pages, and a frame is one picture"
-            raise FilmError(problem, path=path, remedy="save each page as a file") from exc
+        with suppress(OSError):  # then ``exc`` says why the file cannot be read
+            if (count := count_pages(path.read_bytes())) > 1:
+                problem = f"holds {count} pages, and a frame is one picture"
+                raise FilmError(problem, path=path, remedy="save each page as a file") from exc
         raise

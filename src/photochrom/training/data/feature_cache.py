@@ -306,14 +306,14 @@ def _arrays_of(encode: Compiled, views: Sequence[View], sides: Sides) -> Iterato
 
 
 def compile_backbone(encoder: Backbone, size: int) -> Compiled:
-    """Compile the backbone of an encoder for batches of lightness ``[32, 1, size, size]``."""
+    """Compile an encoder's backbone for lightness ``[32, 1, size, size]``; errors are those of ``compiled``."""
     return compiled(encoder, torch.zeros(_BATCH, 1, size, size))
 
 
 def for_any_shape(encoder: Backbone) -> Callable[[Tensor], list[Tensor]]:
     """Return a function that runs a backbone on lightness ``[N, 1, H, W]`` of any shape.
 
-    Each new shape is compiled on first use, which takes about a second.
+    Each new shape is compiled on first use, which takes about a second; errors are then those of ``compiled``.
     """
 
     @cache

@@ -174,7 +174,8 @@ def _note_address(photographs: str, note: Path) -> None:
     """Record the address of the copies, so that copies from two addresses are not mixed.
 
     Raises:
-        TrainingError: Another address is recorded.
+        TrainingError: Another address is recorded, or the note cannot be written.
+        OSError: The note cannot be read.
     """
     if note.is_file() and (other := note.read_text()) != photographs:
         raise TrainingError(

@@ -147,9 +147,7 @@ def evaluate(
     Raises:
         TrainingError: No photograph can be read, ``skip`` raises the error of one that cannot, or the classifier's
             weights are missing.
-        OptionError: The options ask for something that a model cannot do.
-        ModelError: A network's output contradicts its model's card.
-        EngineError: A network could not be run.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     kinds = ("grey", *colorizers, "truth")
     perceptual = open_perceptual()
@@ -274,9 +272,7 @@ def versions(
         options: How to colour; None for each model's defaults.
 
     Raises:
-        OptionError: The options ask for something that a model cannot do.
-        ModelError: A network's output contradicts its model's card.
-        EngineError: A network could not be run.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     luma = luma_of_rgb(truth)
     colored = {name: np.asarray(c.colorize(luma, options)) for name, c in colorizers.items()}

@@ -94,9 +94,7 @@ def along_dial(colorizer: Colorizer, truth: np.ndarray, options: ColorOptions) -
         One ``DialScores`` per setting, from the lowest setting to the highest.
 
     Raises:
-        OptionError: The options ask for something that the model cannot do.
-        ModelError: The network's output contradicts the model's card.
-        EngineError: The network could not be run.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     luma, dial = luma_of_rgb(truth), dial_of(colorizer)
     pictures = (np.asarray(colorizer.colorize(luma, _with_dial(options, dial, v))) for v in _SETTINGS[dial])

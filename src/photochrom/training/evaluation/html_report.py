@@ -63,8 +63,7 @@ def write_page(evaluation: Evaluation, path: Path, protocol: Mapping[str, object
 
     Raises:
         TrainingError: A photograph cannot be read any more, or the page cannot be written.
-        ModelError: A network's output contradicts its model's card.
-        EngineError: A network could not be run.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     ranked = list(_sections(evaluation, count))
     shown = {i: _photograph(evaluation, i) for i in sorted({i for _, _, rows in ranked for i in rows})}

