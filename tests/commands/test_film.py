@@ -310,6 +310,15 @@ def test_films_of_one_name_do_not_replace_each_other(film, tmp_path, capsys):
     assert f"{other}: would be written to {tmp_path}/colored/reel.color.mkv, like {film}" in said
 
 
+def test_a_film_that_is_itself_to_be_coloured_is_not_replaced(film, tmp_path, capsys):
+    (other := tmp_path / "reel.color.mkv").write_bytes(film.read_bytes())
+    before = other.read_bytes()
+    assert main(["film", str(film), str(other), "--overwrite"]) == 1
+    assert "reel.color.mkv: is itself to be coloured: choose another output, or leave it out" in capsys.readouterr().err
+    assert other.read_bytes() == before
+    assert (tmp_path / "reel.color.color.mkv").exists()
+
+
 @pytest.mark.parametrize("kind", [FilmError, EngineError, PhotoError, PhotochromError, OptionError])
 def test_an_error_of_one_film_does_not_stop_the_others(kind, film, tmp_path, monkeypatch, capsys):
     other = tmp_path / "other.mkv"

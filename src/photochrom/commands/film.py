@@ -6,7 +6,7 @@ import argparse
 import functools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -214,7 +214,7 @@ def _process_all(films: list[str], request: Request) -> int:
             if args.list_shots or args.preview or args.dry_run:
                 show_without_coloring(film, request, colorizer)
             else:
-                claim = functools.partial(_claim, film=film, claimed=claimed)
+                claim = functools.partial(_claim, film=film, films=films, claimed=claimed)
                 status = max(status, _color(film, request, colorizer, console, claim))
         except PhotochromError as exc:
             console.error_of(film, exc, alone=len(films) == 1)
@@ -234,16 +234,19 @@ def _distinct(inputs: list[str]) -> list[str]:
     return list(found.values())
 
 
-def _claim(output: Path, film: str, claimed: dict[Path, str]) -> None:
+def _claim(output: Path, film: str, films: Sequence[str], claimed: dict[Path, str]) -> None:
     """Record the output of a film in ``claimed``, so that no film of this command replaces another.
 
     Raises:
-        FilmError: Another film has the same output.
+        FilmError: Another film has the same output, or is this output.
     """
     from ..film.sequences.names import is_pattern
+    from ..photo.names import is_same_file
 
+    named = output.parent if is_pattern(output) else output
+    if any(is_same_file(named, other) for other in films if other != film):
+        raise FilmError("is itself to be coloured", path=named, remedy="choose another output, or leave it out")
     if (other := claimed.setdefault(output.absolute(), film)) != film:
-        named = output.parent if is_pattern(output) else output
         raise FilmError(
             f"would be written to {named}, like {other}", path=film, remedy="colour it alone, into another folder"
         )
