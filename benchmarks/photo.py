@@ -68,7 +68,7 @@ _STAGES = {
     "encode chroma": "photo.formats.splice:_coded_chroma",
     "splice": "photo.formats.jpeg:splice",
     "metadata": "photo.write:metadata_for",
-    "write": "photo.job:write_photo",
+    "write": "photo.job:write_output",
     "fsync": "atomic:os.fsync",
     "report": "photo.job:report_on",
 }

@@ -390,13 +390,13 @@ def test_pipes_and_devices_are_not_replaced(tmp_path: Path, overwrite: bool) -> 
 def test_no_race_for_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
     """A file that appears while the picture is being written is not replaced, with or without hard links."""
     path = tmp_path / "out.png"
-    written = photo_write._encode
+    written = photo_write._Colored._encode
 
     def slowly(*arguments: object) -> None:
         written(*arguments)
         path.write_text("precious")
 
-    monkeypatch.setattr(photo_write, "_encode", slowly)
+    monkeypatch.setattr(photo_write._Colored, "_encode", slowly)
     if not links:
         monkeypatch.setattr(os, "link", raising(errno.EPERM))
     with pytest.raises(PhotoError, match="exists already"):

@@ -18,7 +18,6 @@ from photochrom.commands.main import main
 from photochrom.errors import OptionError, PhotoError
 from photochrom.models.engines import FakeEngine
 from photochrom.photo.negatives import LOOKS_NEGATIVE
-from photochrom.photo.picture_kinds import for_network
 from photochrom.photo.read import is_halftone, read_photo
 from tests.helpers.fakes import card_metadata
 from tests.helpers.photographs import bt601, opened, saved, smooth
@@ -104,7 +103,7 @@ def test_the_network_sees_the_tones_behind_a_halftone(colorizer: Colorizer, tmp_
     assert not is_halftone(np.zeros((3, 3), np.uint8))
     assert [line for line in report.warnings if "scan it in grey" in line and "8 bits" in line]
     assert np.array_equal(np.asarray(opened(path.read_bytes()).convert("L")), luma)
-    assert np.corrcoef(for_network(read_photo(saved(image, "PNG"))).ravel(), PICTURE.ravel())[0, 1] > 0.9
+    assert np.corrcoef(read_photo(saved(image, "PNG")).scene.ravel(), PICTURE.ravel())[0, 1] > 0.9
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def test_colors_are_those_of_the_whole_luma(tmp_path, fake_colorizer, monkeypatc
     source = saved(grey, "JPEG", quality=90)
     report = colorize_photo(source, tmp_path / "half.jpg", colorizer=fake_colorizer)
     assert (report.height, report.width) == grey.shape
-    monkeypatch.setattr(jpeg, "_is_reducible", lambda _: False)
+    monkeypatch.setattr(jpeg, "_is_half_enough", lambda *_: False)
     whole = colorize_photo(source, tmp_path / "whole.jpg", colorizer=fake_colorizer)
     difference = chroma_of(tmp_path / "half.jpg") - chroma_of(tmp_path / "whole.jpg")
     assert np.abs(difference).mean() < 0.5

@@ -111,7 +111,7 @@ def apply_to_luma(
     siting: tuple[float, float] = CENTER,
     threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute full-size chroma from the thumbnail's coefficients and the full-size luma, and bring it into gamut.
+    """Compute chroma from the thumbnail's coefficients and the picture's luma, and bring it into gamut.
 
     Args:
         coefficients: Result of ``linear_coefficients``, float32 ``[4, h, w]``.

@@ -34,15 +34,15 @@ _MIN_EXPONENT: Final = -60.0  # smaller powers would be denormal numbers, which 
 _MIN_PROBABILITY: Final = np.float32(1e-9)  # low enough that other cells never overrule a cell that is certain
 
 
-def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins, lean: float) -> np.ndarray:
+def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins, vivid_bias: float) -> np.ndarray:
     """Adjust the distributions of a prediction so that similar cells near each other agree.
 
     Args:
         probability: Probability of each bin, float32 ``[bins, h, w]``.
         luma: Luma of the same picture at any size, uint8 ``[H, W]``, full range.
         bins: a* and b* of each bin.
-        lean: Preference for vivid colours of the hue that other cells expect; 0 for none. A colour's log probability
-            grows by ``lean`` times the inner product of its a*b* and the expected a*b*.
+        vivid_bias: Preference for vivid colours of the hue that other cells expect; 0 for none. A colour's log
+            probability grows by ``vivid_bias`` times the inner product of its a*b* and the expected a*b*.
 
     Returns:
         Probabilities, float32 ``[bins, h, w]``.
@@ -50,9 +50,8 @@ def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins, lean: float)
     count, height, width = probability.shape
     given = np.asarray(probability, np.float32).reshape(count, -1)  # [bins, cells]
     weights = _weights(luma, height, width)  # [blocks, cells]
-    features = np.hstack(
-        [_support_features(bins), np.array(bins, np.float32) * np.float32(lean**0.5)]
-    )  # [bins, features]
+    vivid = np.array(bins, np.float32) * np.float32(vivid_bias**0.5)
+    features = np.hstack([_support_features(bins), vivid])  # [bins, features]
     own, agreed = cv2.log(np.clip(given, _MIN_PROBABILITY, 1)), given
     for _ in range(_ROUNDS):
         expected = product(features.T, agreed).reshape(-1, height, width)

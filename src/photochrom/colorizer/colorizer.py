@@ -17,7 +17,7 @@ from ..color.gamut import rgb_of_luma
 from ..color.luma_range import CENTER
 from ..color.pillow import from_pillow, grey_or_rgb
 from ..color.spaces import ab_to_cbcr, lightness_of_luma, luma_of_rgb, quick_ab_to_cbcr
-from ..color.thumbnail import thumbnail
+from ..color.thumbnail import thumbnail as thumbnail_of
 from ..color.upsample import apply_to_luma, linear_coefficients, to_thumbnail
 from ..errors import OptionError, PhotoError
 from ..models.download import known_digest
@@ -29,7 +29,7 @@ from .hints import Hint
 from .margins import NOWHERE, Box, find_picture, is_flat
 from .options import ColorOptions
 from .prediction import Prediction, blend_near_hints, with_margins
-from .vividness import chroma_gain, lean, network_vividness
+from .vividness import chroma_gain, network_vividness, vivid_bias
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -125,7 +125,7 @@ class Colorizer:
         prediction: Prediction | None = None,
         reduced: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the full-size chroma of a luma plane.
+        """Compute the chroma of a luma plane.
 
         Blank margins, and pictures of one tone, stay neutral unless a hint lies there.
 
@@ -155,7 +155,7 @@ class Colorizer:
         details: dict[str, Any] = {"strength": options.strength, "subsampling": shared, "reduced": reduced}
         cb, cr = self.render(luma, prediction.luma, ab, threads=threads(), **details)
         if prediction.picture is not None and not prediction.picture.misses(options.hints):
-            for plane in (cb, cr):  # at full size: a pixel of the thumbnail may lie across the edge of the picture
+            for plane in (cb, cr):  # again: a pixel of the thumbnail may lie across the edge of the picture
                 prediction.picture.clear_outside(plane, Coding.of_photograph(luma.dtype).neutral)
         return cb, cr
 
@@ -191,7 +191,7 @@ class Colorizer:
         """
         luma = _checked(luma)
         height, width = self.thumbnail_size(luma.shape[0], luma.shape[1] * aspect)
-        small = thumbnail(luma, coding or Coding.of_photograph(luma.dtype), height, width)
+        small = thumbnail_of(luma, coding or Coding.of_photograph(luma.dtype), height, width)
         return np.ascontiguousarray(np.rot90(small, turns))
 
     def predict(
@@ -234,27 +234,16 @@ class Colorizer:
         return replace(prediction, picture=NOWHERE) if flat else prediction
 
     def _run(self, thumbnail: np.ndarray, options: ColorOptions) -> Prediction:
+        """Run the network; if the model has bins, decode a*b* jointly from the distributions of all cells."""
         outputs = self.engine.run(self.inputs(thumbnail, options))
         confidence = outputs["confidence"][0, 0] if "confidence" in outputs else None
         probability = outputs["probability"][0] if "probability" in outputs else None
-        return self._coherent(Prediction(thumbnail, outputs["ab"][0], confidence, probability), options)
-
-    def _coherent(self, prediction: Prediction, options: ColorOptions) -> Prediction:
-        """Replace a*b* by colours decoded jointly from the distributions of all cells; see ``coherence``.
-
-        The prediction of a model without bins is returned unchanged.
-
-        Raises:
-            ModelError: The network's output contradicts the model's card.
-            OptionError: The options ask for a vividness, and the model has no dial.
-        """
+        prediction = Prediction(thumbnail, outputs["ab"][0], confidence, probability)
         if not (bins := self.card.bins):
             return prediction
-        vividness = self.vividness_of(options) or 0
-        probability = coherent(
-            checked_probability(prediction.probability, self.card), prediction.luma, bins, lean(vividness)
-        )
-        return replace(prediction, ab=mean_color(probability, bins) * np.float32(chroma_gain(vividness)))
+        vividness, given = self.vividness_of(options) or 0, checked_probability(probability, self.card)
+        agreed = coherent(given, thumbnail, bins, vivid_bias(vividness))
+        return replace(prediction, ab=mean_color(agreed, bins) * np.float32(chroma_gain(vividness)))
 
     def inputs(self, thumbnail: np.ndarray, options: ColorOptions) -> dict[str, np.ndarray]:
         """Build the network's inputs from a result of ``thumbnail``.
@@ -321,7 +310,7 @@ class Colorizer:
         siting: tuple[float, float] = CENTER,
         threads: int = 1,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Convert a thumbnail's a*b* to full-size chroma, which follows the edges of the luma and is in gamut.
+        """Convert a thumbnail's a*b* to chroma for a luma plane, along the edges of the luma and in gamut.
 
         Args:
             luma: uint8 or uint16 ``[H, W]``, native byte order.

@@ -26,8 +26,8 @@ NETWORK_GAIN_SLOPE: Final = 0.5
 _TURN: Final = 0.5
 _NETWORK_SHARE: Final = 0.7
 _GAIN: Final = 2.0
-_LEAN: Final = 0.002
-_LEAN_SLOPE: Final = 0.006
+_BIAS: Final = 0.002
+_BIAS_SLOPE: Final = 0.006
 
 
 def network_vividness(vividness: float) -> float:
@@ -39,9 +39,9 @@ def network_vividness(vividness: float) -> float:
     return _NETWORK_SHARE * min(vividness, _TURN)
 
 
-def lean(vividness: float) -> float:
-    """Return the parameter ``lean`` of ``coherence.coherent``: how strongly agreeing cells prefer vivid colours."""
-    return _LEAN + _LEAN_SLOPE * max(0.0, vividness - _TURN)
+def vivid_bias(vividness: float) -> float:
+    """Return the parameter ``vivid_bias`` of ``coherence.coherent``."""
+    return _BIAS + _BIAS_SLOPE * max(0.0, vividness - _TURN)
 
 
 def chroma_gain(vividness: float) -> float:

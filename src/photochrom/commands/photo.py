@@ -156,11 +156,11 @@ def run(args: argparse.Namespace) -> int:
     from .photo_jobs import find_jobs, unread_pictures
 
     output = OutputOptions(
-        args.quality,
-        args.overwrite,
-        args.alternatives,
-        args.confidence or args.confidence_raw,
-        args.sidecar,
+        quality=args.quality,
+        overwrite=args.overwrite,
+        alternatives=args.alternatives,
+        confidence=args.confidence or args.confidence_raw,
+        sidecar=args.sidecar,
         confidence_raw=args.confidence_raw,
         compression=args.compression,
         c2pa=c2pa.identity_of(args),
@@ -224,7 +224,7 @@ def _check_sheet(
         files += [destination, *companion_paths(destination, output)]
     if any(is_same_file(path, file) for file in files):
         raise OptionError(f"{path} is read or written already", remedy="choose another name for the sheet")
-    if not all(job.is_finished(overwrite=output.overwrite) for job in jobs):  # otherwise no sheet is written
+    if not all(job.keeps_existing(overwrite=output.overwrite) for job in jobs):  # otherwise no sheet is written
         check_destination(path, overwrite=output.overwrite)
     return path
 
@@ -320,7 +320,7 @@ class _Work:
 
         if not job.is_stream and kind_of(Path(job.source)) == "film":
             raise PhotoError("is a film", path=job.source, remedy="colour it with 'photochrom film'")
-        if job.is_finished(overwrite=self.output.overwrite):
+        if job.keeps_existing(overwrite=self.output.overwrite):
             return f"{job.destination} exists already: skipped; --overwrite replaces it", _EXISTING
         if self.recolor or job.is_stream:
             return None

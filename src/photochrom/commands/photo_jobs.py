@@ -41,7 +41,7 @@ class PhotoJob:
         """Whether the photograph is read from standard input."""
         return self.source == STREAM
 
-    def is_finished(self, *, overwrite: bool) -> bool:
+    def keeps_existing(self, *, overwrite: bool) -> bool:
         """Return whether the job is skipped because its destination exists; never if ``overwrite`` is true.
 
         Raises:

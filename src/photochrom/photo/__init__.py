@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .job import colorize_file, colorize_photo, write_colored
+    from .job import color_and_write, colorize_file, colorize_photo
     from .names import EXTENSIONS, colored_path, format_of
     from .options import OutputOptions
     from .read import Photo, read_photo
@@ -20,19 +20,19 @@ __all__ = [
     "PhotoReport",
     "chroma_sampling",
     "chroma_subsampling",
+    "color_and_write",
     "colored_path",
     "colorize_file",
     "colorize_photo",
     "encode_photo",
     "format_of",
     "read_photo",
-    "write_colored",
     "write_photo",
 ]
 
 # Loaded on first use: job.py imports the colorizer, which most users of names and formats do not need.
 _MODULES = {
-    "job": ("colorize_file", "colorize_photo", "write_colored"),
+    "job": ("color_and_write", "colorize_file", "colorize_photo"),
     "names": ("EXTENSIONS", "colored_path", "format_of"),
     "options": ("OutputOptions",),
     "read": ("Photo", "read_photo"),

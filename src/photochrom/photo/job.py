@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, TypedDict, cast
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from ..colorizer.suggestions import alternatives
 from ..errors import OptionError, PhotoError
 from .confidence import confidence_png, least_sure_places
 from .library_errors import THE_PICTURE, enough_memory, naming
-from .metadata import metadata_for
 from .names import (
     STREAM,
     alternative_paths,
@@ -31,23 +30,14 @@ from .names import (
     confidence_path,
     destination_of,
     format_of,
-    sidecar_path,
 )
 from .negatives import LOOKS_NEGATIVE, looks_negative
-from .options import JpegLayout, OutputOptions
+from .options import OutputOptions
 from .pages import OnPage, colorize_pages
-from .picture_kinds import chroma_of_photo, for_network
+from .picture_kinds import chroma_of_unusual
 from .read import Photo, check_source, count_pages, read_photo
 from .report import PhotoReport, preview, report_on
-from .signing import signed
-from .write import encode_photo, write_data, write_photo
-
-
-class _EncoderSettings(TypedDict):
-    credit: str | None
-    quality: int
-    layout: JpegLayout
-    compression: str
+from .write import chroma_sampling, write_data, write_output
 
 
 def colorize_file(
@@ -206,13 +196,13 @@ def _check_hints(options: ColorOptions, page: int | None, name: str) -> None:
 def _color(
     colorizer: Colorizer, photo: Photo, target: Path | BinaryIO, options: ColorOptions, output: OutputOptions
 ) -> PhotoReport:
-    """Make all predictions, and then write the coloured photograph and its companion files."""
-    luma = for_network(photo)
+    """Make all predictions, and then colour and write the photograph and its companion files."""
+    luma = photo.scene
     prediction = colorizer.predict(luma, options)
     confidence = _confidence_map(colorizer, photo, prediction, output) if output.confidence else None
     others = _alternatives(colorizer, luma, options, prediction, output.alternatives)
     is_doubtful = photo.kind == "ordinary" and not options.hints and looks_negative(colorizer, prediction, options)
-    report = write_colored(colorizer, photo, target, options, prediction, output)
+    report = color_and_write(colorizer, photo, target, options, prediction, output)
     if is_doubtful:
         report = replace(report, warnings=(*report.warnings, LOOKS_NEGATIVE))
     if not isinstance(target, Path):
@@ -261,12 +251,12 @@ def _write_alternatives(
     reports = []
     for number, (options, prediction) in enumerate(others, 1):
         picture, hints = alternative_paths(path, number)
-        reports.append(write_colored(colorizer, photo, picture, options, prediction, output))
+        reports.append(color_and_write(colorizer, photo, picture, options, prediction, output))
         write_data(hints_json(options.hints).encode(), hints, overwrite=output.overwrite)
     return reports
 
 
-def write_colored(
+def color_and_write(
     colorizer: Colorizer,
     photo: Photo,
     destination: Path | BinaryIO,
@@ -274,7 +264,9 @@ def write_colored(
     prediction: Prediction | None = None,
     output: OutputOptions | None = None,
 ) -> PhotoReport:
-    """Colour a photograph in memory, and write it; of the companion files, only the sidecar is written.
+    """Predict a photograph's colours, compute its chroma, write it, and report on it.
+
+    Of the companion files, only the sidecar is written.
 
     Args:
         colorizer: The model.
@@ -291,28 +283,17 @@ def write_colored(
         PhotochromError: The output cannot be signed.
         OSError: The open file cannot be written.
     """
-    output, path = output or OutputOptions(), destination if isinstance(destination, Path) else None
-    format = photo.format if path is None else format_of(path)
-    prediction = prediction or colorizer.predict(for_network(photo), options)
-    cb, cr = chroma_of_photo(colorizer, photo, format, options, prediction, output.jpeg_layout)
-    label = credit(colorizer.label, options.hints)
-    sidecar = sidecar_path(path) if output.sidecar and path is not None else None
-    settings: _EncoderSettings = {
-        "credit": label if sidecar is None else None,
-        "quality": output.quality,
-        "layout": output.jpeg_layout,
-        "compression": output.compression,
-    }
-    if path is not None and output.c2pa is None:
-        write_photo(photo, cb, cr, path, overwrite=output.overwrite, **settings)
+    output = output or OutputOptions()
+    format = format_of(destination) if isinstance(destination, Path) else photo.format
+    prediction = prediction or colorizer.predict(photo.scene, options)
+    # A reduced luma has the size of the output's chroma already.
+    sampling = (1, 1) if photo.reduced else chroma_sampling(photo, format, output.jpeg_layout)
+    if photo.kind in ("negative", "linear"):
+        cb, cr = chroma_of_unusual(colorizer, photo, options, prediction, sampling)
     else:
-        data = encode_photo(photo, cb, cr, format=format, tiled=output.c2pa is None, **settings)
-        if output.c2pa is not None:
-            data = signed(data, photo, path, format, output.c2pa, label)
-        write_data(data, destination, overwrite=output.overwrite)
-    if sidecar is not None:
-        metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=label)
-        write_data(metadata.xmp or b"", sidecar, overwrite=output.overwrite)
-    outputs = tuple(file for file in (path, sidecar) if file is not None)
-    report = report_on(photo, format, outputs, prediction, cb, cr, output.jpeg_layout)
+        cb, cr = colorizer.chroma(
+            photo.luma, options, prediction=prediction, subsampling=sampling, reduced=photo.reduced
+        )
+    files = write_output(photo, cb, cr, destination, format, credit(colorizer.label, options.hints), output)
+    report = report_on(photo, format, files, prediction, cb, cr, output.jpeg_layout)
     return replace(report, preview=preview(colorizer, prediction, options)) if output.preview else report

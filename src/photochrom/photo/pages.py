@@ -20,7 +20,7 @@ from .library_errors import THE_PICTURE, decoding, encoding, enough_memory, nami
 from .metadata import metadata_for
 from .names import format_of, sidecar_path
 from .options import OutputOptions
-from .picture_kinds import chroma_of_photo, for_network
+from .picture_kinds import chroma_of_unusual
 from .read import Photo, read_page
 from .report import PhotoReport, preview, report_on
 from .signing import signed
@@ -161,8 +161,11 @@ class _Pages:
             photo = self._read(number)
             hints = tuple(hint for hint in self._options.hints if hint.page == number)
             options = self._options.with_hints(hints)
-            prediction = self._colorizer.predict(for_network(photo), options)
-            cb, cr = chroma_of_photo(self._colorizer, photo, "TIFF", options, prediction)
+            prediction = self._colorizer.predict(photo.scene, options)
+            if photo.kind in ("negative", "linear"):
+                cb, cr = chroma_of_unusual(self._colorizer, photo, options, prediction, (1, 1))
+            else:
+                cb, cr = self._colorizer.chroma(photo.luma, options, prediction=prediction)
             embedded = None if self._output.sidecar else self.credit
             metadata = metadata_for(photo.metadata, source_format="TIFF", format="TIFF", credit=embedded)
             with encoding():

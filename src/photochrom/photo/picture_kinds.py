@@ -5,7 +5,7 @@ The network gets a copy of the luma that is converted to that of the scene. The 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
@@ -13,39 +13,32 @@ import numpy as np
 from ..color.bands import threads
 from ..color.spaces import ab_to_cbcr, linear_to_srgb, srgb_to_linear
 from ..color.upsample import apply_to_luma, linear_coefficients
-from ..colorizer.colorizer import Colorizer
-from ..colorizer.options import ColorOptions
-from ..colorizer.prediction import Prediction
-from .options import JpegLayout
-from .read import Photo
-from .write import chroma_sampling
+
+if TYPE_CHECKING:
+    from ..colorizer.colorizer import Colorizer
+    from ..colorizer.options import ColorOptions
+    from ..colorizer.prediction import Prediction
+    from .read import Photo, PictureKind
 
 _SCREEN: Final = 2.5  # standard deviation, in pixels, of the blur that turns a newspaper's screen into grey tones
 _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 
 
-def for_network(photo: Photo) -> np.ndarray:
-    """Return the luma of the scene, from which the network predicts colours; its shape and dtype are the photo's."""
-    luma, top = photo.luma, np.iinfo(photo.luma.dtype).max
-    if photo.kind == "negative":
+def luma_of_scene(luma: np.ndarray, kind: PictureKind) -> np.ndarray:
+    """Convert the luma of a picture of an unusual kind to that of the scene, with the same shape and dtype."""
+    top = np.iinfo(luma.dtype).max
+    if kind == "negative":
         return top - luma
-    if photo.kind == "linear":
+    if kind == "linear":
         levels = np.arange(top + 1, dtype=np.float64) / top
         return np.rint(linear_to_srgb(levels) * top).astype(luma.dtype)[luma]
-    if photo.kind == "halftone":
-        return cv2.GaussianBlur(luma, (0, 0), _SCREEN)
-    return luma
+    return cv2.GaussianBlur(luma, (0, 0), _SCREEN)
 
 
-def chroma_of_photo(
-    colorizer: Colorizer,
-    photo: Photo,
-    format: str,
-    options: ColorOptions,
-    prediction: Prediction,
-    layout: JpegLayout = "scan",
+def chroma_of_unusual(
+    colorizer: Colorizer, photo: Photo, options: ColorOptions, prediction: Prediction, sampling: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute Cb and Cr for the luma as stored, for a picture of any kind.
+    """Compute Cb and Cr for the luma of a negative or of a linear scan, as ``Colorizer.chroma`` does for others.
 
     A negative gets complementary colours, so that inverting the output gives the coloured positive. The chroma of a
     linear scan is converted to linear light.
@@ -53,23 +46,22 @@ def chroma_of_photo(
     Args:
         colorizer: The model.
         photo: The photograph.
-        format: Format of the output, a key of ``EXTENSIONS``.
         options: How to colour.
-        prediction: Result of ``Colorizer.predict`` for ``for_network(photo)``.
-        layout: Layout of a JPEG whose luma is kept; see ``OutputOptions.jpeg_layout``.
-
-    Returns:
-        Planes as ``encode_photo`` needs them.
+        prediction: Result of ``Colorizer.predict`` for ``photo.scene``.
+        sampling: Rows and columns of ``photo.luma`` that share one chroma sample.
     """
-    sampling = (1, 1) if photo.reduced else chroma_sampling(photo, format, layout)
-    how: dict[str, Any] = {"subsampling": sampling, "reduced": photo.reduced}
-    if photo.kind in ("ordinary", "halftone"):
-        return colorizer.chroma(photo.luma, options, prediction=prediction, **how)
     y = prediction.luma.astype(np.float32) / 255
     cbcr = ab_to_cbcr(y, colorizer.ab(prediction, options.hints))  # [2, h, w]
     y, cbcr = (1 - y, -cbcr) if photo.kind == "negative" else _linear(y, cbcr)
     coefficients = linear_coefficients(y, cbcr)
-    return apply_to_luma(coefficients, photo.luma, strength=options.strength, threads=threads(), **how)
+    return apply_to_luma(
+        coefficients,
+        photo.luma,
+        strength=options.strength,
+        subsampling=sampling,
+        reduced=photo.reduced,
+        threads=threads(),
+    )
 
 
 def _linear(y: np.ndarray, cbcr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -94,6 +94,15 @@ class Photo:
         written."""
         return self.luma.shape != self.shape
 
+    @property
+    def scene(self) -> np.ndarray:
+        """Luma of the scene, from which the network predicts colours: ``luma``, converted if its kind is unusual."""
+        if self.kind == "ordinary":
+            return self.luma
+        from .picture_kinds import luma_of_scene
+
+        return luma_of_scene(self.luma, self.kind)
+
 
 def read_photo(
     source: str | os.PathLike[str] | bytes | BinaryIO,
@@ -112,8 +121,8 @@ def read_photo(
         max_pixels: Maximum number of pixels; a larger picture raises an error before it is decoded. A value above
             ``MAX_PIXELS`` has no effect.
         negative: Whether the photograph is a negative; the network then gets it inverted.
-        reduced: Whether a grey JPEG may be read at half size (see ``Photo.reduced``), because it will be written as a
-            JPEG.
+        reduced: Whether the photograph will be written as a JPEG, so that a large grey JPEG may be read at half size
+            (see ``Photo.reduced``).
         page: Page of a TIFF, from 1; None if the file has only one page.
 
     Raises:
@@ -241,6 +250,7 @@ def _format_of(data: bytes) -> str:
 
 
 def _upright_photo(decoded: Decoded, format: str, name: str) -> Photo:
+    """Turn a decoded file upright, with its metadata and its coded luma, and find out its kind."""
     stored = exif.orientation(decoded.metadata.exif)
     orientation = 1 if decoded.upright else stored
     luma = upright(decoded.luma, orientation)

@@ -6,7 +6,7 @@ The luma is never altered: the luma recomputed from a lossless output equals the
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -22,9 +22,10 @@ from .formats import heif, jpeg, png, tiff_writer, webp
 from .formats.image import Metadata, Planes, color_pixels
 from .library_errors import encoding, naming
 from .metadata import metadata_for
-from .names import EXTENSIONS, check_destination, format_of
-from .options import JpegLayout, check_compression, check_layout, check_quality
+from .names import EXTENSIONS, check_destination, format_of, sidecar_path
+from .options import JpegLayout, OutputOptions
 from .read import Photo
+from .signing import signed
 
 
 def chroma_subsampling(format: str) -> int:
@@ -62,7 +63,6 @@ def encode_photo(
     quality: int = DEFAULT_QUALITY,
     layout: JpegLayout = "scan",
     compression: str = "deflate",
-    tiled: bool = True,
 ) -> bytes:
     """Encode a coloured photograph as the bytes of a file.
 
@@ -78,8 +78,6 @@ def encode_photo(
             WebP losslessly.
         layout: Layout of a JPEG whose luma is kept; see ``OutputOptions.jpeg_layout``.
         compression: Lossless compression of TIFF files: ``none``, ``lzw``, ``deflate`` or ``zstd``.
-        tiled: Whether a large HEIC may be stored in tiles. It must not if it will be signed, because c2pa 0.38 then
-            corrupts its ``iloc``.
 
     Raises:
         PhotoError: The format cannot store this photograph; the message suggests another format.
@@ -87,11 +85,8 @@ def encode_photo(
             needs a library that is not installed.
         ValueError: ``cb`` or ``cr`` has another shape or dtype, or ``photo`` is reduced and ``format`` is not JPEG.
     """
-    stream = BytesIO()
-    _check(photo, cb, cr, format, quality, layout, compression)
-    with naming(photo.name), encoding():
-        _encode(stream, photo, cb, cr, format, credit, quality, layout, compression, tiled=tiled)
-    return stream.getvalue()
+    output = OutputOptions(quality, compression=compression, jpeg_layout=layout)
+    return _Colored(photo, cb, cr, format, credit, output).to_bytes()
 
 
 def write_photo(
@@ -124,12 +119,51 @@ def write_photo(
         OptionError: As for ``encode_photo``.
         ValueError: As for ``encode_photo``.
     """
-    path = Path(destination)
-    check_destination(path, overwrite=overwrite)
-    format = format_of(path)
-    _check(photo, cb, cr, format, quality, layout, compression)
-    with naming(str(path)), new_file(path, overwrite=overwrite) as stream, encoding():
-        _encode(stream, photo, cb, cr, format, credit, quality, layout, compression)
+    output = OutputOptions(quality, overwrite, compression=compression, jpeg_layout=layout)
+    check_destination(path := Path(destination), overwrite=overwrite)
+    _Colored(photo, cb, cr, format_of(path), credit, output).to_file(path)
+
+
+def write_output(
+    photo: Photo,
+    cb: np.ndarray,
+    cr: np.ndarray,
+    destination: Path | BinaryIO,
+    format: str,
+    credit: str,
+    output: OutputOptions,
+) -> tuple[Path, ...]:
+    """Write a coloured photograph, signed if requested, and its sidecar; return the paths of these files.
+
+    Args:
+        photo: The photograph.
+        cb: As for ``encode_photo``.
+        cr: As for ``encode_photo``.
+        destination: The file to write; or an open binary file, which gets no sidecar.
+        format: Format of the output, a key of ``EXTENSIONS``.
+        credit: Sources of the colours, for the label; it is in the sidecar if there is one.
+        output: How to write.
+
+    Raises:
+        PhotoError: The format cannot store this photograph, or a file cannot be written.
+        PhotochromError: The output cannot be signed.
+        OSError: The open file cannot be written.
+    """
+    path = destination if isinstance(destination, Path) else None
+    sidecar = sidecar_path(path) if output.sidecar and path is not None else None
+    colored = _Colored(photo, cb, cr, format, credit if sidecar is None else None, output)
+    if path is not None and output.c2pa is None:
+        check_destination(path, overwrite=output.overwrite)
+        colored.to_file(path)
+    else:
+        data = colored.to_bytes()
+        if output.c2pa is not None:
+            data = signed(data, photo, path, format, output.c2pa, credit)
+        write_data(data, destination, overwrite=output.overwrite)
+    if sidecar is not None:
+        metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=credit)
+        write_data(metadata.xmp or b"", sidecar, overwrite=output.overwrite)
+    return tuple(file for file in (path, sidecar) if file is not None)
 
 
 def write_data(data: bytes, destination: Path | BinaryIO, *, overwrite: bool = False) -> None:
@@ -147,70 +181,76 @@ def write_data(data: bytes, destination: Path | BinaryIO, *, overwrite: bool = F
         stream.write(data)
 
 
-def _check(
-    photo: Photo, cb: np.ndarray, cr: np.ndarray, format: str, quality: int, layout: JpegLayout, compression: str
-) -> None:
-    if format not in EXTENSIONS:
-        raise OptionError(f"format is {format!r}: choose one of {', '.join(EXTENSIONS)}")
-    check_quality(quality)
-    check_layout(layout)
-    check_compression(compression)
-    if photo.reduced and format != "JPEG":
-        raise ValueError(f"the luma was read at half its size: read the photograph again to write {format}")
-    steps = chroma_sampling(photo, format, layout)
-    expected = tuple(-(-side // step) for side, step in zip(photo.shape, steps, strict=True))
-    if format == "WEBP" and cb.shape == photo.shape:
-        expected = photo.shape
-    for name, plane in (("cb", cb), ("cr", cr)):
-        if plane.shape != expected or plane.dtype != photo.luma.dtype:
-            wanted = f"{expected} {photo.luma.dtype}"
-            raise ValueError(f"{name} is {plane.shape} {plane.dtype}: {format} needs {wanted}")
+@dataclass(frozen=True, eq=False)
+class _Colored:
+    """A coloured photograph, and how it is encoded. For the fields and errors, see ``encode_photo``."""
 
+    photo: Photo
+    cb: np.ndarray
+    cr: np.ndarray
+    format: str
+    credit: str | None
+    output: OutputOptions
 
-def _encode(
-    stream: BinaryIO,
-    photo: Photo,
-    cb: np.ndarray,
-    cr: np.ndarray,
-    format: str,
-    credit: str | None,
-    quality: int,
-    layout: JpegLayout,
-    compression: str,
-    *,
-    tiled: bool = True,
-) -> None:
-    metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=credit)
-    planes = Planes(photo.luma, cb, cr, photo.alpha)
-    if format == "TIFF":
-        planes = replace(planes, extra=photo.extra)
-        tiff_writer.write(stream, planes, metadata, compression, photo.masks)
-        return
-    if format == "PNG":
-        png.write(stream, planes, metadata)
-        return
-    alpha = None if photo.alpha is None else at_8_bits(photo.alpha)
-    planes = Planes(at_8_bits(photo.luma), at_8_bits(cb), at_8_bits(cr), alpha)
-    if format == "JPEG":
-        if alpha is not None and alpha.min() < 255:
-            raise PhotoError("has transparency, which JPEG cannot hold: write PNG, TIFF or WebP")
-        jpeg.write(stream, planes, metadata, quality, photo.coded_luma, layout)
-    else:
-        _encode_image(stream, planes, metadata, format, quality, lossless=photo.lossless, tiled=tiled)
+    def __post_init__(self) -> None:
+        photo, format = self.photo, self.format
+        if format not in EXTENSIONS:
+            raise OptionError(f"format is {format!r}: choose one of {', '.join(EXTENSIONS)}")
+        if photo.reduced and format != "JPEG":
+            raise ValueError(f"the luma was read at half its size: read the photograph again to write {format}")
+        steps = chroma_sampling(photo, format, self.output.jpeg_layout)
+        expected = tuple(-(-side // step) for side, step in zip(photo.shape, steps, strict=True))
+        if format == "WEBP" and self.cb.shape == photo.shape:
+            expected = photo.shape
+        for name, plane in (("cb", self.cb), ("cr", self.cr)):
+            if plane.shape != expected or plane.dtype != photo.luma.dtype:
+                wanted = f"{expected} {photo.luma.dtype}"
+                raise ValueError(f"{name} is {plane.shape} {plane.dtype}: {format} needs {wanted}")
+
+    def to_bytes(self) -> bytes:
+        stream = BytesIO()
+        with naming(self.photo.name), encoding():
+            self._encode(stream)
+        return stream.getvalue()
+
+    def to_file(self, path: Path) -> None:
+        with naming(str(path)), new_file(path, overwrite=self.output.overwrite) as stream, encoding():
+            self._encode(stream)
+
+    def _encode(self, stream: BinaryIO) -> None:
+        photo, format, output = self.photo, self.format, self.output
+        metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=self.credit)
+        planes = Planes(photo.luma, self.cb, self.cr, photo.alpha)
+        if format == "TIFF":
+            planes = replace(planes, extra=photo.extra)
+            tiff_writer.write(stream, planes, metadata, output.compression, photo.masks)
+            return
+        if format == "PNG":
+            png.write(stream, planes, metadata)
+            return
+        alpha = None if photo.alpha is None else at_8_bits(photo.alpha)
+        planes = Planes(at_8_bits(photo.luma), at_8_bits(self.cb), at_8_bits(self.cr), alpha)
+        if format == "JPEG":
+            if alpha is not None and alpha.min() < 255:
+                raise PhotoError("has transparency, which JPEG cannot hold: write PNG, TIFF or WebP")
+            jpeg.write(stream, planes, metadata, output.quality, photo.coded_luma, output.jpeg_layout)
+        else:
+            _encode_image(stream, planes, metadata, format, output, lossless=photo.lossless)
 
 
 def _encode_image(
-    stream: BinaryIO, planes: Planes, metadata: Metadata, format: str, quality: int, *, lossless: bool, tiled: bool
+    stream: BinaryIO, planes: Planes, metadata: Metadata, format: str, output: OutputOptions, *, lossless: bool
 ) -> None:
     """Encode HEIF, AVIF or WebP, whose encoders accept only RGB."""
     if format == "HEIF":
-        heif.write_heif(stream, _pixels(planes), metadata, quality, tiled=tiled)
+        tiled = output.c2pa is None  # c2pa 0.38 corrupts the iloc of a HEIC in tiles
+        heif.write_heif(stream, _pixels(planes), metadata, output.quality, tiled=tiled)
         return
     image = Image.fromarray(_pixels(planes))  # the only copy that is kept while the encoder works
     if format == "WEBP":
-        webp.write(stream, image, metadata, quality, lossless=lossless)
+        webp.write(stream, image, metadata, output.quality, lossless=lossless)
     else:
-        heif.write_avif(stream, image, metadata, quality)
+        heif.write_avif(stream, image, metadata, output.quality)
 
 
 def _pixels(planes: Planes) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..colorizer.hints import Hint, hints_json, read_hints
 from ..colorizer.options import ColorOptions
 from ..colorizer.suggestions import alternatives
 from ..errors import OptionError, PhotoError
-from ..photo import Photo, colored_path, read_photo, write_colored
+from ..photo import Photo, color_and_write, colored_path, read_photo
 from ..photo.formats.image import MAX_PIXELS, at_most, check_size
 from .full_size import FullSize
 from .history import History
@@ -195,7 +195,7 @@ class Photograph(Item[Choices]):
         path = folder / colored_path(self.source).name
         with hiding_folder(path):
             photo = read(self.source)
-            write_colored(self._colorizer, photo, path, self.options(), self.prediction(), self._state.output)
+            color_and_write(self._colorizer, photo, path, self.options(), self.prediction(), self._state.output)
         return path
 
     def download(self) -> Path:

@@ -15,7 +15,7 @@ from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
 from ..colorizer.suggestions import likely_colors
 from ..errors import OptionError
-from ..photo import colored_path, write_colored
+from ..photo import color_and_write, colored_path
 from .items import hiding_folder
 from .photographs import read
 from .responses import TemporaryFile
@@ -54,7 +54,7 @@ class StatelessApi:
         result = path.parent / colored_path(path).name
         with hiding_folder(path):
             photograph = read(path, self._state.max_pixels)
-            write_colored(self._state.colorizer, photograph, result, options, output=self._state.output)
+            color_and_write(self._state.colorizer, photograph, result, options, output=self._state.output)
         return result
 
     async def _likely_colors(self, request: Request) -> Response:

@@ -47,8 +47,8 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
 
     Args:
         data: The file.
-        reduced: Whether the luma may be decoded at half size, for a JPEG output that keeps the coded scan. All coded
-            data is read nevertheless, so that damage is found.
+        reduced: Whether the output is a JPEG, for which the luma may be decoded at half size (``_is_half_enough``). All
+            coded data is read nevertheless, so that damage is found.
 
     Raises:
         PhotoError, OSError, SyntaxError, ValueError: The file is damaged or too large, or of a kind that libjpeg does
@@ -63,8 +63,7 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
     if image.mode == "CMYK":
         return _read_cmyk(file, metadata)
     try:
-        reduced = reduced and exif.orientation(metadata.exif) == 1
-        luma, coded, reason = _undamaged_luma(file, reduced=reduced)
+        luma, coded, reason = _undamaged_luma(file, exif.orientation(metadata.exif), reduced=reduced)
     except CannotSplice as exc:
         return _read_by_pillow(file, metadata, str(exc))
     return Decoded(luma, None, metadata, warnings=file.losses(coded), coded_luma=coded, recoded=reason)
@@ -94,15 +93,17 @@ def _read_by_pillow(file: _JpegFile, metadata: Metadata, reason: str) -> Decoded
     return Decoded(luma, None, metadata, warnings=warnings, recoded=reason)
 
 
-def _undamaged_luma(file: _JpegFile, *, reduced: bool) -> tuple[np.ndarray, CodedLuma | None, str]:
+def _undamaged_luma(file: _JpegFile, orientation: int, *, reduced: bool) -> tuple[np.ndarray, CodedLuma | None, str]:
     """Decode the luma of a grey or Y'CbCr file, and find its coded form.
 
     Args:
         file: The file.
-        reduced: Whether half size is enough if the scan is kept.
+        orientation: Its EXIF orientation.
+        reduced: As for ``read``.
 
     Returns:
-        Luma uint8 ``[H, W]``; its coded form, or None; the reason why that cannot be kept, or an empty string.
+        Luma uint8, ``[H, W]`` or half of that; its coded form, or None; the reason why that cannot be kept, or an empty
+        string.
 
     Raises:
         CannotSplice: The coded data is damaged (libjpeg would only warn), or the file has another colour space.
@@ -113,10 +114,11 @@ def _undamaged_luma(file: _JpegFile, *, reduced: bool) -> tuple[np.ndarray, Code
         if space not in ("Gray", "YCbCr"):
             raise CannotSplice(f"its colour space is {space}")
         coded, reason = _as_coded(file, data, height, width, None if space == "Gray" else subsampling)
-        if reduced and isinstance(coded, LumaScans) and _is_reducible(coded):
-            half_size = {"min_height": -(-height // 2), "min_width": -(-width // 2), "min_factor": 2}
-            return decode_jpeg(data, "GRAY", **half_size)[..., 0], coded, reason
-        return decode_jpeg(data, "GRAY")[..., 0], coded, reason
+        if reduced and _is_half_enough(coded, orientation):
+            luma = decode_jpeg(data, "GRAY", min_height=-(-height // 2), min_width=-(-width // 2), min_factor=2)
+        else:
+            luma = decode_jpeg(data, "GRAY")
+        return luma[..., 0], coded, reason
     except ValueError as exc:
         raise CannotSplice(f"its coded data is damaged ({exc})") from exc
 
@@ -133,15 +135,18 @@ def _as_coded(
         return None, str(exc)
 
 
-def _is_reducible(scans: LumaScans) -> bool:
-    """Return whether decoding at half size is enough: the output has 4:2:0 chroma, and the picture is not a halftone.
+def _is_half_enough(coded: CodedLuma | None, orientation: int) -> bool:
+    """Return whether half of the luma's size is enough for a JPEG output, which then has 4:2:0 chroma of that size.
 
-    A halftone has only black and white pixels, so a few rows with other tones rule it out. In a file with a single
-    scan, the first rows can be decoded on their own.
+    It is if the coded luma is that of an upright grey JPEG of at least two million pixels, neither progressive nor with
+    restart intervals, whose first 32 rows hold a tone other than black and white. Such a tone rules out a halftone; in
+    a file with a single scan, the first rows can be decoded on their own.
     """
-    if scans.is_progressive or scans.subsampling != 2 or scans.height * scans.width < _MIN_PIXELS_TO_REDUCE:
+    if not isinstance(coded, LumaScans) or orientation != 1 or coded.height * coded.width < _MIN_PIXELS_TO_REDUCE:
         return False
-    top = decode_jpeg(scans.top(_TOP_ROWS), "GRAY", strict=False)
+    if coded.is_progressive or coded.restarts:
+        return False
+    top = decode_jpeg(coded.top(_TOP_ROWS), "GRAY", strict=False)
     return bool(((top != 0) & (top != 255)).any())
 
 
@@ -170,7 +175,8 @@ def write(
 
     Args:
         stream: The stream to write to.
-        planes: Luma uint8 ``[H, W]``, and chroma of the same size or of half the size, rounded up.
+        planes: Luma uint8 ``[H, W]``, and chroma of the same size or of half the size, rounded up. If ``coded`` is
+            given, its size is that of the picture, and the luma plane is not used.
         metadata: Metadata of the output.
         quality: Quality of luma and chroma, 1 to 100; if ``coded`` is given, of chroma only.
         coded: Coded luma of the source, which is kept. Chroma must then be subsampled by the result of ``sampling``.
