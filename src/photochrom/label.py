@@ -31,8 +31,6 @@ def with_statement(text: str, model: str) -> str:
 def is_labelled(path: Path) -> bool:
     """Return whether a file contains Photochrom's label, and so is an output of Photochrom.
 
-    The file is not parsed, but searched, since XMP is plain text in every format that Photochrom writes.
-
     Raises:
         OSError: The file cannot be read.
     """
@@ -40,4 +38,4 @@ def is_labelled(path: Path) -> bool:
         if not file.read(1):
             return False
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return data.find(_MARK) >= 0
+            return data.find(_MARK) >= 0  # XMP is plain text in every format that Photochrom writes

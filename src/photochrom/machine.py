@@ -52,15 +52,14 @@ def free_memory() -> int | None:
 def reuse_freed_memory(largest: int = _LARGEST_REUSED) -> None:
     """Configure glibc's allocator so that freed memory is reused; does nothing with other C libraries.
 
-    By default, glibc gives each thread its own arena, whose freed memory other threads cannot use: some 50 MB while a
-    film is coloured. glibc also returns the arrays of each photograph to the system, which must fill them with zeros
-    again for the next photograph; this takes a tenth of the time of a photograph.
-
     Args:
         largest: Size in bytes of the largest arrays whose memory is reused; larger arrays are returned to the system.
     """
     if sys.platform != "linux":
         return
+    # By default, glibc gives each thread its own arena, whose freed memory other threads cannot use: some 50 MB while a
+    # film is coloured. It also returns the arrays of each photograph to the system, which must fill them with zeros
+    # again for the next photograph; this takes a tenth of the time of a photograph.
     libc = ctypes.CDLL(None)
     if hasattr(libc, "gnu_get_libc_version"):
         libc.mallopt(_M_ARENA_MAX, 1)
@@ -75,11 +74,8 @@ def give_back_freed_memory() -> None:
 
 
 def limit_blas_threads() -> None:
-    """Let NumPy's BLAS library use one thread, unless ``OPENBLAS_NUM_THREADS`` is set.
-
-    More threads would only wait for one another, and ``color.bands.product`` would have to multiply matrices in parts.
-    The library reads the variable when NumPy is imported, so this must be called before.
-    """
+    """Let NumPy use one thread, unless ``OPENBLAS_NUM_THREADS`` is set; must be called before NumPy is imported."""
+    # More threads would only wait for one another, and ``color.bands.product`` would have to multiply in parts.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 

@@ -139,11 +139,9 @@ class WorkerPool(Generic[Task, Result]):
 
 @contextmanager
 def _one_blas_thread() -> Iterator[None]:
-    """Limit OpenBLAS to one thread in processes started during the block, unless the user has set a limit.
-
-    More threads would wait in busy loops on the cores of the other workers. OpenBLAS reads the limit from the
-    environment when NumPy is imported, so it must be set before a process starts.
-    """
+    """Limit OpenBLAS to one thread in processes started during the block, unless the user has set a limit."""
+    # More threads would wait in busy loops on the cores of the other workers. OpenBLAS reads the limit from the
+    # environment when NumPy is imported, so it must be set before a process starts.
     if "OPENBLAS_NUM_THREADS" in os.environ:
         yield
         return

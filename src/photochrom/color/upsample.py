@@ -232,9 +232,6 @@ def _quantized(
 ) -> tuple[list[np.ndarray], bool]:
     """Round chroma to code values that are in gamut at every luma from ``darkest`` to ``brightest``.
 
-    Few samples are out of gamut. Therefore all are rounded first, and a cheap test then finds candidates: with every
-    matrix, no channel differs from the luma by more than twice the chroma.
-
     Args:
         cb: float32 ``[h, w]``, in code values, around 0. It may be overwritten.
         cr: Like ``cb``.
@@ -249,6 +246,8 @@ def _quantized(
     """
     if many:
         return _all_in_gamut(cb, cr, darkest, brightest, coding, spare)
+    # Few samples are out of gamut. Therefore all are rounded first, and a cheap test then finds candidates: with every
+    # matrix, no channel differs from the luma by more than twice the chroma.
     rounded = [_rounded(plane, coding, spare) for plane in (cb, cr)]
     far = np.greater(_distance(rounded[0], rounded[1], coding), _room(darkest, brightest, coding) >> 1)
     count = np.count_nonzero(far)

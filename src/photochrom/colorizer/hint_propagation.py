@@ -138,11 +138,9 @@ def _falloff_at(
     return log_falloff[window], half_square[window]
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=8)  # a picture may have hundreds of hints, nearly all of them with the default radius
 def _default_falloff(height: int, width: int, unit: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
     """Compute the falloff around the centre of a picture twice the size, of which each hint uses a window.
-
-    The result is cached, since a picture may have hundreds of hints, nearly all of them with the default radius.
 
     Args:
         height: Height of the picture.

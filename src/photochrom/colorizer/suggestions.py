@@ -108,9 +108,7 @@ def _shifted_to_hues(colorizer: Colorizer, prediction: Prediction, options: Colo
 def _limit_chroma(ab: np.ndarray, first: np.ndarray) -> np.ndarray:
     """Limit an alternative's chroma relative to the first colouring, in each cell and on average.
 
-    Raising one hue narrows the distributions, so that their means lie farther from grey. Without a limit, paper would
-    be yellow and coats would be garish. Cells that are certain have about the chroma of the first colouring, and keep
-    it.
+    Cells that are certain have about the chroma of the first colouring, and keep it.
 
     Args:
         ab: a*b* of the alternative, float32 ``[2, h, w]``.
@@ -119,6 +117,8 @@ def _limit_chroma(ab: np.ndarray, first: np.ndarray) -> np.ndarray:
     Returns:
         a*b* of the same hues, float32 ``[2, h, w]``.
     """
+    # Raising one hue narrows the distributions, so that their means lie farther from grey. Without a limit, paper would
+    # be yellow and coats would be garish.
     chroma, first_chroma = np.hypot(*ab), np.hypot(*first)
     limit = max(_COLORFUL * float(first_chroma.mean()), _PALE)
     allowed = first_chroma + np.linspace(0, _GARISH, 2 * int(_GARISH) + 1, dtype=np.float32)[:, None, None]  # [n, h, w]

@@ -31,11 +31,9 @@ _BIAS_SLOPE: Final = 0.006
 
 
 def network_vividness(vividness: float) -> float:
-    """Convert the user's vividness to the network's vividness, which is lower.
-
-    The higher the network's vividness, the sharper its distributions: less likely colours would disappear before cells
-    can agree on one of them. ``chroma_gain`` compensates for the lower value.
-    """
+    """Convert the user's vividness to the network's, which is lower; ``chroma_gain`` compensates for that."""
+    # The higher the network's vividness, the sharper its distributions: less likely colours would disappear before
+    # cells can agree on one of them.
     return _NETWORK_SHARE * min(vividness, _TURN)
 
 

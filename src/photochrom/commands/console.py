@@ -88,11 +88,9 @@ def print_to_stderr(text: str) -> None:
 
 
 def discard_unwritable() -> None:
-    """Redirect standard error to the null device if standard error cannot be written, so that its buffer is discarded.
-
-    Otherwise, Python would flush the buffer again and fail: when it starts a subprocess, and when it exits, where the
-    failure would change the exit status.
-    """
+    """Discard the buffer of standard error, by redirecting it to the null device, if it cannot be written."""
+    # Otherwise, Python would flush the buffer again and fail: when it starts a subprocess, and when it exits, where the
+    # failure would change the exit status.
     try:
         if sys.stderr is not None:
             sys.stderr.flush()

@@ -28,10 +28,8 @@ class Parser(argparse.ArgumentParser):
         self._given: list[str] = []
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
-        """Parse arguments, and exit if one is unknown.
-
-        ``argparse`` would leave this to the main parser, which cannot suggest an option of the verb.
-        """
+        """Parse arguments, and exit if one is unknown."""
+        # ``argparse`` would leave this to the main parser, which cannot suggest an option of the verb.
         self._given = sys.argv[1:] if args is None else list(args)
         if "" in self._given:
             self.error("an argument is empty, perhaps because a variable is not set")

@@ -138,10 +138,8 @@ def _repacked(frame: av.VideoFrame, planes: PlaneFormat, *, chroma: bool) -> av.
 
 
 def _copy_luma(frame: av.VideoFrame, new: av.VideoFrame, planes: PlaneFormat) -> None:
-    """Write the luma of ``frame`` into ``new``, converted by a table of code values.
-
-    FFmpeg's scaler is not used, because it dithers and takes grey for full range.
-    """
+    """Write the luma of ``frame`` into ``new``, converted by a table of code values."""
+    # FFmpeg's scaler is not used, because it dithers and takes grey for full range.
     luma = view(frame, 0)
     bits = frame.format.components[0].bits
     old = Coding(bits, planes.source.full_range if planes.source else planes.coding.full_range, planes.coding.matrix)

@@ -53,12 +53,10 @@ class Loaded(NamedTuple):
 
 
 def release(memory: mmap.mmap) -> None:
-    """Give the memory of a mapped file back to the system, which reads the file again if it is accessed again.
-
-    The checksum reads the whole file, and so does the first run of the network, which copies the weights. From then on
-    the weights would be in memory twice. On Windows, this function does nothing.
-    """
-    if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+    """Give a mapped file's memory back to the system, which reads the file again when needed; no effect on Windows."""
+    # The checksum reads the whole file, and so does the first run of the network, which copies the weights. From
+    # then on the weights would be in memory twice.
+    if hasattr(mmap, "MADV_DONTNEED"):
         memory.madvise(mmap.MADV_DONTNEED)
 
 

@@ -61,22 +61,21 @@ class Engine(Protocol):
 
 
 def import_openvino() -> Any:
-    """Import OpenVINO without its telemetry and without its converter.
+    """Import OpenVINO without its telemetry and converter; return the module as it is if other code has imported it.
 
-    OpenVINO depends on ``openvino_telemetry``, which reports every import to the vendor unless the user has opted out;
-    OpenVINO uses a stub if that package cannot be imported. OpenVINO's converter of models from other frameworks takes
-    two thirds of the import time, and is therefore loaded only when ``openvino.convert_model`` is first called. If
-    other code has imported OpenVINO already, the module is returned as it is.
+    The converter of models from other frameworks is loaded when ``openvino.convert_model`` is first called.
 
     Raises:
         ImportError: OpenVINO is not installed.
     """
+    # OpenVINO depends on a package that reports every import to the vendor unless the user has opted out; if it cannot
+    # be imported, OpenVINO uses a stub.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # makes its import fail
     if "openvino" in sys.modules:
         import openvino
 
         return openvino
-    sys.modules[_CONVERTER] = None  # type: ignore[assignment]
+    sys.modules[_CONVERTER] = None  # type: ignore[assignment]  # it takes two thirds of the import time
     try:
         import openvino
     finally:
@@ -95,13 +94,12 @@ def _convert_model(*args: Any, **options: Any) -> Any:
 def openvino_core() -> Any:
     """Return the OpenVINO core of this process; there must be only one.
 
-    A core installs an alternate signal stack, and restores the previous stack when it is destroyed. If two cores were
-    destroyed in the order of their creation, the second would restore the stack of the first, which is freed already,
-    and the next Ctrl+C would crash the process.
-
     Raises:
         ImportError: OpenVINO is not installed.
     """
+    # A core installs an alternate signal stack, and restores the previous stack when it is destroyed. If two cores were
+    # destroyed in the order of their creation, the second would restore the stack of the first, which is freed already,
+    # and the next Ctrl+C would crash the process.
     return import_openvino().Core()
 
 

@@ -191,10 +191,8 @@ class TrainingRun:
         return Trainer(self.fabric, self.recipe, self._head(bins), bins, len(training), self.conditions)
 
     def _head(self, bins: ColorBins | None) -> nn.Module:
-        """Return the head to train, with the recipe's class weights and colour queries.
-
-        It is a copy, because the initial model must not change: its hash is a condition of resuming.
-        """
+        """Return the head to train, with the recipe's class weights and colour queries."""
+        # It is a copy, because the initial model must not change: its hash is a condition of resuming.
         head, recipe = copy.deepcopy(self.initial.head), self.recipe
         if head is None:
             return new_head(self.initial.encoder, bins, recipe.color_queries)

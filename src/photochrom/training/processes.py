@@ -84,11 +84,8 @@ def leave_process_group() -> None:
 
 @contextmanager
 def one_error_for_all(fabric: Fabric) -> Iterator[None]:
-    """Let only one process report an error that ends the block.
-
-    An error in one process breaks the connections of the others, and an error in all of them would be reported by each.
-    Therefore the first process to fail raises its error, and the others exit silently with status 1.
-    """
+    """Let the first process that fails in the block raise its error; the others exit silently with status 1."""
+    # An error in one process breaks the connections of the others, and an error in all would be reported by each.
     try:
         yield
     except Exception as exc:

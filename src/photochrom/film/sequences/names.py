@@ -206,10 +206,8 @@ def _unchecked_pattern(folder: Path, prefix: str, suffix: str, digits: list[str]
 
 
 def missing(numbers: list[int]) -> list[range]:
-    """Return the ranges of numbers that are missing from a list of increasing numbers.
-
-    They are ranges because millions of numbers may be missing if frames are numbered by date or time.
-    """
+    """Return the ranges of numbers that are missing from a list of increasing numbers."""
+    # Millions of numbers may be missing if frames are numbered by date or time.
     return [range(a + 1, b) for a, b in itertools.pairwise(numbers) if b > a + 1]
 
 

@@ -51,11 +51,9 @@ def kinds(frame: av.VideoFrame) -> frozenset[str]:
 
 
 def _has_png_profile(frame: av.VideoFrame) -> bool:
-    """Return whether a frame has an ICC profile, and a pixel format in which PNG files are decoded.
-
-    FFmpeg's PNG decoder stores the profile's name as metadata of the side data. PyAV would free this metadata a second
-    time, which crashes the process. Other decoders store no such metadata.
-    """
+    """Return whether a frame has an ICC profile, and a pixel format in which PNG files are decoded."""
+    # FFmpeg's PNG decoder stores the profile's name as metadata of the side data. PyAV would free this metadata a
+    # second time, which crashes the process. Other decoders store no such metadata.
     return frame.format.name in _PNG_FORMATS and _filtered(frame, "select") is not None
 
 

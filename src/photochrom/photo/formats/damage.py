@@ -73,15 +73,13 @@ def _warning(data: bytes, message: str) -> tuple[str, ...]:
 def in_group3(data: bytes, luma: np.ndarray) -> tuple[str, ...]:
     """Return ``DAMAGED`` if FFmpeg and libtiff decode a fax to different pixels; empty otherwise.
 
-    FFmpeg and libtiff repair damaged lines in different ways, so that their pixels differ only if there is damage.
-
     Args:
         data: A TIFF whose first page has 1 bit per pixel, in Group 3 or Modified Huffman compression.
         luma: The page as libtiff decoded it, uint8 ``[H, W]``.
     """
     import av
 
-    try:
+    try:  # both repair damaged lines, in different ways, so that their pixels differ only if there is damage
         (frame,) = av.CodecContext.create("tiff", "r").decode(av.Packet(data))
         other = frame.reformat(format="gray").to_ndarray()
     except (av.FFmpegError, ValueError):  # a variant that only libtiff supports

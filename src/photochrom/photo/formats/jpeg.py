@@ -211,9 +211,6 @@ def _reencoded(planes: Planes, quality: int) -> bytes:
 def _padded(luma: np.ndarray, chroma_shape: tuple[int, ...]) -> np.ndarray:
     """Return the luma plane as a view of an array padded to whole chroma samples.
 
-    With 31 rows of chroma, TurboJPEG reads 62 rows of luma even if the plane has 61; without padding, it would crash.
-    The padding repeats the edge, which also compresses best.
-
     Args:
         luma: uint8 ``[H, W]``.
         chroma_shape: Height and width of the chroma planes: those of the luma, or half of them, rounded up.
@@ -228,7 +225,8 @@ def _padded(luma: np.ndarray, chroma_shape: tuple[int, ...]) -> np.ndarray:
     ]
     if not any(more for _, more in missing):
         return np.ascontiguousarray(luma)
-    return np.pad(luma, missing, mode="edge")[:height, :width]
+    # With 31 rows of chroma, TurboJPEG reads 62 rows of luma even if the plane has 61, and would crash.
+    return np.pad(luma, missing, mode="edge")[:height, :width]  # a repeated edge compresses best
 
 
 @dataclass(frozen=True, eq=False)

@@ -250,13 +250,11 @@ def _in_order(samples: np.ndarray, order: Order) -> np.ndarray:
 
 
 def _deflated(stored: np.ndarray, itemsize: int) -> bytes:
-    """Compress samples with deflate; if they have 16 bits, with Huffman codes and run lengths only.
-
-    The low bytes of 16-bit differences are noise, which hardly ever repeats. Searching them for repetitions would take
-    four times as long, and save 3 % of the file.
-    """
+    """Compress samples with deflate; if they have 16 bits, with Huffman codes and run lengths only."""
     if itemsize == 1:
         return zlib.compress(stored.data, LEVEL)
+    # The low bytes of 16-bit differences are noise, which hardly ever repeats. Searching them for repetitions would
+    # take four times as long, and save 3 % of the file.
     compressor = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
     return compressor.compress(stored.data) + compressor.flush()
 

@@ -296,12 +296,11 @@ Backbone = VGG16 | LiteBackbone | FrozenLite
 def constant_maps(maps: Sequence[Tensor]) -> list[int]:
     """Return the indices of the feature maps that are the same for all pictures of a batch, and thus useless.
 
-    A rectifier whose input is always below 0, or above 6 for a ReLU6, has no gradient and never recovers. Stages
-    that are trained at too high a rate can lose all of their channels in this way, while the loss still falls.
-
     Args:
         maps: Feature maps ``[N, C, h, w]`` of at least two different pictures.
     """
+    # A rectifier whose input is always below 0, or above 6 for a ReLU6, has no gradient and never recovers. Stages
+    # that are trained at too high a rate can lose all of their channels in this way, while the loss still falls.
     return [i for i, m in enumerate(maps) if m.std(0).mean() <= _CONSTANT * m.square().mean().sqrt()]
 
 

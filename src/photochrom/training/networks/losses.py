@@ -258,10 +258,10 @@ def color_difference(ab: Tensor, truth: Tensor) -> Tensor:
 def colorfulness(ab: Tensor) -> Tensor:
     """Return the colourfulness ``[N]`` of a*b* ``[N, 2, h, w]``, adapted from Hasler and Suesstrunk 2003.
 
-    Their standard deviation is replaced by the mean distance from the mean, compressed like chroma in CIE94. Otherwise
-    a network can raise the standard deviation of a dull picture at little cost by giving a few cells garish colours, as
-    it learnt to do in corners and dark areas.
+    Their standard deviation is replaced by the mean distance from the mean, compressed like chroma in CIE94.
     """
+    # Otherwise a network can raise the standard deviation of a dull picture at little cost by giving a few cells garish
+    # colours, as it learnt to do in corners and dark areas.
     mean = ab.mean((2, 3), keepdim=True)  # [N, 2, 1, 1]
     distance = _length(ab - mean)  # [N, h, w]
     return (distance / (1 + 0.045 * distance)).mean((1, 2)) + 0.37 * _length(mean)[:, 0, 0]
