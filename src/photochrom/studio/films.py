@@ -25,8 +25,8 @@ from ..film.hints import FilmHint, film_hints_json, read_film_hints
 from ..film.plan import Plan, make_plan
 from ..film.preview import in_own_colors, shot_pictures
 from ..film.reader import FilmReader
-from ..film.shots.already_in_color import ColoredShots, find_colored_shots
-from ..film.shots.detection import Shot
+from ..film.shots.already_in_color import find_colored_shots
+from ..film.shots.detection import MarkedShots, Shot
 from ..film.shots.options import ShotOptions
 from ..film.source.color_detection import GAP, has_colors
 from ..film.source.samples import FrameSamples
@@ -73,7 +73,7 @@ class Film(Item[FilmChoices]):
         self._is_whole = False  # whether the kept parts made a finished film, so that single shots can be recoloured
         self._finished: tuple[FilmChoices, bool] | None = None  # choices and recolor with which the result was made
         self._time, self._shape, self._duration = Fraction(0), (1, 1), 0.0
-        self._colored_shots: ColoredShots | None = None  # None until they are found
+        self._colored_shots: MarkedShots | None = None  # None until they are found
         self._is_frame_colored = False  # whether the displayed frame is in a shot in colour
         with open_film(self._colorizer, source, _ANY_CHROMA, state.max_pixels) as (frame_colorizer, _):
             reader = frame_colorizer.reader
@@ -234,7 +234,7 @@ class Film(Item[FilmChoices]):
                     break
         return ""
 
-    def _set_colored_shots(self, shots: ColoredShots) -> None:
+    def _set_colored_shots(self, shots: MarkedShots) -> None:
         """Record which shots are in colour, and reload the displayed frame, which may be in one of them."""
         with self.lock:
             self._colored_shots = shots

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ..frames import FrameColorizer
 from ..plan import Plan, in_color_error
 from ..source.color_detection import GAP, coherent_chroma, is_colored, unexplained_chroma
-from . import detection
+from .detection import MarkedShots, is_blank
 from .shot_plan import entries_of
-
-
-@dataclass(frozen=True)
-class ColoredShots:
-    """The shots of a film, and which of them are in colour."""
-
-    starts: tuple[int, ...] = ()
-    """pts of the first frame of each shot."""
-    colored: tuple[bool, ...] = ()
-    """Whether each shot is in colour."""
-
-    def has(self, pts: int) -> bool:
-        """Return whether the frame with this pts lies in a shot that is in colour."""
-        number = bisect_right(self.starts, pts) - 1
-        return number >= 0 and self.colored[number]
 
 
 def leaving_colored_shots(
@@ -79,7 +62,7 @@ def _described(colored: Sequence[int], to_color: Sequence[int], frame_colorizer:
 
 def find_colored_shots(
     frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[[], None] = lambda: None
-) -> ColoredShots:
+) -> MarkedShots:
     """Read a film, and find the shots that are in colour.
 
     A shot is in colour if most pairs of its frames, ``GAP`` frames apart, are in colour, as defined by
@@ -96,7 +79,7 @@ def find_colored_shots(
     """
     reader = frame_colorizer.reader
     if not reader.may_have_colors:
-        return ColoredShots()
+        return MarkedShots()
     starts: list[int] = []
     scores: list[list[float]] = []
     number, last = 0, None
@@ -107,12 +90,12 @@ def find_colored_shots(
             starts.append(prepared.pts)
             scores.append([])
             number, last = 0, None
-        if number % GAP == 0 and not detection.is_blank(prepared.small):
+        if number % GAP == 0 and not is_blank(prepared.small):
             chroma = unexplained_chroma(prepared.frame)
             scores[-1].append(coherent_chroma(chroma if last is None else last, chroma))
             last = chroma
         number += 1
-    return ColoredShots(tuple(starts), tuple(is_colored(_median(found)) for found in scores))
+    return MarkedShots(tuple(starts), tuple(is_colored(_median(found)) for found in scores))
 
 
 def _median(values: list[float]) -> float:

@@ -9,6 +9,7 @@ it, so a resumed run finds the same shots.
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -48,6 +49,21 @@ class Shot:
     """Time at which the next shot begins or the film ends, in seconds from the film's beginning."""
     frames: int
     """Number of frames."""
+
+
+@dataclass(frozen=True)
+class MarkedShots:
+    """The shots of a film, some of which are marked: as titles, or as in colour already."""
+
+    starts: tuple[int, ...] = ()
+    """pts of the first frame of each shot."""
+    marked: tuple[bool, ...] = ()
+    """Whether each shot is marked."""
+
+    def has(self, pts: int) -> bool:
+        """Return whether the frame with this pts lies in a marked shot."""
+        number = bisect_right(self.starts, pts) - 1
+        return number >= 0 and self.marked[number]
 
 
 @dataclass(frozen=True)

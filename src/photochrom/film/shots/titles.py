@@ -6,9 +6,7 @@ like letters. A shot is a title if most of its frames look like a title, and the
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -18,7 +16,7 @@ from ..frame_buffers import luma_plane
 from ..frame_kinds import negative
 from ..frames import FrameColorizer, PreparedFrame
 from ..plan import Plan
-from . import detection
+from .detection import MarkedShots, is_blank
 
 _SIZE = 240  # short side in pixels at which letters are found
 _INTERVAL = 6  # every sixth frame is examined
@@ -36,27 +34,9 @@ _STILL = 0.7  # least share of the letters that are in the same place in another
 _WEAVE = 3  # most pixels by which gate weave moves a title
 
 
-@dataclass(frozen=True)
-class Titles:
-    """The shots of a film, and which of them are titles."""
-
-    starts: tuple[int, ...] = ()
-    """pts of the first frame of each shot."""
-    are_titles: tuple[bool, ...] = ()
-    """Whether each shot is a title."""
-
-    def has(self, pts: int) -> bool:
-        """Return whether the frame with this pts belongs to a title."""
-        number = bisect_right(self.starts, pts) - 1
-        return number >= 0 and self.are_titles[number]
-
-    def note(self) -> str:
-        """Return a note for the user with the number of shots that are titles."""
-        count = sum(self.are_titles)
-        return f"{count} of {len(self.starts)} shots {'is a title' if count == 1 else 'are titles'}, left unchanged"
-
-
-def find_titles(frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[[], None] = lambda: None) -> Titles:
+def find_titles(
+    frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[[], None] = lambda: None
+) -> MarkedShots:
     """Read a film, and find its titles.
 
     Args:
@@ -77,10 +57,10 @@ def find_titles(frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[
             starts.append(prepared.pts)
             masks.append([])
             number = 0
-        if number % _INTERVAL == 0 and not detection.is_blank(prepared.small):
+        if number % _INTERVAL == 0 and not is_blank(prepared.small):
             masks[-1].append(letters(_legible(frame_colorizer, prepared)))
         number += 1
-    return Titles(tuple(starts), tuple(_is_title(of_shot) for of_shot in masks))
+    return MarkedShots(tuple(starts), tuple(_is_title(of_shot) for of_shot in masks))
 
 
 def keeping_titles(
@@ -99,7 +79,9 @@ def keeping_titles(
     if not frame_colorizer.options.keep_titles:
         return frame_colorizer
     titles = find_titles(frame_colorizer, plan, on_frame)
-    plan.notes.append(titles.note())
+    count = sum(titles.marked)
+    are = "is a title" if count == 1 else "are titles"
+    plan.notes.append(f"{count} of {len(titles.starts)} shots {are}, left unchanged")
     return frame_colorizer.keeping(titles.has)
 
 
