@@ -78,6 +78,23 @@ def kept_exports():
 
 
 @pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """Return a folder with the certificates and key of a signer."""
+    pytest.importorskip("cryptography")
+    from photochrom.content_credentials import make_certificates
+
+    return make_certificates(tmp_path_factory.mktemp("certificates"), "Reading room", "City Archive")[0].parent
+
+
+@pytest.fixture(scope="session")
+def identity(certificates):
+    """Return a signer of content credentials."""
+    from photochrom.content_credentials import Identity
+
+    return Identity(certificates / "certificate.pem", certificates / "key.pem")
+
+
+@pytest.fixture(scope="session")
 def photograph():
     """Return a colour photograph, RGB uint8, 240 by 200."""
     from skimage import data

@@ -21,21 +21,11 @@ pytest.importorskip("cryptography")
 from photochrom.content_credentials import Identity, make_certificates, read_claim
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    return make_certificates(tmp_path_factory.mktemp("certificates"), "Reading room", "City Archive")
-
-
-@pytest.fixture(scope="module")
-def identity(certificates):
-    return Identity(*certificates)
-
-
-def test_an_identity_travels_and_shows_its_fingerprint_only(identity, certificates):
+def test_an_identity_travels_and_shows_its_fingerprint_only(identity):
     again = pickle.loads(pickle.dumps(identity))
     assert again == identity
     assert repr(again) == f"Identity(sha256 {identity.fingerprint})"
-    assert str(certificates[1]) not in repr(identity)
+    assert str(identity.key) not in repr(identity)
 
 
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".tif", ".webp"])
@@ -92,8 +82,8 @@ def test_a_batch_is_signed_and_another_signer_recolours(tree, tmp_path, options,
 
 
 @pytest.mark.slow
-def test_the_flags(tree, tmp_path, model, certificates, capsys):
-    names = [str(path) for path in certificates]
+def test_the_flags(tree, tmp_path, model, identity, capsys):
+    names = [str(identity.certificate), str(identity.key)]
     base = ["--model", str(model), "--device", "cpu", "--c2pa", *names]
     assert main(["photo", str(tree / "a.jpg"), *base]) == 0
     assert read_claim(tree / "a.color.jpg").is_whole
@@ -107,8 +97,8 @@ def test_the_flags(tree, tmp_path, model, certificates, capsys):
     assert not (tree / "b.color.png").exists()
 
 
-def test_without_the_package(tree, certificates, monkeypatch, capsys):
+def test_without_the_package(tree, identity, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "c2pa", None)
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    assert main(["photo", str(tree / "a.jpg"), "--c2pa", *map(str, certificates)]) == 1
+    assert main(["photo", str(tree / "a.jpg"), "--c2pa", str(identity.certificate), str(identity.key)]) == 1
     assert "pip install 'photochrom[c2pa]'" in capsys.readouterr().err

@@ -18,18 +18,6 @@ from photochrom.content_credentials import Identity, make_certificates, read_cla
 FORMATS = {".jpg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".webp": "WEBP", ".avif": "AVIF"}
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("certificates")
-    make_certificates(folder, "Reading room", "City Archive")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def identity(certificates):
-    return Identity(certificates / "certificate.pem", certificates / "key.pem")
-
-
 def picture(format="JPEG", color="grey"):
     stream = io.BytesIO()
     Image.new("RGB", (64, 48), color).save(stream, format)

@@ -13,19 +13,7 @@ pytest.importorskip("c2pa")
 pytest.importorskip("cryptography")
 
 from photochrom.commands.main import main
-from photochrom.content_credentials import Identity, make_certificates, read_claim
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("certificates")
-    make_certificates(folder, "Film department", "City Archive")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def identity(certificates):
-    return Identity(certificates / "certificate.pem", certificates / "key.pem")
+from photochrom.content_credentials import read_claim
 
 
 @pytest.fixture
