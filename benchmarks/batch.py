@@ -120,7 +120,7 @@ def instant(job: BatchJob) -> Any:
     def color(item: Item) -> Colored:
         row = Row(
             item.key, "ok", item.source, f"{item.key}.color.jpg", item.size, item.version, "0" * 64, "1" * 64, 48, 36,
-            "tiny 0, sha256 " + "2" * 64, job.options, "0.1.0", 20.0, 0.5, 0.001, finished="2026-01-01T00:00:00+00:00",
+            "tiny 0, sha256 " + "2" * 64, job.recorded, "0.1.0", 20.0, 0.5, 0.001, finished="2026-01-01T00:00:00+00:00",
         )  # fmt: skip
         return Colored(row, b"x" * 4000, b"y" * 4000)
 
@@ -182,12 +182,12 @@ def resume(work: Path, args: argparse.Namespace) -> None:
         (target / folder / f"{number:06}.color.jpg").touch()
     model = tiny_model(work / "tiny2.onnx")
     options = BatchOptions(model=str(model), workers=2)
-    job = BatchJob(str(target), model=str(model))
+    job = BatchJob(str(target), options)
     label = f"tiny 0, sha256 {digest(model)}"
     with (target / "report.jsonl").open("w") as file:
         for item in list_items(str(source)):
             row = Row(item.key, "ok", item.source, item.key.replace(".jpg", ".color.jpg"), item.size, item.version,
-                      "0" * 64, "1" * 64, 48, 36, label, job.options, "0.1.0", 20.0, 0.5, 0.1)  # fmt: skip
+                      "0" * 64, "1" * 64, 48, 36, label, job.recorded, "0.1.0", 20.0, 0.5, 0.1)  # fmt: skip
             file.write(row.to_json() + "\n")
     begun = time.perf_counter()
     summary = color_batch(source, target, options)

@@ -89,3 +89,18 @@ def system_errors(
         yield
     except OSError as exc:
         raise kind(f"cannot be {verb} ({exc.strerror or exc})", path=path, remedy=remedy) from exc
+
+
+@contextmanager
+def needed_for(purpose: str, extra: str, kind: type[PhotochromError] = PhotochromError) -> Iterator[None]:
+    """Translate a failed import in the block: "PURPOSE needs PACKAGE: pip install 'photochrom[EXTRA]'".
+
+    Args:
+        purpose: Purpose of the package; subject of the message.
+        extra: Name of the extra that installs the package.
+        kind: Class of the error.
+    """
+    try:
+        yield
+    except ImportError as exc:
+        raise kind(f"{purpose} needs {exc.name or exc}", remedy=f"pip install 'photochrom[{extra}]'") from exc

@@ -9,7 +9,6 @@ import os
 import threading
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,9 @@ import pytest
 from PIL import Image
 
 from photochrom.batch import BatchOptions, Item
-from photochrom.batch.coloring import BatchJob, Colored, prepare
+from photochrom.batch.coloring import BatchJob, Colored, coloring
 from photochrom.color import bands
+from photochrom.colorizer.colorizer import Colorizer
 
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:rights><rdf:Alt><rdf:li xml:lang="x-default">City
@@ -55,7 +55,8 @@ def options(process_options: BatchOptions, monkeypatch: pytest.MonkeyPatch) -> B
     """Return options for a batch in this process, which starts at once and is otherwise the same."""
 
     def here(items: Iterable[Item], job: BatchJob, workers: int, stop: Callable[[], bool]) -> Iterator[Colored]:
-        return map(prepare(replace(job, threads=None)), itertools.takewhile(lambda _: not stop(), items))
+        color = coloring(job, Colorizer(job.options.model, job.options.device))
+        return map(color, itertools.takewhile(lambda _: not stop(), items))
 
     monkeypatch.setattr("photochrom.batch.coordinator.by_processes", here)
     return process_options

@@ -11,7 +11,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from photochrom.batch import Item, color_batch
+from photochrom.batch import BatchOptions, Item, color_batch
 from photochrom.batch.coloring import BatchJob, prepare
 from photochrom.batch.listing import Filter, list_items
 from photochrom.batch.report import read_rows
@@ -221,7 +221,7 @@ def test_in_memory(tree, model):
     system.put(str(tree), "/scans", recursive=True)
     items = list(list_items("memory://scans", Filter(exclude=("1934",))))
     assert [item.key for item in items] == ["a.jpg", "b.png"]
-    color = prepare(BatchJob("memory://out", model=str(model), device="cpu"))
+    color = prepare(BatchJob("memory://out", BatchOptions(model=str(model), device="cpu")))
     rows = [color(item).row for item in items]
     assert [row.status for row in rows] == ["ok", "ok"]
     assert system.isfile("/out/a.color.jpg")

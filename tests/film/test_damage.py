@@ -448,7 +448,7 @@ def test_sound_that_cannot_be_read_is_not_left_out_in_silence(tmp_path, fake_col
         return honest(SimpleNamespace(streams=source.streams, demux=demux), *rest)
 
     monkeypatch.setattr(tracks, "packets", failing)
-    with pytest.raises(FilmError, match=r"a\.mkv cannot be read \(Input/output error\): check the disk, then"):
+    with pytest.raises(FilmError, match=r"a\.mkv: cannot be read \(Input/output error\): check the disk, then"):
         colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
     monkeypatch.undo()
     report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)

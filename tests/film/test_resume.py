@@ -215,7 +215,7 @@ def test_a_damaged_record_of_the_settings_is_named(film, tmp_path, short_segment
         colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(60))
     for content in (b"{", b"\xff", b"7"):
         (unfinished(film) / "job.json").write_bytes(content)
-        with pytest.raises(FilmError, match=r"job.json: is damaged, .*: start over with restart=True$"):
+        with pytest.raises(FilmError, match=r"job.json: is damaged, .*restart=True, which colours .* again$"):
             colorize_film(film, None, FAST, colorizer=varied_model(tmp_path))
     report = colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), restart=True)
     assert report.frames == 106

@@ -8,7 +8,7 @@ from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 from ..atomic import new_file
-from ..errors import OptionError, PhotochromError
+from ..errors import OptionError, PhotochromError, needed_for, system_errors
 from .report import Row
 
 PREMIS: Final = "premis.xml"
@@ -28,10 +28,8 @@ def make_bag(folder: Path) -> Path:
         OptionError: The folder is a bag already, or has files whose names a bag cannot contain.
         PhotochromError: The package bagit is missing, or the folder cannot be written.
     """
-    try:
+    with needed_for("a bag", "batch"):
         import bagit
-    except ImportError as exc:
-        raise PhotochromError("a bag needs bagit", remedy="pip install 'photochrom[batch]'") from exc
     if (folder / "bagit.txt").exists():
         raise OptionError(f"{folder} is a bag already", remedy="colour into a new folder")
     if bad := next((path for path in folder.rglob("*") if not _is_utf8(path.name)), None):
@@ -65,19 +63,16 @@ def write_premis(folder: Path, rows: Iterable[Row]) -> Path:
         PhotochromError: The file cannot be written.
     """
     path = folder / PREMIS
-    try:
-        with new_file(path, overwrite=True) as stream:
-            stream.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<premis xmlns={quoteattr(_NAMESPACE)}'.encode())
-            stream.write(b' version="3.0">\n')
-            agents = {}
-            for row in (row for row in rows if row.status in _OUTCOMES):
-                stream.write(_event(row).encode("utf-8", "replace"))
-                agents[row.photochrom] = row.model
-            for version in sorted(agents):
-                stream.write(_agent(version).encode())
-            stream.write(b"</premis>\n")
-    except OSError as exc:
-        raise PhotochromError(f"{path} cannot be written ({exc.strerror})", remedy="make room") from exc
+    with system_errors(PhotochromError, path, "make room", "written"), new_file(path, overwrite=True) as stream:
+        stream.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<premis xmlns={quoteattr(_NAMESPACE)}'.encode())
+        stream.write(b' version="3.0">\n')
+        versions = set()
+        for row in (row for row in rows if row.status in _OUTCOMES):
+            stream.write(_event(row).encode("utf-8", "replace"))
+            versions.add(row.photochrom)
+        for version in sorted(versions):
+            stream.write(_agent(version).encode())
+        stream.write(b"</premis>\n")
     return path
 
 
@@ -133,11 +128,9 @@ def write_parquet(folder: Path, rows: Iterable[Row]) -> Path:
     """
     from dataclasses import asdict
 
-    try:
+    with needed_for("Parquet", "batch"):
         import pyarrow
         from pyarrow import parquet
-    except ImportError as exc:
-        raise PhotochromError("Parquet needs pyarrow", remedy="pip install 'photochrom[batch]'") from exc
     path = folder / "report.parquet"
     text, whole, real = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
     kinds = {"source_size": whole, "width": whole, "height": whole, "schema": whole, "warnings": pyarrow.list_(text)}
@@ -146,9 +139,6 @@ def write_parquet(folder: Path, rows: Iterable[Row]) -> Path:
     schema = pyarrow.schema([(name, kinds.get(name, text)) for name in Row.__dataclass_fields__])
     for row in facts:  # Parquet's text cannot hold names that are not UTF-8
         row.update({k: v.encode("utf-8", "replace").decode() for k, v in row.items() if isinstance(v, str)})
-    try:
-        with new_file(path, overwrite=True) as stream:
-            parquet.write_table(pyarrow.Table.from_pylist(facts, schema), stream)
-    except OSError as exc:
-        raise PhotochromError(f"{path} cannot be written ({exc.strerror})", remedy="make room") from exc
+    with system_errors(PhotochromError, path, "make room", "written"), new_file(path, overwrite=True) as stream:
+        parquet.write_table(pyarrow.Table.from_pylist(facts, schema), stream)
     return path

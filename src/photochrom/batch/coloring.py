@@ -7,19 +7,19 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from ..color.bands import limit_threads
-from ..colorizer.options import ColorOptions
 from ..errors import PhotochromError, PhotoError
 from ..machine import reuse_freed_memory
 from ..models.download import digest
 from ..photo.options import OutputOptions
 from ..version import __version__
 from .items import Item
-from .naming import DEFAULT_NAME, output_name
+from .naming import output_name
+from .options import BatchOptions
 from .remote_files import is_remote, naming_errors, open_address
 from .report import Row, utc_now
 
@@ -45,28 +45,20 @@ class BatchJob:
 
     target: str
     """Folder of the outputs, or its address."""
-    template: str = DEFAULT_NAME
-    """Template of the outputs' names; see ``naming.check_template``."""
-    color: ColorOptions = field(default_factory=ColorOptions)
-    """How to colour; items may have a vividness, a strength and hints of their own."""
-    output: OutputOptions = field(default_factory=OutputOptions)
-    """How to write the outputs."""
-    negative: bool = False
-    """Whether the photographs are negatives; see ``photo.colorize_photo``."""
-    recolor: bool = False
-    """Whether to colour photographs that are in colour already."""
-    model: str = "default"
-    """Name of a model, or path of a model file."""
-    device: str = "auto"
-    """Device on which the model runs; see ``Colorizer``."""
-    threads: int | None = 1
-    """Number of threads per process; None for the libraries' defaults."""
+    options: BatchOptions
+    """How to colour, name and write the items."""
 
     @property
-    def options(self) -> str:
+    def output(self) -> OutputOptions:
+        """How to write the outputs; the coordinator has checked that they replace only those of earlier runs."""
+        return replace(self.options.output, overwrite=True, preview=self.options.thumbnails)
+
+    @property
+    def recorded(self) -> str:
         """All options on which an output depends, as stored in the report."""
-        negative = " negative" if self.negative else ""
-        return f"{self.color!r} {replace(self.output, overwrite=False, preview=False)!r}{negative}"
+        negative = " negative" if self.options.negative else ""
+        output = replace(self.options.output, overwrite=False, preview=False)
+        return f"{self.options.color!r} {output!r}{negative}"
 
 
 def unread_row(item: Item) -> Row:
@@ -93,17 +85,16 @@ class Colored:
 def prepare(job: BatchJob) -> Callable[[Item], Colored]:
     """Load the model of a job, and return a function that colours one item.
 
-    If the job limits the number of threads, that of this whole process is limited.
+    This whole process is limited to one thread.
 
     Raises:
         ModelError, EngineError: The model cannot be loaded.
     """
     from ..colorizer.colorizer import Colorizer
 
-    if job.threads:
-        limit_threads(job.threads)
-        reuse_freed_memory()
-    return coloring(job, Colorizer(job.model, job.device))
+    limit_threads(1)
+    reuse_freed_memory()
+    return coloring(job, Colorizer(job.options.model, job.options.device))
 
 
 def coloring(job: BatchJob, colorizer: Colorizer) -> Callable[[Item], Colored]:
@@ -118,7 +109,7 @@ def coloring(job: BatchJob, colorizer: Colorizer) -> Callable[[Item], Colored]:
         started = time.perf_counter()
         known = Row(
             item.key, "error", item.source, "", item.size, item.version,
-            model=label, options=job.options, photochrom=__version__,
+            model=label, options=job.recorded, photochrom=__version__,
         )  # fmt: skip
         try:
             colored = _color(item, job, colorizer, known)
@@ -141,19 +132,20 @@ def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Color
     Raises:
         PhotochromError: The item cannot be read or coloured, or its output cannot be written.
     """
-    name = output_name(item, job.template)
+    name = output_name(item, job.options.name)
     own: dict[str, Any] = {"vividness": item.vividness, "strength": item.strength}
-    options = replace(job.color, **{dial: value for dial, value in own.items() if value is not None})
+    options = replace(job.options.color, **{dial: value for dial, value in own.items() if value is not None})
     with local_copy(item) as source, _target(job.target, name) as (path, publish):
         from ..photo.read import is_in_color
 
-        if not job.recolor and is_in_color(source):
+        if not job.options.recolor and is_in_color(source):
             return Colored(replace(known, status="skipped", warnings=(IN_COLOR,)))
         if item.hints:
             options = options.with_hints((*options.hints, *_hints(item.hints)))
         from ..photo.job import colorize_photo
 
-        report = colorize_photo(source, path, options, colorizer=colorizer, output=job.output, negative=job.negative)
+        negative = job.options.negative
+        report = colorize_photo(source, path, options, colorizer=colorizer, output=job.output, negative=negative)
         publish(report.outputs)
         row = replace(
             known,

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import quote
 
 from ..atomic import new_file
-from ..errors import OptionError, PhotochromError
+from ..errors import OptionError, PhotochromError, needed_for, system_errors
 from .report import Row, read_rows, report_paths
 from .summary import two_digits
 from .thumbnails import Thumbnails
@@ -111,10 +111,8 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
         OptionError: A file of thumbnails cannot be read.
         PhotochromError: Jinja is missing, or the pages cannot be written.
     """
-    try:
+    with needed_for("the contact sheet", "batch"):
         from jinja2 import Environment, PackageLoader, select_autoescape
-    except ImportError as exc:
-        raise PhotochromError("the contact sheet needs jinja2", remedy="pip install 'photochrom[batch]'") from exc
     template = Environment(
         loader=PackageLoader("photochrom.batch", "."), autoescape=select_autoescape(), trim_blocks=True
     ).get_template("contact_sheet.html.j2")
@@ -127,11 +125,8 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
     for number, page in enumerate(pages):
         shown = [_Entry(row, thumbnails, folder, into) for row in ordered[number * PER_PAGE : (number + 1) * PER_PAGE]]
         text = template.render(sums=sums, entries=shown, pages=pages, number=number, title=into.resolve().name)
-        try:
-            with new_file(page, overwrite=True) as stream:
-                stream.write(text.encode("utf-8", "replace"))
-        except OSError as exc:
-            raise PhotochromError(f"{page} cannot be written ({exc.strerror})", remedy="make room") from exc
+        with system_errors(PhotochromError, page, "make room", "written"), new_file(page, overwrite=True) as stream:
+            stream.write(text.encode("utf-8", "replace"))
     return pages
 
 

@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -18,7 +17,7 @@ from ..label import is_labelled
 from ..models.download import known_digest
 from ..models.registry import find_model
 from .coloring import BatchJob, Colored, coloring, unread_row
-from .distribute import by_processes, by_ray, of_shard, worker_count
+from .distribute import by_processes, by_ray, worker_count
 from .items import Item
 from .listing import Filter, list_items, with_local_state
 from .naming import Outputs, possible_name
@@ -77,20 +76,20 @@ def color_batch(
             )
     if colorizer is None and not options.ray:
         find_model(options.model)  # a wrong name is reported before a long listing
-    job = job_of(target, options)
+    job = BatchJob(target, options)
     started, summary = time.monotonic(), BatchSummary()
     with locked_report_folder(target, options) as folder:
         items, unread = listed_items(source, options)
         summary.listed, summary.unread = len(items), extensions(unread)
         copy = ReportCopy(target, report_path(folder, options))
         copy.fetch()
-        pending = list(_missing(pending_items(items, folder, job, options), summary))
+        pending = list(_missing(pending_items(items, folder, job), summary))
         _check_outputs(pending, job)
         progress(summary, None)
         with _report_writer(folder, options) as write:
             for item in _unreported(unread, folder):
                 write(Colored(unread_row(item)))
-            for colored in _colored(pending, job, options, stop, colorizer):
+            for colored in _colored(pending, job, stop, colorizer):
                 if colored.ends:
                     summary.ended_early = f"ended because {colored.ends}"
                     break
@@ -112,22 +111,6 @@ def color_batch(
     return summary
 
 
-def job_of(target: str, options: BatchOptions) -> BatchJob:
-    """Return the job of the workers: the target and the options that they need."""
-    return BatchJob(
-        target=target,
-        template=options.name,
-        color=options.color,
-        output=replace(
-            options.output, overwrite=True, preview=options.thumbnails
-        ),  # _check_outputs protects other files
-        negative=options.negative,
-        recolor=options.recolor,
-        model=options.model,
-        device=options.device,
-    )
-
-
 def listed_items(
     source: str | os.PathLike[str] | Iterable[Item], options: BatchOptions
 ) -> tuple[list[Item], list[Item]]:
@@ -146,8 +129,8 @@ def listed_items(
         items = partial(list_items, os.fspath(source), Filter(options.include, options.exclude))
     else:
         items = partial(iter, list(source))
-    outputs, shard = Outputs(options.name), options.shard or (1, 1)
-    listed = [with_local_state(item) for item in of_shard(outputs.note(items()), *shard)]
+    outputs, (number, count) = Outputs(options.name), options.shard or (1, 1)
+    listed = [with_local_state(item) for item in outputs.note(items()) if item.shard(count) == number - 1]
     if clashes := outputs.clashes(items()):
         pairs = "; ".join(f"{first} and {second} -> {output}" for first, second, output in clashes[:5])
         more = f" and {len(clashes) - 5} more" if len(clashes) > 5 else ""
@@ -173,7 +156,7 @@ def _unreported(unread: Sequence[Item], folder: Path) -> list[Item]:
     return [item for item in unread if known.get(item.key) != mark(item.size, item.version, "", "", "")]
 
 
-def pending_items(items: list[Item], folder: Path, job: BatchJob, options: BatchOptions) -> Iterator[tuple[Item, str]]:
+def pending_items(items: list[Item], folder: Path, job: BatchJob) -> Iterator[tuple[Item, str]]:
     """Yield each item with its state: ``done``, ``failed before``, ``skipped before`` or ``to do``.
 
     An item is done if its output exists, and the report records it for the same source, model and options. An item that
@@ -183,8 +166,7 @@ def pending_items(items: list[Item], folder: Path, job: BatchJob, options: Batch
     Args:
         items: The items.
         folder: Folder of the report.
-        job: How to colour.
-        options: Options of the batch.
+        job: The target, and how to colour.
 
     Raises:
         OptionError: A report is invalid, or it or the target cannot be read.
@@ -193,18 +175,18 @@ def pending_items(items: list[Item], folder: Path, job: BatchJob, options: Batch
     """
     marks = marks_by_status(report_paths(folder))
     done, failed, skipped = marks["ok"], marks["error"], marks["skipped"]
-    model = known_digest(find_model(options.model)) if any(marks.values()) else ""
+    model = known_digest(find_model(job.options.model)) if any(marks.values()) else ""
     exists = _existing(job.target)
     for item in items:
-        name = possible_name(item, job.template)
-        known = mark(item.size, item.version, model, job.options, name)
+        name = possible_name(item, job.options.name)
+        known = mark(item.size, item.version, model, job.recorded, name)
         if done.get(item.key) == known and exists(name):
             yield item, "done"
             continue
-        unwritten = mark(item.size, item.version, model, job.options, "")
-        if failed.get(item.key) == unwritten and not options.retry_errors:
+        unwritten = mark(item.size, item.version, model, job.recorded, "")
+        if failed.get(item.key) == unwritten and not job.options.retry_errors:
             yield item, "failed before"
-        elif skipped.get(item.key) == unwritten and not options.recolor:
+        elif skipped.get(item.key) == unwritten and not job.options.recolor:
             yield item, "skipped before"
         else:
             yield item, "to do"
@@ -246,7 +228,7 @@ def _check_outputs(items: list[Item], job: BatchJob) -> None:
         return
     foreign = []
     for item in items:
-        name = possible_name(item, job.template)
+        name = possible_name(item, job.options.name)
         path = Path(job.target, name)
         with system_errors(OptionError, path, "name another target"):
             if name and path.exists() and not (path.is_file() and is_labelled(path)):  # reading a pipe would never end
@@ -289,7 +271,7 @@ def _report_writer(folder: Path, options: BatchOptions) -> Iterator[Callable[[Co
 
 
 def _colored(
-    items: list[Item], job: BatchJob, options: BatchOptions, stop: Callable[[], bool], colorizer: Colorizer | None
+    items: list[Item], job: BatchJob, stop: Callable[[], bool], colorizer: Colorizer | None
 ) -> Iterator[Colored]:
     """Colour the items with ``colorizer`` in this process, or else with Ray or worker processes; return the outcomes.
 
@@ -299,9 +281,9 @@ def _colored(
         return iter(())
     if colorizer is not None:
         return map(coloring(job, colorizer), itertools.takewhile(lambda _: not stop(), items))
-    if options.ray:
-        return by_ray(items, job, options.ray_address, options.workers, stop)
-    return by_processes(items, job, min(worker_count(options.workers), max(1, len(items))), stop)
+    if job.options.ray:
+        return by_ray(items, job, stop)
+    return by_processes(items, job, min(worker_count(job.options.workers), max(1, len(items))), stop)
 
 
 def _too_many(summary: BatchSummary, most: int | float | None) -> str:

@@ -1,4 +1,4 @@
-"""Distributes the items of a batch: over processes on this machine, over machines by shard, or over Ray."""
+"""Distributes the items of a batch over processes on this machine, or over Ray."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import OptionError, PhotochromError
+from ..errors import PhotochromError, needed_for
 from ..machine import available_cores, free_memory, lacks_memory
 from ..models.download import known_digest
 from ..models.registry import find_model
@@ -25,14 +25,8 @@ Stop = Callable[[], bool]
 
 
 def worker_count(wanted: int | None = None) -> int:
-    """Return the number of processes to start: ``wanted``, or by default one per core as far as the memory allows.
-
-    Raises:
-        OptionError: ``wanted`` is less than 1.
-    """
+    """Return the number of processes to start: ``wanted``, or by default one per core as far as the memory allows."""
     if wanted is not None:
-        if wanted < 1:
-            raise OptionError(f"workers is {wanted}", remedy="give 1 or more")
         return wanted
     memory = free_memory()
     return available_cores() if memory is None else max(1, min(available_cores(), int(memory / _WORKER_BYTES)))
@@ -77,14 +71,15 @@ def _failed(item: Item, job: BatchJob, reason: str) -> Colored:
     Raises:
         ModelError: The job's model is no longer there, or cannot be read.
     """
+    model = job.options.model
     row = Row(
         item.key,
         "error",
         item.source,
         source_size=item.size,
         source_version=item.version,
-        model=f"{Path(job.model).stem}, sha256 {known_digest(find_model(job.model))}",  # only another model retries it
-        options=job.options,
+        model=f"{Path(model).stem}, sha256 {known_digest(find_model(model))}",  # only another model retries it
+        options=job.recorded,
         photochrom=__version__,
         error=f"{item.source}: the process that coloured it {reason}",
         remedy="open the file in another program, and report the problem if that succeeds",
@@ -93,25 +88,7 @@ def _failed(item: Item, job: BatchJob, reason: str) -> Colored:
     return Colored(row)
 
 
-def of_shard(items: Iterable[Item], number: int, count: int) -> Iterator[Item]:
-    """Return the items of one shard; the shard of an item depends only on its key (see ``Item.shard``).
-
-    Args:
-        items: The items of all shards.
-        number: Number of the shard, 1 to ``count``.
-        count: Number of shards.
-
-    Raises:
-        OptionError: ``number`` is not from 1 to ``count``.
-    """
-    if not 1 <= number <= count:
-        raise OptionError(f"shard is {number}/{count}", remedy=f"give a number from 1 to {count}")
-    return (item for item in items if item.shard(count) == number - 1)
-
-
-def by_ray(
-    items: Iterable[Item], job: BatchJob, address: str | None, workers: int | None, stop: Stop
-) -> Iterator[Colored]:
+def by_ray(items: Iterable[Item], job: BatchJob, stop: Stop) -> Iterator[Colored]:
     """Colour items with actors of a Ray cluster, to which no pixels are sent, only paths and report rows.
 
     Each actor colours in a separate process, so that if a file crashes the process, only this file's item fails. If an
@@ -119,19 +96,16 @@ def by_ray(
 
     Args:
         items: The items. Sources and target must be accessible from every node.
-        job: How to colour.
-        address: Address of the cluster; None to join the cluster in RAY_ADDRESS, or to start Ray on this machine.
-        workers: Maximum number of actors; None for one per CPU of the cluster.
+        job: How to colour; its options name the cluster, and limit the number of actors.
         stop: Called between results; once it returns True, no more are yielded.
 
     Raises:
         PhotochromError: Ray is missing or cannot be reached, or an actor cannot load the model.
     """
-    try:
+    with needed_for("distributing over Ray", "ray"):
         import ray
         import ray.data
-    except ImportError as exc:
-        raise PhotochromError("distributing over Ray needs ray", remedy="pip install 'photochrom[ray]'") from exc
+    address = job.options.ray_address
     try:
         ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR")
     except Exception as exc:  # Ray's, gRPC's or the system's
@@ -141,7 +115,7 @@ def by_ray(
     blocks = list(_blocks(items))
     if not blocks:
         return
-    most = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+    most = job.options.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     dataset = ray.data.from_items([{"block": block} for block in blocks], override_num_blocks=len(blocks))
     colored = dataset.map_batches(
         _RayColorist,

@@ -14,7 +14,7 @@ from typing import Final
 from ..color.bands import limited_threads
 from ..errors import PhotochromError
 from .coloring import BatchJob, local_copy, prepare
-from .coordinator import extensions, job_of, listed_items, pending_items
+from .coordinator import extensions, listed_items, pending_items
 from .distribute import worker_count
 from .items import Item
 from .options import BatchOptions
@@ -113,8 +113,8 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
         OSError: The system's temporary folder cannot be written.
     """
     items, unread = listed_items(source, options)
-    job, folder = job_of(target, options), report_folder(target, options, make=False)
-    states = list(pending_items(items, folder, job, options))
+    job, folder = BatchJob(target, options), report_folder(target, options, make=False)
+    states = list(pending_items(items, folder, job))
     pending = [item for item, state in states if state == "to do"]
     chosen = [] if options.recolor else _to_check(pending)
     started = time.perf_counter()
@@ -122,7 +122,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
     check_seconds = time.perf_counter() - started
     share = len(grey) / len(chosen) if chosen else 1.0
     size = _bytes(grey) if len(chosen) in (0, len(pending)) else round(share * _bytes(pending))
-    seconds, growth, problem = _tried(grey, replace(job, recolor=True))
+    seconds, growth, problem = _tried(grey, replace(options, recolor=True))
     return Estimate(
         listed=len(items),
         pending=len(pending),
@@ -170,7 +170,7 @@ def _bytes(items: Sequence[Item]) -> int:
     return sum(max(0, item.size) for item in items)
 
 
-def _tried(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float | None, str]:
+def _tried(items: Sequence[Item], options: BatchOptions) -> tuple[float | None, float | None, str]:
     """Colour a few items, and measure time and size.
 
     Returns:
@@ -183,8 +183,8 @@ def _tried(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float | 
     if not items:
         return None, None, ""
     try:
-        with limited_threads(job.threads or 1), tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
-            return _measured(_spaced(items, _TRIED), replace(job, target=folder))
+        with limited_threads(1), tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
+            return _measured(_spaced(items, _TRIED), BatchJob(folder, options))
     except OSError as exc:
         return None, None, f"there is no temporary folder ({exc.strerror or exc}): set TMPDIR to a folder with room"
 

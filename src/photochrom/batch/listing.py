@@ -119,13 +119,9 @@ def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
     pending: list[tuple[str, str, frozenset[tuple[int, int]]]] = [("", str(root), frozenset())]
     while pending:
         prefix, folder, above = pending.pop()
-        try:
+        with system_errors(OptionError, folder, "give access, or exclude it", "listed"):
             status = Path(folder).stat()
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError as exc:
-            raise OptionError(
-                f"{folder} cannot be listed ({exc.strerror})", remedy="give access, or exclude it"
-            ) from exc
         here = above | {(status.st_dev, status.st_ino)}
         folders = []
         for entry in entries:

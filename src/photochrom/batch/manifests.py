@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from ..errors import OptionError, PhotochromError
+from ..errors import OptionError, needed_for
 from ..json_text import parse_json
 from .iiif import items_of_manifest
 from .items import Item
@@ -129,11 +129,9 @@ def _json_lines(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _parquet(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
-    try:
+    with needed_for(name, "batch"):
         import pyarrow
         from pyarrow import parquet
-    except ImportError as exc:
-        raise PhotochromError(f"{name} needs pyarrow", remedy="pip install 'photochrom[batch]'") from exc
     try:
         table = parquet.ParquetFile(pyarrow.BufferReader(data))
         _check_columns(table.schema_arrow.names, name)

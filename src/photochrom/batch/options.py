@@ -8,7 +8,6 @@ from pathlib import Path
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 from ..photo.options import OutputOptions
-from .distribute import of_shard, worker_count
 from .naming import DEFAULT_NAME, check_template
 
 
@@ -60,9 +59,10 @@ class BatchOptions:
 
     def __post_init__(self) -> None:
         check_template(self.name)
-        if self.workers is not None:
-            worker_count(self.workers)
+        if self.workers is not None and self.workers < 1:
+            raise OptionError(f"workers is {self.workers}", remedy="give 1 or more")
         if self.max_errors is not None and self.max_errors < 0:
             raise OptionError(f"max_errors is {self.max_errors}", remedy="give a number, or a share from 0 to 1")
-        if self.shard is not None:
-            of_shard((), *self.shard)
+        number, count = self.shard or (1, 1)
+        if not 1 <= number <= count:
+            raise OptionError(f"shard is {number}/{count}", remedy=f"give a number from 1 to {count}")

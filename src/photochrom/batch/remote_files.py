@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import OptionError, PhotochromError, system_errors
+from ..errors import OptionError, PhotochromError, needed_for, system_errors
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -38,10 +38,8 @@ def open_address(address: str) -> tuple[AbstractFileSystem, str]:
         PhotochromError: fsspec or the package for the protocol is missing.
         OptionError: The protocol is unknown, or its credentials are missing.
     """
-    try:
+    with needed_for(address, "batch"):
         import fsspec
-    except ImportError as exc:
-        raise PhotochromError(f"{address} needs fsspec", remedy="pip install 'photochrom[batch]'") from exc
     protocol = address.partition("://")[0]
     try:
         system, path = fsspec.core.url_to_fs(address)

@@ -184,9 +184,8 @@ def read_rows(path: Path) -> Iterator[Row]:
             except OptionError as exc:
                 raise OptionError(f"{path}: {exc}") from exc
             except (ValueError, TypeError) as exc:
-                raise OptionError(
-                    f"{path}: line {number} is not a row of a report ({exc})", remedy="move the file away"
-                ) from exc
+                remedy = "remove the line, or move the file away; items without a row are coloured again"
+                raise OptionError(f"{path}: line {number} is not a row of a report ({exc})", remedy=remedy) from exc
 
 
 def report_paths(folder: Path) -> list[Path]:

@@ -221,7 +221,7 @@ def read_file(path: str | os.PathLike[str], parse: Callable[[Any], Parsed], *, w
         raise OptionError(exc.problem, path=path, remedy=exc.remedy) from exc
     except OSError as exc:
         raise OptionError(f"the {what} cannot be read ({exc.strerror})", path=path, remedy="check the path") from exc
-    except (ValueError, RecursionError) as exc:  # not JSON, not UTF-8, or a path with a NUL character
+    except ValueError as exc:  # not JSON, not UTF-8, or a path with a NUL character
         raise OptionError(f"is not a {what} ({exc})", path=path, remedy=_OUR_FILE) from exc
 
 

@@ -34,13 +34,13 @@ def add_verb(
     )
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse._ActionsContainer) -> None:
     """Declare ``--model`` and ``--device``."""
     parser.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
 
 
-def add_dials(parser: argparse.ArgumentParser) -> None:
+def add_dials(parser: argparse._ActionsContainer) -> None:
     """Declare ``--vividness`` and ``--strength``."""
     parser.add_argument(
         "--vividness", type=float, metavar="0..1", help="0: cautious and muted, 1: bold (default: set by the model)"

@@ -15,7 +15,7 @@ from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError
 from ..signals import not_ignored
 from . import INTERRUPTED, c2pa
-from .arguments import add_compression, add_jpeg_layout, add_verb
+from .arguments import add_compression, add_dials, add_jpeg_layout, add_model, add_verb
 from .console import counted, print_to_stderr
 from .messages import error_text, note_text, unread_text
 from .parser import Verbs
@@ -74,17 +74,13 @@ def _add_selection(batch: argparse.ArgumentParser) -> None:
 
 def _add_coloring(batch: argparse.ArgumentParser) -> None:
     group = batch.add_argument_group("colouring")
-    group.add_argument(
-        "--vividness", type=float, metavar="0..1", help="0: cautious and muted, 1: bold (default: set by the model)"
-    )
-    group.add_argument("--strength", type=float, default=1.0, metavar="0..2", help="multiplies the chroma (default: 1)")
-    group.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
+    add_dials(group)
+    add_model(group)
     group.add_argument(
         "--quality", type=int, default=DEFAULT_QUALITY, metavar="1..100", help="quality of lossy outputs"
     )
     add_jpeg_layout(group)
     add_compression(group)
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
     group.add_argument(
         "--negative", action="store_true", help="the photographs are negatives: predict from the positive, and write "
         "complementary colours; the luma does not change",

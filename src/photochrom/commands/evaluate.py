@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..colorizer.options import ColorOptions
-from ..errors import OptionError, TrainingError
+from ..errors import OptionError, TrainingError, needed_for
 from ..folders import check_folder
 from .arguments import add_overwrite, add_verb
 from .console import print_to_stderr
@@ -75,12 +75,10 @@ def run(args: argparse.Namespace) -> int:
 
     from ..colorizer.colorizer import Colorizer
 
-    try:
+    with needed_for("evaluating", "train", TrainingError):
         from ..training.evaluation import evaluate as evaluation
         from ..training.evaluation import html_report as page
         from ..training.evaluation import report
-    except ImportError as exc:
-        raise TrainingError(f"evaluating needs {exc.name}: pip install 'photochrom[train]'") from exc
     skipped: list[TrainingError] = []
 
     def skip(exc: TrainingError) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..errors import TrainingError
+from ..errors import TrainingError, needed_for
 from ..signals import ending_at_once
 from .arguments import add_verb
 from .console import print_to_stderr
@@ -111,13 +111,10 @@ def run(args: argparse.Namespace) -> int:
         PhotochromError: The photographs are remote, and fsspec or the package for the protocol is missing.
         SystemExit: Several processes train, and another one has failed and reports the error.
     """
-    try:
-        with ending_at_once("SIGTERM", "SIGHUP"):
-            from ..training.config import TrainingConfig
-            from ..training.pipeline import train
-            from ..training.stop_signals import Stopped
-    except ImportError as exc:
-        raise TrainingError(f"training needs {exc.name}: pip install 'photochrom[train]'") from exc
+    with needed_for("training", "train", TrainingError), ending_at_once("SIGTERM", "SIGHUP"):
+        from ..training.config import TrainingConfig
+        from ..training.pipeline import train
+        from ..training.stop_signals import Stopped
     chosen = {name: value for name, value in vars(args).items() if name != "verb"}
     try:
         if (model := train(TrainingConfig(**chosen))) is not None:

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import OptionError, PhotochromError, system_errors
+from ..errors import OptionError, PhotochromError, needed_for, system_errors
 from ..folders import create_folder
 
 if TYPE_CHECKING:
@@ -41,12 +41,8 @@ def make_certificates(folder: Path, name: str, organization: str) -> tuple[Path,
         OptionError: One of the files exists already, or a name is empty or longer than 64 characters.
         PhotochromError: The package ``cryptography`` is missing, or the folder cannot be written.
     """
-    try:
+    with needed_for("making certificates", "c2pa"):
         from cryptography.hazmat.primitives.asymmetric import ec
-    except ImportError as exc:
-        raise PhotochromError(
-            "making certificates needs cryptography", remedy="pip install 'photochrom[c2pa]'"
-        ) from exc
     for attribute, text in (("name", name), ("organization", organization)):
         if not 1 <= len(text) <= 64:  # X.520's limit for both
             raise OptionError(f"the {attribute} has {len(text)} characters", remedy="give 1 to 64")
@@ -60,10 +56,8 @@ def make_certificates(folder: Path, name: str, organization: str) -> tuple[Path,
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _authority(authority_key, organization)
     certificate = _end_entity(key.public_key(), authority, authority_key, name, organization)
-    try:
+    with system_errors(PhotochromError, folder, "name another folder", "written"):
         _write(folder, authority, certificate, key)
-    except OSError as exc:
-        raise PhotochromError(f"{folder} cannot be written ({exc.strerror})", remedy="name another folder") from exc
     return folder / CERTIFICATE, folder / KEY
 
 

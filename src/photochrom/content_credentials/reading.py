@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import PhotochromError
+from ..errors import PhotochromError, system_errors
 from ..json_text import parse_json
 from .signing import MIME_TYPES, library, one_line
 
@@ -41,9 +41,8 @@ def _certificate(path: Path) -> str:
         PhotochromError: The file cannot be read, or is not text in ASCII.
     """
     try:
-        return path.read_text("ascii")
-    except OSError as exc:
-        raise PhotochromError(f"cannot be read ({exc.strerror})", path=path, remedy="check the path") from exc
+        with system_errors(PhotochromError, path, "check the path"):
+            return path.read_text("ascii")
     except UnicodeError as exc:
         raise PhotochromError("is not a certificate in PEM", path=path, remedy="name authority.pem") from exc
 
@@ -65,10 +64,8 @@ def read_claim(path: Path, authorities: Sequence[Path] = ()) -> Claim | None:
     beside = path.with_name(path.name + ".c2pa")
     mime = MIME_TYPES.get(path.suffix.lower(), "application/octet-stream")
     anchors = "".join(map(_certificate, authorities))
-    try:
+    with system_errors(PhotochromError, beside, "check the path"):
         manifest = beside.read_bytes() if beside.is_file() else None
-    except OSError as exc:
-        raise PhotochromError(f"cannot be read ({exc.strerror})", path=beside, remedy="check the path") from exc
     trust = {"trust": {"user_anchors": anchors}} if anchors else {}
     try:
         context = sdk.Context(sdk.Settings.from_dict({"verify": {"verify_trust": bool(anchors)}} | trust))

@@ -38,6 +38,7 @@ from .shots.already_in_color import leaving_colored_shots
 from .shots.planning import make_shot_plan
 from .shots.titles import keeping_titles
 from .source import side_data
+from .source.opening import RESUMES
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ def _disk_errors(source: Path, output: Path) -> Iterator[None]:
             remedy = "ask for permission, or choose another folder"
         else:
             is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-            remedy = f"{'make room' if is_full else 'check the disk'}, then start again; finished work is kept"
+            remedy = f"{'make room' if is_full else 'check the disk'}, {RESUMES}"
         raise FilmError(f"{output} cannot be written ({exc.strerror or exc})", remedy=remedy) from exc
 
 

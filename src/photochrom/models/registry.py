@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..atomic import new_file
-from ..errors import ModelError, system_errors
+from ..errors import ModelError, needed_for, system_errors
 from ..json_text import parse_json
 from .download import cache_folder, known_digest
 
@@ -102,14 +102,13 @@ def find_model(model: str | os.PathLike[str]) -> Path:
                 "the model 'reference' has not been assembled yet", remedy="run 'photochrom models get reference'"
             )
         return path
-    path = Path(model)
-    with system_errors(ModelError, path, f"give an .onnx file, or one of {', '.join(NAMES)}"):
+    path, remedy = Path(model), f"give an .onnx file, or one of {', '.join(NAMES)}"
+    with system_errors(ModelError, path, remedy):
         is_file = path.is_file()  # raises an error if the name is too long
     if is_file:
         if path.suffix.lower() != ".onnx":  # engines would try other formats, and print errors
-            raise ModelError("not an .onnx file", path=path, remedy=f"give an .onnx file, or one of {', '.join(NAMES)}")
+            raise ModelError("not an .onnx file", path=path, remedy=remedy)
         return path
-    remedy = f"give an .onnx file, or one of {', '.join(NAMES)}"
     if (in_folder := path / "model.onnx").is_file():  # the folder of a training run
         remedy = f"give the file in this folder, {in_folder}"
     raise ModelError(f"there is no model {str(model)!r}", remedy=remedy)
@@ -148,11 +147,9 @@ def get_reference(encoder_weights: Path | None = None) -> Path:
     """
     from .vgg16 import fetch_vgg16, read_vgg16
 
-    try:
+    with needed_for("assembling the reference", "reference", ModelError):
         import onnx
         from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-    except ImportError as exc:
-        raise ModelError("assembling the reference needs onnx", remedy="pip install 'photochrom[reference]'") from exc
     layers = read_vgg16(encoder_weights or fetch_vgg16())
     path, decoder = reference_path(), WEIGHTS / "reference-decoder.onnx"
     try:

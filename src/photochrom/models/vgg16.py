@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ModelError
+from ..errors import ModelError, needed_for
 from .download import cache_folder, fetch
 
 FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -45,12 +45,8 @@ def read_vgg16(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         ModelError: The file is missing or is not HDF5, one of the thirteen convolutions is missing or has another
             shape, or h5py is not installed.
     """
-    try:
+    with needed_for("reading the weights of VGG16", "reference", ModelError):
         import h5py
-    except ImportError as exc:
-        raise ModelError(
-            "reading the weights of VGG16 needs h5py", remedy="pip install 'photochrom[reference]'"
-        ) from exc
     try:
         with h5py.File(path, "r") as file:
             return {name: _layer(file, name, shape) for name, shape in SHAPES.items()}

@@ -309,7 +309,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _damaged(path: Path) -> FilmError:
-    return FilmError("is damaged, so the work cannot be resumed", path=path, remedy="start over with restart=True")
+    remedy = "start over with restart=True, which colours the finished segments again"
+    return FilmError("is damaged, so the work cannot be resumed", path=path, remedy=remedy)
 
 
 def _write(path: Path, facts: dict[str, Any]) -> None:

@@ -9,9 +9,9 @@ from fractions import Fraction
 import av
 from av.format import Flags
 
-from ...errors import FilmError
 from ..damage_log import Damage
 from ..reader import FilmReader
+from ..source.opening import reading
 from ..span import Span
 from ..times import time_text
 from .sound import SoundTranscoder
@@ -110,25 +110,16 @@ def _read(
     """Yield the packets of the chosen streams, up to the end of the file or the first error in its data."""
     if not chosen:  # given none, demux would read all streams
         return
-    packets = source.demux(chosen)
     last = Fraction(0)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except OSError as exc:  # the file may be undamaged, and readable later
-            raise FilmError(
-                f"{reader.path} cannot be read ({exc.strerror})",
-                remedy="check the disk, then start again; finished work is kept",
-            ) from exc
-        except av.error.FFmpegError as exc:
-            damage.ends_early = damage.ends_early or f"{exc.strerror} at {time_text(last)}"
-            return
-        if packet.size and not _is_gap(packet):
-            yield packet
-        if packet.dts is not None:
-            last = max(last, packet.dts * packet.time_base)
+    try:
+        with reading(reader.path):  # after a system error, the file may be undamaged, and readable later
+            for packet in source.demux(chosen):
+                if packet.size and not _is_gap(packet):
+                    yield packet
+                if packet.dts is not None:
+                    last = max(last, packet.dts * packet.time_base)
+    except av.error.FFmpegError as exc:
+        damage.ends_early = damage.ends_early or f"{exc.strerror} at {time_text(last)}"
 
 
 def _is_gap(packet: av.Packet) -> bool:

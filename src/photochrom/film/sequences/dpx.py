@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from ...errors import FilmError
+from ...errors import FilmError, system_errors
 from ..source.time_code import from_bcd, to_bcd
 
 GENERIC, SIZE = 1664, 2048
@@ -167,18 +167,13 @@ def read_header(path: Path) -> DpxHeader:
     Raises:
         FilmError: The file cannot be read, or is not a DPX file that can be decoded.
     """
-    try:
-        with path.open("rb") as stream:
-            header = DpxHeader(stream.read(SIZE))
-            size = path.stat().st_size
-            if problem := header.problem(size):
-                raise FilmError(problem, path=path, remedy="check the file")
-            stream.seek(0)
-            return DpxHeader(stream.read(header.offset))
-    except OSError as exc:
-        raise FilmError(
-            f"cannot be read ({exc.strerror})", path=path, remedy="check its permissions, and the disk"
-        ) from exc
+    with system_errors(FilmError, path, "check its permissions, and the disk"), path.open("rb") as stream:
+        header = DpxHeader(stream.read(SIZE))
+        size = path.stat().st_size
+        if problem := header.problem(size):
+            raise FilmError(problem, path=path, remedy="check the file")
+        stream.seek(0)
+        return DpxHeader(stream.read(header.offset))
 
 
 def new_header(order: str, aspect: Fraction, rate: Fraction) -> DpxHeader:

@@ -20,8 +20,9 @@ import numpy as np
 from ...color.bands import strips
 from ...color.coding import Coding
 from ...color.spaces import BT709, Matrix, linear_to_srgb, srgb_to_linear
-from ...errors import FilmError
+from ...errors import FilmError, needed_for
 from ...label import with_statement
+from ..source.opening import reading
 from .pixels import rgb_of_planes
 
 if TYPE_CHECKING:
@@ -63,10 +64,8 @@ class ExrHeader:
 
 def _openexr(path: Path) -> ModuleType:
     """Import OpenEXR, which is an optional dependency; raise an error that names ``path`` if it is not installed."""
-    try:
+    with needed_for(str(path), "exr", FilmError):
         import OpenEXR
-    except ImportError as exc:
-        raise FilmError("needs OpenEXR", path=path, remedy="pip install 'photochrom[exr]'") from exc
     module: ModuleType = OpenEXR
     return module
 
@@ -80,15 +79,11 @@ def _opened(path: Path, *, header_only: bool = False) -> Any:
     """
     exr = _openexr(path)
     try:
-        with path.open("rb") as stream:
+        with reading(path), path.open("rb") as stream:
             file = exr.File(stream, separate_channels=True, header_only=header_only)
             header = file.header()
-    except OSError as exc:
-        raise FilmError(
-            f"cannot be read ({exc.strerror})",
-            path=path,
-            remedy="check the disk, then start again; finished work is kept",
-        ) from exc
+    except FilmError:
+        raise
     except Exception as exc:  # the library raises RuntimeError, ValueError and others
         reason = " ".join(str(exc).split())
         raise FilmError(f"cannot be decoded ({reason})", path=path, remedy="replace the file") from exc

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from ...errors import FilmError
+from ...errors import FilmError, system_errors
 from ...photo.formats import exif
 from .names import SUFFIXES
 
@@ -45,13 +45,9 @@ def read_header(path: Path) -> PictureHeader | None:
         FilmError: The file cannot be read.
     """
     try:
-        with path.open("rb") as stream:
+        with system_errors(FilmError, path, "check its permissions, and the disk"), path.open("rb") as stream:
             data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)  # a TIFF's header may be at the end
             return _READERS[SUFFIXES[path.suffix.lower()]](data)
-    except OSError as exc:
-        raise FilmError(
-            f"cannot be read ({exc.strerror})", path=path, remedy="check its permissions, and the disk"
-        ) from exc
     except (ValueError, IndexError, KeyError, struct.error):  # an empty file cannot be mapped
         return None
 

@@ -19,12 +19,13 @@ from pathlib import Path
 import av
 
 from ...color.bands import thread_limit
-from ...errors import FilmError, system_errors
+from ...errors import FilmError
 from ..damage_log import Damage
 from ..frame_buffers import frames_within
 from ..options import FilmOptions
 from ..reader import FilmReader
 from ..source.color_detection import GAP
+from ..source.opening import reading
 from ..times import ROUNDED, time_text
 from . import dpx, exr, frame_metadata, pictures
 from .names import Pattern, find_sequence, frames_in_words, is_alone, missing
@@ -40,7 +41,6 @@ _SRGB = (1, 13)  # for scene-linear frames, which are converted to sRGB
 _UNSPECIFIED = (2, 2)
 _TURNS = {3: 2, 6: 3, 8: 1}  # quarter turns counter-clockwise, by EXIF orientation; the others mirror the picture
 _READ_BYTES = 128e6  # limit on the frames that are read in parallel
-_UNREADABLE = "check the disk, then start again; finished work is kept"
 _FLOATS = ("f16", "f32")  # parts of FFmpeg's names of pixel formats with floating-point samples
 
 
@@ -177,7 +177,7 @@ class SequenceReader(FilmReader):
             FilmError: The file of the first frame cannot be read.
         """
         pixels = self.width * self.height * self.video.codec_context.format.padded_bits_per_pixel // 8
-        with system_errors(FilmError, self.file(0), _UNREADABLE):
+        with reading(self.file(0)):
             stored = self.file(0).stat().st_size
         return frames_within(_READ_BYTES, pixels + stored, thread_limit() or os.cpu_count() or 1)
 
@@ -288,12 +288,10 @@ class SequenceReader(FilmReader):
         if self.is_linear:
             return exr.read_displayed(path)
         try:
-            with path.open("rb") as stream:
+            with reading(path), path.open("rb") as stream:
                 packet = self._packet(os.fstat(stream.fileno()).st_size)
                 stream.readinto(memoryview(packet))
-            frames = self._decoder().decode(packet)
-        except OSError as exc:
-            raise FilmError(f"cannot be read ({exc.strerror})", path=path, remedy=_UNREADABLE) from exc
+                frames = self._decoder().decode(packet)
         except av.error.FFmpegError as exc:
             raise FilmError(f"cannot be decoded ({exc.strerror})", path=path, remedy="replace the file") from exc
         if len(frames) != 1 or not isinstance(frames[0], av.VideoFrame):

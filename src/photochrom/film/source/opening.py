@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Final
 
 import av
 
-from ...errors import FilmError
+from ...errors import FilmError, system_errors
 
+RESUMES: Final = "then start again; finished work is kept"
+"""End of the remedy for what interrupts a film."""
 _FILES_ALONE = {"protocol_whitelist": "file"}
 """FFmpeg's setting that prevents a playlist from opening network addresses."""
 _LISTS = ("hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest")
@@ -17,6 +21,11 @@ _LISTS = ("hls", "concat", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest")
 def address(path: Path) -> str:
     """Return an absolute path for FFmpeg, which takes text before a colon in a relative path for a protocol."""
     return str(path.absolute())
+
+
+def reading(path: Path) -> AbstractContextManager[None]:
+    """Return a context that translates system errors while a film, or one of its frames, is read to ``FilmError``."""
+    return system_errors(FilmError, path, f"check the disk, {RESUMES}")
 
 
 def open_container(path: Path, options: dict[str, str]) -> av.container.InputContainer:

@@ -22,6 +22,7 @@ from .image import (
     HDR_TRANSFERS,
     Decoded,
     Metadata,
+    check_one,
     check_size,
     luma_of,
     unpremultiplied,
@@ -50,7 +51,7 @@ def read_heif(data: bytes) -> Decoded:
     """
     _refuse_hdr(data)
     opened = _pillow_heif().open_heif(data, convert_hdr_to_8bit=False)
-    _check_one(len(opened))
+    check_one(len(opened))
     check_size(*opened.size)
     stored = np.asarray(opened)
     luma, alpha = _from_16_bits(stored, opened.mode) if stored.dtype == np.uint16 else from_pillow(opened.to_pillow())
@@ -71,7 +72,7 @@ def read_avif(data: bytes) -> Decoded:
     from PIL.AvifImagePlugin import AvifImageFile
 
     image = AvifImageFile(BytesIO(data))
-    _check_one(image.n_frames)
+    check_one(image.n_frames)
     check_size(*image.size)
     luma, alpha = from_pillow(image)
     crop = clean_aperture(data, *image.size)
@@ -178,11 +179,6 @@ def _check_avif() -> None:
         raise PhotoError(
             "AVIF needs a Pillow that was built with AVIF support: run pip install --upgrade --force-reinstall pillow"
         )
-
-
-def _check_one(count: int) -> None:
-    if count > 1:
-        raise PhotoError(f"holds {count} pictures: save the one you want as a file of its own")
 
 
 def _from_16_bits(stored: np.ndarray, mode: str) -> tuple[np.ndarray, np.ndarray | None]:

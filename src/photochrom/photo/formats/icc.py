@@ -91,16 +91,15 @@ def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile is None:
         return image.convert("RGB")
     try:
-        converted = ImageCms.profileToProfile(
-            image,
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-            ImageCms.createProfile("sRGB"),
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,  # as Photoshop converts by default
-        )
+        return _to_srgb(image, profile, ImageCms.Flags.BLACKPOINTCOMPENSATION)  # as Photoshop converts by default
     except (ImageCms.PyCMSError, OSError) as exc:
         raise PhotoError(f"has an ICC profile that does not fit its CMYK pixels ({exc}): assign another one") from exc
+
+
+def _to_srgb(image: Image.Image, profile: bytes, flags: ImageCms.Flags = ImageCms.Flags.NONE) -> Image.Image:
+    source, screen = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+    converted = ImageCms.profileToProfile(image, source, screen, renderingIntent=intent, outputMode="RGB", flags=flags)
     assert converted is not None  # profileToProfile returns None only if it converts in place
     return converted
 
@@ -138,14 +137,7 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
 def _measured_curve(grey: bytes) -> bytes:
     """Measure a tone curve of 256 points by converting each grey to sRGB, exact to half an 8-bit step."""
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    screen = ImageCms.profileToProfile(
-        ramp,
-        ImageCms.ImageCmsProfile(io.BytesIO(grey)),
-        ImageCms.createProfile("sRGB"),
-        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        outputMode="RGB",
-    )
-    code = np.asarray(screen.convert("L") if screen else ramp)[0] / 255
+    code = np.asarray(_to_srgb(ramp, grey).convert("L"))[0] / 255
     light = srgb_to_linear(code)
     return struct.pack(">4s4xI256H", b"curv", 256, *np.rint(light * 65535).astype(int).tolist())
 

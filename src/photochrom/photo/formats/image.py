@@ -130,15 +130,24 @@ def at_most(pixels: int) -> Iterator[None]:
         _most_pixels.reset(token)
 
 
+def check_one(count: int, kind: str = "holds") -> None:
+    """Check that a file has one picture only; ``kind`` is the verb of the message, such as ``is an animation of``.
+
+    Raises:
+        PhotoError: There are more.
+    """
+    if count > 1:
+        raise PhotoError(f"{kind} {count} pictures: save the one you want as a file of its own")
+
+
 def check_size(width: int, height: int) -> None:
     """Check that a picture of this size is not too large to be decoded.
-
-    Pillow's own limit (89 million pixels) is meant for web servers, is global to the process, and is applied by
-    ``Image.open``. Therefore all formats use their Pillow plugin directly.
 
     Raises:
         PhotoError: The picture has no pixels, or more than ``MAX_PIXELS`` or ``at_most`` allow.
     """
+    # Pillow's own limit (89 million pixels) is meant for web servers, is global to the process, and is applied by
+    # ``Image.open``. Therefore all formats use their Pillow plugin directly.
     if width < 1 or height < 1:
         raise PhotoError(f"is {width} x {height} pixels: the file is damaged")
     if width * height > (limit := _most_pixels.get()):

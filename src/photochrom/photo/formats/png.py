@@ -33,6 +33,7 @@ from .image import (
     Metadata,
     Planes,
     by_opencv,
+    check_one,
     check_size,
     color_rows,
     luma_of,
@@ -73,8 +74,7 @@ def read(data: bytes) -> Decoded:
     if (code := found.get(b"cICP", b"\0\0")[1]) in HDR_TRANSFERS:
         raise PhotoError(HDR_REFUSED.format(HDR_TRANSFERS[code]))
     frames = int.from_bytes(found.get(b"acTL", b"\0\0\0\1")[:4], "big")
-    if frames > 1:
-        raise PhotoError(f"is an animation of {frames} pictures: save the one you want as a file of its own")
+    check_one(frames, "is an animation of")
     # The decoder gets only the chunks it needs, so that a damaged text chunk cannot make it refuse the picture.
     pixels = b"".join([SIGNATURE, *(_chunk(name, payload) for name, payload in chunks if name in _PIXEL_CHUNKS)])
     transparent = found.get(b"tRNS")

@@ -38,6 +38,9 @@ _DEFLATE: Final = (8, 32946)
 _TIFFFILE_DECODES: Final = (1, *_DEFLATE, 32773)  # none, deflate (two codes) and PackBits, without other libraries
 _ZSTD: Final = 50000
 _JPEG, _JPEG_TABLES = 7, 347
+_UNREADABLE_16_BITS: Final = (
+    "has 16 bits in a compression and an order of samples that cannot be read: save it again with deflate"
+)
 _GROUP_3: Final = (2, 3)  # without and with end-of-line codes
 
 
@@ -211,7 +214,7 @@ def _parts(tiff: Tiff, entries: list[Entry], page: _Page) -> _Parts:
     offsets, sizes = tiff_cut.parts_of(tiff, entries)
     places = [(offset, offset + size) for offset, size in zip(offsets, sizes, strict=False)]
     if len(offsets) < expected:
-        raise PhotoError("is cut short or damaged: get a whole copy of the file")
+        raise PhotoError(tiff_cut.CUT_SHORT)
     rows = down if tiled else min(down, page.height)
     return _Parts(places, max(1, across * rows * page.samples * 2))
 
@@ -232,7 +235,7 @@ def _check_deflated(tiff: Tiff, parts: _Parts) -> None:
     except zlib.error:
         is_complete = False
     if not is_complete:
-        raise PhotoError("is cut short or damaged: get a whole copy of the file")
+        raise PhotoError(tiff_cut.CUT_SHORT)
 
 
 class _Planes(NamedTuple):
@@ -306,9 +309,7 @@ def _by_tifffile(data: bytes, page: _Page) -> np.ndarray:
     import tifffile
 
     if page.compression not in _TIFFFILE_DECODES:
-        raise PhotoError(
-            "has 16 bits in a compression and an order of samples that cannot be read: save it again with deflate"
-        )
+        raise PhotoError(_UNREADABLE_16_BITS)
     stored = np.asarray(tifffile.imread(BytesIO(data), key=0))
     stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     if not page.planar:
@@ -324,9 +325,7 @@ def _by_strips(tiff: Tiff, entries: list[Entry], page: _Page, parts: _Parts) -> 
     """
     predictor = tiff.number(entries, _PREDICTOR, 1)
     if page.planar or predictor not in (1, 2) or any(entry.tag == _TILE_OFFSETS for entry in entries):
-        raise PhotoError(
-            "has 16 bits in a compression and an order of samples that cannot be read: save it again with deflate"
-        )
+        raise PhotoError(_UNREADABLE_16_BITS)
     rows = min(tiff.number(entries, _ROWS_PER_STRIP, page.height), page.height) or page.height
     row_bytes = page.width * page.samples * 2
     stored = np.empty((page.height, row_bytes), np.uint8)

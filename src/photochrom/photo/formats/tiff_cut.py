@@ -13,7 +13,7 @@ from .exif import EXIF_POINTER, GPS_POINTER, LONG, Entry, Tiff
 STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 273, 279, 324, 325
 _COMPRESSION, _OLD_JPEG, _SUB_PAGES = 259, 6, 330
 _LONG8: Final = (13, 16, 18)
-_DAMAGED: Final = "is cut short or damaged: get a whole copy of the file"
+CUT_SHORT: Final = "is cut short or damaged: get a whole copy of the file"
 
 
 def page_file(tiff: Tiff, entries: Sequence[Entry]) -> bytes:
@@ -56,7 +56,7 @@ def parts_of(tiff: Tiff, entries: Sequence[Entry]) -> tuple[tuple[int, ...], tup
     tags = (TILES, TILE_SIZES) if tiled else (STRIPS, STRIP_SIZES)
     offsets, sizes = (tiff.all_integers(entries, tag) for tag in tags)
     if max((a + b for a, b in zip(offsets, sizes, strict=False)), default=0) > len(tiff.data):
-        raise PhotoError(_DAMAGED)
+        raise PhotoError(CUT_SHORT)
     return offsets, sizes
 
 

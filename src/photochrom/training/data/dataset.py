@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from ...color.spaces import luma_of_rgb, rgb_to_lab
-from ...errors import TrainingError
+from ...errors import TrainingError, system_errors
 from .aging import age
 from .sources import SUFFIXES, files, read
 
@@ -64,12 +64,8 @@ class Photograph:
         Raises:
             TrainingError: The file cannot be read.
         """
-        try:
+        with system_errors(TrainingError, self.path, "give access to it, or remove it"):
             return read(self)
-        except OSError as exc:
-            raise TrainingError(
-                f"{self.path} cannot be read ({exc.strerror})", remedy="give access to it, or remove it"
-            ) from exc
 
     def decode(self) -> np.ndarray:
         """Read and decode the photograph to RGB uint8 ``[H, W, 3]``.
@@ -239,12 +235,8 @@ def fingerprint(views: Sequence[View]) -> str:
 
 
 def _identity(view: View) -> tuple[str, int] | tuple[str, int, float]:
-    """Return everything that determines a view.
-
-    The default of ``aged`` is omitted, so that the fingerprints of runs that began before there was this field are
-    still valid.
-    """
-    identity = (view.photograph.sha1, view.number)
+    """Return everything that determines a view; the default of ``aged`` is omitted."""
+    identity = (view.photograph.sha1, view.number)  # the fingerprints of runs older than ``aged`` remain valid
     return identity if view.number == 0 or view.aged == AGED else (*identity, view.aged)
 
 
