@@ -273,7 +273,6 @@ class _Work:
 
         Raises:
             OptionError: The options do not suit the only photograph, or the model.
-            PhotoError: The contact sheet cannot be written.
         """
         begun, self.failed = time.monotonic(), failed
         several = len(jobs) + failed + self.skipped > 1

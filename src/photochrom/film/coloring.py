@@ -88,7 +88,7 @@ def _fill_gap(
     """Colour and encode the frames from the end of ``segments`` to the next finished segment or the end of the film.
 
     Returns:
-        All finished segments from the film's beginning to the next gap.
+        All finished segments from the film's beginning to the next gap. Errors are those of ``color_frames``.
     """
     reader = frame_colorizer.reader
     count = sum(len(segment.pts) for segment in segments)
@@ -196,7 +196,7 @@ class _SegmentWriter:
             False if the next segment is already finished and begins with this frame, which is then not encoded.
 
         Raises:
-            FilmError, PhotoError, OSError, av.error.FFmpegError: As for ``color_frames``.
+            FilmError, OptionError, PhotoError, OSError, av.error.FFmpegError: As for ``color_frames``.
         """
         pts, frame = rendered.pts, rendered.frame
         if self._encoder and self._may_end(self._encoder, rendered):

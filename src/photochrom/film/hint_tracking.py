@@ -158,6 +158,8 @@ def _track_back(
 ) -> None:
     """Continue tracking hints backwards through a long shot: from the first frame of a ``_Part`` into the part before.
 
+    Errors are those of ``track_hints``.
+
     Args:
         frame_colorizer: Prepares the frames, which are read again.
         starts: For each part, the pts of its first frame, and whether a shot begins there.

@@ -129,6 +129,9 @@ class FilmReader:
         Returns:
             None if reopening is not necessary: the film has a container, or the stream states no other rate than FFmpeg
             assumed.
+
+        Raises:
+            FilmError: The file cannot be read any more.
         """
         stated = self.video.codec_context.framerate
         if self.container.format.name not in _RAW or not stated or stated == self.video.average_rate:
@@ -178,7 +181,7 @@ class FilmReader:
     def _unstated_first_pts(self) -> int:
         """Return the pts of the first frame, from that of the first one that has any; 0 if none has.
 
-        Matroska's times may be negative, and FFmpeg leaves those out.
+        Matroska's times may be negative, and FFmpeg leaves those out. Errors are those of ``frames``.
         """
         for number, frame in enumerate(itertools.islice(self.unchecked_frames(), _MOST_NEGATIVE)):
             if frame.pts is not None:

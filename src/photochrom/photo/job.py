@@ -145,7 +145,7 @@ def _checked_format(
     """Check that the source is a photograph and that all outputs can be written.
 
     Returns:
-        The format of the target, by its extension; None for an open file.
+        The format of the target, by its extension; None for an open file. Errors are those of ``colorize_photo``.
     """
     if isinstance(source, str | os.PathLike):
         check_source(Path(source))

@@ -49,7 +49,11 @@ class AppState:
     """Options with which photographs are written and signed."""
 
     def new_folder(self) -> Path:
-        """Create a folder with an unused name."""
+        """Create a folder with an unused name.
+
+        Raises:
+            OSError: The folder cannot be created.
+        """
         return Path(tempfile.mkdtemp(dir=self.folder))
 
     def forget(self, item: str) -> None:

@@ -83,7 +83,7 @@ def estimate(run: TrainingRun) -> Estimate:
 def _few_batches(run: TrainingRun) -> tuple[Batches, float]:
     """Return a source of a few training views, and the seconds per view for computing features.
 
-    The seconds are 0 if the run does not cache features.
+    The seconds are 0 if the run does not cache features. Errors are those of ``estimate``.
     """
     backbone, sides = run.backbone, Sides.of(run.recipe)
     count = max(_MIN_VIEWS, run.recipe.batch * run.fabric.world_size)  # with fewer, no step would see whole pictures

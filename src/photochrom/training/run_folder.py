@@ -192,6 +192,7 @@ def write_samples(network: Network, card: ModelCard, photographs: Sequence[Photo
 
     Raises:
         TrainingError: A photograph cannot be read or decoded, or the file cannot be written.
+        ModelError: The network's output contradicts the card.
     """
     colorizer = Colorizer(engine=TorchEngine(network, card))
     shown = [versions({TRAINED: colorizer}, load(photograph)) for photograph in photographs[:SAMPLES]]

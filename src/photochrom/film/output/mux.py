@@ -138,6 +138,9 @@ def _add_streams(
 
     Returns:
         The streams, and transcoders for those that cannot be copied; each by its index in the source.
+
+    Raises:
+        FilmError: The container cannot hold a stream.
     """
     copied = {stream.index for stream in tracks.streams_to_copy(source, reader.video.index)[0]}
     streams: dict[int, av.stream.Stream] = {}

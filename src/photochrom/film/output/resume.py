@@ -258,7 +258,11 @@ class ResumeFolder:
 
 
 def sync(path: Path) -> None:
-    """Flush a file to the disk, so that a power failure does not lose it."""
+    """Flush a file to the disk, so that a power failure does not lose it.
+
+    Raises:
+        OSError: The file cannot be read or written.
+    """
     with path.open("rb+") as stream:
         os.fsync(stream.fileno())
 

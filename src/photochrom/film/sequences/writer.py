@@ -129,7 +129,7 @@ class SequenceWriter:
     def _header(self, pts: int, index: int) -> tuple[DpxHeader, str]:
         """Return the header of the source's frame, or a new one if that is not DPX, and the time code to write.
 
-        The time code is empty if there is none, or that of the header is to be kept.
+        The time code is empty if there is none, or that of the header is to be kept. Errors are those of ``write``.
         """
         code = add_frames(self._reader.time_code, index, self._reader.rate) or ""
         reader = self._reader

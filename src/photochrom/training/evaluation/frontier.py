@@ -94,6 +94,7 @@ def along_dial(colorizer: Colorizer, truth: np.ndarray, options: ColorOptions) -
         One ``DialScores`` per setting, from the lowest setting to the highest.
 
     Raises:
+        TrainingError: ``truth`` is not uint8.
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     luma, dial = luma_of_rgb(truth), dial_of(colorizer)

@@ -173,6 +173,9 @@ def hint_error(picture: np.ndarray, hint: Hint) -> float:
     Args:
         picture: The coloured picture, RGB uint8 ``[H, W, 3]``.
         hint: The hint, at least two pixels from the border.
+
+    Raises:
+        TrainingError: ``picture`` is not uint8.
     """
     y, x = hint.pixel(picture.shape)
     near = picture[y - NEAR : y + NEAR + 1, x - NEAR : x + NEAR + 1]
