@@ -31,6 +31,7 @@ from photochrom.training.preparation import inspect_photographs, prepare_run
 from photochrom.training.processes import launch
 from photochrom.training.recipes import DEFAULT, FINE_TUNING_RATE, OWN, RECIPES, fit_to_photographs
 from photochrom.training.remaining_time import Costs
+from photochrom.training.run_folder import locked
 from photochrom.training.train import Trainer
 
 pytestmark = [pytest.mark.training, pytest.mark.slow, pytest.mark.usefixtures("kept_exports")]
@@ -441,6 +442,13 @@ class TestBadInput:
         assert "no photographs in " in said
         assert "put .jpg, " in said
         assert said.count("\n") == 1
+        assert not (tmp_path / "run").exists()
+
+    def test_two_runs_in_one_folder(self, photographs, tmp_path, capsys):
+        with locked(tmp_path / "run"):
+            assert main(["train", str(photographs), "-o", str(tmp_path / "run"), "--dry-run"]) == 1
+            said = "run: another process is training in this folder: wait for it, or choose another folder"
+            assert said in capsys.readouterr().err
         assert not (tmp_path / "run").exists()
 
     def test_a_run_that_cannot_be_written(self, photographs, tmp_path, capsys):

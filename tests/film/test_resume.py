@@ -167,6 +167,18 @@ def test_stopped_while_the_film_is_put_together(film, whole, tmp_path, short_seg
 
 
 @pytest.mark.slow
+def test_killed_after_the_film_has_its_name(film, whole, tmp_path, short_segments):
+    output = tmp_path / "a.color.mp4"
+    with pytest.raises(Stop):
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(106))
+    (unfinished(film) / "film.mp4").write_bytes(b"the whole film")
+    output.hardlink_to(unfinished(film) / "film.mp4")  # as ``publish`` does
+    assert colorize_film(film, None, FAST, colorizer=varied_model(tmp_path)).frames == 106
+    assert all_packets(output) == all_packets(whole.output)
+    assert not unfinished(film).exists()
+
+
+@pytest.mark.slow
 def test_other_settings_do_not_resume_the_work(film, tmp_path, short_segments):
     with pytest.raises(Stop):
         colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(60))

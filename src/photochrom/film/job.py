@@ -27,7 +27,7 @@ from .hints import FilmHint
 from .options import FilmOptions
 from .output.kept_parts import KeptParts, remove_incomplete
 from .output.mux import mux
-from .output.resume import FinishedSegment, ResumeFolder, is_publishing, sync
+from .output.resume import FinishedSegment, ResumeFolder, is_published, is_publishing, sync, whole_film
 from .output.segments import EncodedSegment
 from .output.signing import check_signing, sign_film
 from .plan import Plan, check, make_plan, resolved
@@ -111,7 +111,7 @@ def colorize_film(
         def examining() -> None:
             progress(Progress(0, plan.total))
 
-        is_explicit = bool(options.recolor)
+        is_explicit, overwrite = bool(options.recolor), overwrite or is_published(plan.output)
         with _disk_errors(place, plan.place):
             options = check(reader, plan, options, overwrite=overwrite, on_frame=examining)
             if options.c2pa is not None:
@@ -224,7 +224,8 @@ def _assemble(
         return
     count = _count(segments)
     encoded = [EncodedSegment(folder.segment_path(i), s.pts, s.delay, s.end) for i, s in enumerate(segments)]
-    whole = folder.folder / f"film{plan.output.suffix}"
+    whole = whole_film(plan.output)
+    whole.unlink(missing_ok=True)  # it may be a link of a published film
     try:
         mux(
             reader, plan.planes, encoded, whole, plan.container, options, plan.span, label,

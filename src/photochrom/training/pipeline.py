@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from lightning_fabric import Fabric
@@ -15,7 +16,7 @@ from .networks.decoder import count_parameters
 from .preparation import inspect_photographs, prepare_run
 from .processes import launch, leave_process_group, one_error_for_all
 from .recipes import RECIPES
-from .run_folder import RunLog, check_best, finish
+from .run_folder import RunLog, check_best, finish, locked
 from .train import Trainer, fit
 
 
@@ -33,7 +34,7 @@ def train(config: TrainingConfig) -> Path | None:
     keep_memory()
     config = config.resumed()
     fabric = launch(config)
-    with one_error_for_all(fabric):
+    with one_error_for_all(fabric), locked(config.run_folder) if fabric.is_global_zero else nullcontext():
         model = _train(config, fabric)
     leave_process_group()
     return model

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from ..batch.remote_files import is_remote
 from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError, TrainingError
-from ..folders import needed_folder
 from .checkpoint import describe_views
 from .config import TrainingConfig
 from .data.batches import Batches, Pictures, Sides
@@ -260,11 +259,10 @@ def inspect_photographs(config: TrainingConfig, fabric: Fabric) -> Inspection:
         )
     inspection: Inspection | None = None
     if fabric.is_global_zero:
-        with needed_folder(run_folder, TrainingError):
-            if is_remote(config.photographs):
-                folder = run_folder / "photographs"
-                copy_here(config.photographs, folder)
-            inspection = inspect(folder, run_folder / "photographs.csv")
+        if is_remote(config.photographs):
+            folder = run_folder / "photographs"
+            copy_here(config.photographs, folder)
+        inspection = inspect(folder, run_folder / "photographs.csv")
     shared: Inspection = fabric.broadcast(inspection)  # type: ignore[assignment]
     return shared
 

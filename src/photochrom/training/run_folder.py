@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from ..colorizer.colorizer import Colorizer
 from ..errors import TrainingError
+from ..folders import needed_folder
 from ..models.engines import Arrays
 from ..models.registry import CARD_KEY, ModelCard
 from . import checkpoint
@@ -33,6 +36,26 @@ TRAINED = "trained"  # name of the trained model in the report
 _COLUMNS = 2  # photographs per row in the sheet of samples
 
 History = Sequence[Mapping[str, float]]
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Create the folder of a run if necessary, and lock it during the block; if it is empty then, it is removed.
+
+    Raises:
+        TrainingError: Another process trains in the folder, or it cannot be created or written.
+    """
+    path = folder / ".lock"
+    with needed_folder(folder, TrainingError), ExitStack() as stack:
+        with writing(folder):
+            try:
+                with suppress(NotImplementedError):  # some network file systems have no locks
+                    stack.enter_context(FileLock(path, blocking=False))
+            except Timeout as exc:
+                remedy = "wait for it, or choose another folder"
+                raise TrainingError("another process is training in this folder", path=folder, remedy=remedy) from exc
+        stack.callback(path.unlink, missing_ok=True)
+        yield
 
 
 class RunLog:

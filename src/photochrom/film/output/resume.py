@@ -67,6 +67,19 @@ def is_publishing(folder: Path) -> bool:
     return (folder / _PUBLISHING).exists()
 
 
+def whole_film(output: Path) -> Path:
+    """Return the path in the working folder at which the whole film is muxed."""
+    return work_folder(output) / f"film{output.suffix}"
+
+
+def is_published(output: Path) -> bool:
+    """Return whether an interrupted run has given the film its final name, but has not removed the working folder."""
+    try:
+        return whole_film(output).samefile(output)  # a hard link of it; see ``publish``
+    except OSError:
+        return False
+
+
 class ResumeFolder:
     """Working folder of one unfinished film; a context manager that locks it for this process.
 
