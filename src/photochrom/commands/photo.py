@@ -278,7 +278,7 @@ class _Work:
         several = len(jobs) + failed + self.skipped > 1
         with self.console.progress("photo", len(jobs)) as bar:
             for number, job in enumerate(jobs, 1):
-                self._color(job, bar, alone=not several)
+                self._color_or_skip(job, bar, alone=not several)
                 if several:
                     bar.show(number, len(jobs))
         self._write_sheet()
@@ -299,12 +299,12 @@ class _Work:
             self.console.detail(f"{job.source}: {reason}")
             self.skipped_counts[summary] += 1
 
-    def _color(self, job: PhotoJob, bar: Progress, *, alone: bool) -> None:
+    def _color_or_skip(self, job: PhotoJob, bar: Progress, *, alone: bool) -> None:
         try:
             if reasons := self._reasons_to_skip(job):
                 self.skip(job, *reasons)
             else:
-                self._write(job, bar)
+                self._color(job, bar)
         except PhotochromError as exc:
             self.failed += 1
             self.console.error_of(job.source, exc, alone=alone)
@@ -329,7 +329,7 @@ class _Work:
             return "is in colour already: skipped; --recolor colours it anyway", _IN_COLOR
         return None
 
-    def _write(self, job: PhotoJob, bar: Progress) -> None:
+    def _color(self, job: PhotoJob, bar: Progress) -> None:
         from ..photo.job import colorize_photo
 
         begun = time.monotonic()

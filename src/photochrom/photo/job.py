@@ -136,7 +136,7 @@ def colorize_photo(
     photo = read_photo(source, negative=negative, reduced=format in (None, "JPEG"), page=page)
     _check_hints(options, page, photo.name)
     with enough_memory(photo.name):
-        return _color(colorizer, photo, target, options, output)
+        return _color_with_companions(colorizer, photo, target, options, output)
 
 
 def _checked_format(
@@ -193,7 +193,7 @@ def _check_hints(options: ColorOptions, page: int | None, name: str) -> None:
             )
 
 
-def _color(
+def _color_with_companions(
     colorizer: Colorizer, photo: Photo, target: Path | BinaryIO, options: ColorOptions, output: OutputOptions
 ) -> PhotoReport:
     """Make all predictions, and then colour and write the photograph and its companion files."""
