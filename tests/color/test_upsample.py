@@ -190,7 +190,7 @@ def test_strips_that_share_lines_of_coefficients_are_colored_as_one(monkeypatch,
     how = {"strength": 1.0, "subsampling": (1, 1)}
     whole = upsample.apply_to_luma(coefficients, luma, **how)
     monkeypatch.setattr(bands, "_MIN_STRIP_ROWS", 3)  # rows: one or two lines of the coefficients
-    monkeypatch.setattr(bands, "_STRIP_SAMPLES", 1)
+    monkeypatch.setattr(upsample, "_STRIP_SAMPLES", 1)
     np.testing.assert_array_equal(upsample.apply_to_luma(coefficients, luma, **how, threads=threads), whole)
 
 
@@ -201,7 +201,7 @@ def test_strips_after_one_that_is_out_of_gamut_are_colored_as_ever(monkeypatch):
     coefficients = np.random.default_rng(0).normal(0, 0.02, (4, 24, 30)).astype(np.float32)
     how = {"strength": 1.0, "subsampling": (1, 1)}
     monkeypatch.setattr(bands, "_MIN_STRIP_ROWS", 4)
-    monkeypatch.setattr(bands, "_STRIP_SAMPLES", 1)
+    monkeypatch.setattr(upsample, "_STRIP_SAMPLES", 1)
     found = upsample.apply_to_luma(coefficients, luma, **how)
     monkeypatch.setattr(upsample, "_MANY_SHARE", 1.0)  # each strip is searched
     np.testing.assert_array_equal(found, upsample.apply_to_luma(coefficients, luma, **how))

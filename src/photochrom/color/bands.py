@@ -62,12 +62,13 @@ def threads() -> int:
     return _thread_limit or available_cores()
 
 
-def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
+def strips(height: int, width: int, samples: int = _STRIP_SAMPLES) -> Iterator[tuple[int, int]]:
     """Cut ``height`` rows of ``width`` samples into strips that fit the processor's cache; yield start and stop rows.
 
-    Strips have at least 24 rows, except the last. If ``width`` is more than about 2,000, they may exceed the cache.
+    Strips have about ``samples`` samples, but at least 24 rows, except the last. If ``width`` is large, they may exceed
+    the cache.
     """
-    rows = max(_MIN_STRIP_ROWS, _STRIP_SAMPLES // width)
+    rows = max(_MIN_STRIP_ROWS, samples // width)
     for start in range(0, height, rows):
         yield start, min(start + rows, height)
 

@@ -8,6 +8,7 @@ and was worse than bicubic interpolation (``benchmarks/upsampling.py``).
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import cv2
@@ -23,6 +24,8 @@ _EDGE_L = 8.0  # contrast in L* above which chroma follows an edge; weaker contr
 _EDGE_Y = 0.03  # the same contrast in luma, 0..1, at the size of the thumbnail
 _MANY_SHARE = 1 / 8  # share of samples out of gamut, above which it is faster to map all samples
 _ROW_STEP = 4  # that share is estimated from every fourth row
+_STRIP_SAMPLES = 1 << 17  # samples of chroma that are rounded and brought into gamut at once
+_ROWS = 20  # rows of chroma computed at once, before rounding
 _WIDENED_AT_ONCE = 6  # lines of coefficients resized to the picture's width at once, for several strips
 
 
@@ -146,11 +149,11 @@ def apply_to_luma(
     # Each strip of rows needs few lines of coefficients. A few lines at a time are resized to the picture's width
     # (``wide``; ``widened`` has their indices). Each row of chroma is a weighted sum of the two lines nearest to it.
     def color(rows: range) -> None:
-        buffer: list[np.ndarray] = []
+        buffers: list[np.ndarray] = []
         widened = range(0)
         wide: np.ndarray = np.empty(0, np.float32)
         many = False  # whether many samples of the previous strip were out of gamut
-        for start, stop in strips(len(rows), width):
+        for start, stop in strips(len(rows), width, _STRIP_SAMPLES):
             start, stop = rows.start + start, rows.start + stop
             mean, darkest, brightest = (
                 estimated_luma_range(luma, start, stop)
@@ -162,10 +165,9 @@ def apply_to_luma(
                 widened = range(first, max(last, min(first + _WIDENED_AT_ONCE, lines)))
                 narrow = small[first : widened.stop].reshape(-1, small.shape[2])
                 wide = cv2.resize(narrow, (width, len(narrow)))  # linear
-            weights = _weights(position[start:stop] - first, last - first)
             nearby = wide.reshape(-1, 4, width)[first - widened.start : last - widened.start]
-            cb, cr, spare = _chroma(weights, nearby, mean, buffer)
-            rounded, many = _quantized(cb, cr, darkest, brightest, coding, spare, many=many)
+            cb, cr = _chroma(position[start:stop] - first, nearby.transpose(1, 0, 2), mean, buffers)
+            rounded, many = _quantized(cb, cr, darkest, brightest, coding, many=many)
             for plane, values in zip(planes, rounded, strict=True):
                 plane[start:stop] = values
 
@@ -174,30 +176,33 @@ def apply_to_luma(
     return planes[0], planes[1]
 
 
-def _chroma(
-    weights: np.ndarray, coefficients: np.ndarray, luma: np.ndarray, buffer: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _chroma(position: np.ndarray, coefficients: np.ndarray, luma: np.ndarray, buffers: list[np.ndarray]) -> np.ndarray:
     """Compute the chroma of a strip, before rounding and gamut mapping.
 
     Args:
-        weights: Share of each line of the coefficients in each row, float32 ``[rows, lines]``.
-        coefficients: Gains of Cb and Cr, then their offsets, in code values: float32 ``[lines, 4, w]``.
+        position: Position of each row among the lines of the coefficients, float64 ``[rows]``, increasing.
+        coefficients: Gains of Cb and Cr, then their offsets, in code values: float32 ``[4, lines, w]``.
         luma: Code values ``[rows, w]``.
-        buffer: Arrays reused from strip to strip, which stay in the processor's cache; empty for the first strip.
+        buffers: Arrays reused from strip to strip, which stay in the processor's cache; empty for the first strip.
 
     Returns:
-        Cb and Cr, float32 ``[rows, w]``, in code values, around 0; and a spare array of that shape. All three belong to
-        ``buffer``.
+        Cb and Cr, float32 ``[2, rows, w]``, in code values, around 0. They belong to ``buffers``.
     """
-    if not buffer or buffer[0].shape != luma.shape:
-        buffer[:] = [np.empty(luma.shape, np.float32) for _ in range(4)]
-    y, offset, *planes = buffer
-    np.copyto(y, luma)
-    for index, plane in enumerate(planes):
-        product(weights, coefficients[:, index], out=plane)
-        plane *= y
-        plane += product(weights, coefficients[:, 2 + index], out=offset)
-    return planes[0], planes[1], offset
+    rows, width = luma.shape
+    if not buffers or buffers[0].shape[1:] != luma.shape:
+        buffers[:] = np.empty((2, rows, width), np.float32), np.empty((3, min(rows, _ROWS), width), np.float32)
+    chroma, work = buffers
+    weights = _weights(position, coefficients.shape[1])
+    for top in range(0, rows, _ROWS):  # few rows need few lines of coefficients, so the products are small
+        part = slice(top, min(top + _ROWS, rows))
+        near = slice(int(position[top]), int(position[part.stop - 1]) + 2)
+        y, *gains = work[:, : part.stop - top]
+        np.copyto(y, luma[part])
+        product(weights[part, near], coefficients[:2, near], out=work[1:, : part.stop - top])
+        product(weights[part, near], coefficients[2:, near], out=chroma[:, part])
+        for plane, gain in zip(chroma, gains, strict=True):
+            cv2.accumulateProduct(gain, y, plane[part])
+    return chroma
 
 
 def _sampled_further_left(planes: np.ndarray, share: float) -> np.ndarray:
@@ -226,7 +231,6 @@ def _quantized(
     darkest: np.ndarray,
     brightest: np.ndarray,
     coding: Coding,
-    spare: np.ndarray,
     *,
     many: bool = False,
 ) -> tuple[list[np.ndarray], bool]:
@@ -238,21 +242,20 @@ def _quantized(
         darkest: Lowest luma of the pixels that share the sample, in code values, ``[h, w]``.
         brightest: Highest luma of those pixels.
         coding: How luma and chroma are coded.
-        spare: float32 ``[h, w]``, which is overwritten.
         many: Whether to skip the test, because many samples of the previous strip were out of gamut.
 
     Returns:
         Cb and Cr, uint8 or uint16 ``[h, w]``; and whether many samples were out of gamut.
     """
     if many:
-        return _all_in_gamut(cb, cr, darkest, brightest, coding, spare)
+        return _all_in_gamut(cb, cr, darkest, brightest, coding)
     # Few samples are out of gamut. Therefore all are rounded first, and a cheap test then finds candidates: with every
     # matrix, no channel differs from the luma by more than twice the chroma.
-    rounded = [_rounded(plane, coding, spare) for plane in (cb, cr)]
+    rounded = [_rounded(plane, coding) for plane in (cb, cr)]
     far = np.greater(_distance(rounded[0], rounded[1], coding), _room(darkest, brightest, coding) >> 1)
     count = np.count_nonzero(far)
     if count > _MANY_SHARE * far.size:
-        return _all_in_gamut(cb, cr, darkest, brightest, coding, spare)
+        return _all_in_gamut(cb, cr, darkest, brightest, coding)
     if count:
         places = np.flatnonzero(far)
         exact = [plane.take(places) for plane in (cb, cr)]
@@ -265,7 +268,7 @@ def _quantized(
 
 
 def _all_in_gamut(
-    cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding, spare: np.ndarray
+    cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding
 ) -> tuple[list[np.ndarray], bool]:
     """Map and round all samples, which is faster than ``_quantized`` if many of them are out of gamut.
 
@@ -274,7 +277,7 @@ def _all_in_gamut(
     factor = _factor(cb, cr, darkest, brightest, coding)
     sample = factor[::_ROW_STEP]
     many = bool(np.count_nonzero(sample < 1) > _MANY_SHARE * sample.size)
-    return [_rounded(np.multiply(plane, factor, out=plane), coding, spare) for plane in (cb, cr)], many
+    return [_rounded(np.multiply(plane, factor, out=plane), coding) for plane in (cb, cr)], many
 
 
 def _factor(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
@@ -283,14 +286,14 @@ def _factor(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.n
     return gamut_factor(cb, cr, low, high, coding.matrix, white=coding.chroma_span)
 
 
-def _rounded(plane: np.ndarray, coding: Coding, spare: np.ndarray) -> np.ndarray:
-    """Round chroma, float32 ``[h, w]`` around 0, to code values; ``spare`` is overwritten."""
+def _rounded(plane: np.ndarray, coding: Coding) -> np.ndarray:
+    """Round chroma, float32 ``[h, w]`` around 0, to code values."""
     if coding.bits > 8:
         add: Any = cv2.add  # the type stubs lack sums with a number
         wide: np.ndarray = add(plane, coding.neutral, dtype=cv2.CV_16U)
         return wide
     if plane.min() < -coding.neutral:  # the result would be below 0, and OpenCV would take its absolute value
-        plane = np.clip(plane, -coding.neutral, coding.neutral, out=spare)
+        plane = np.clip(plane, -coding.neutral, coding.neutral)
     return cv2.convertScaleAbs(plane, alpha=1, beta=coding.neutral).reshape(plane.shape)
 
 
@@ -306,11 +309,16 @@ def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndar
 
     At limited range, luma beyond black or white counts as black or white.
     """
-    black, white = coding.black, coding.black + coding.luma_span
-    if not coding.full_range:
-        darkest, brightest = (np.clip(plane, black, white) for plane in (darkest, brightest))
-    room: np.ndarray = np.minimum(darkest - black, white - brightest)
-    return room
+    shape, dtype = darkest.shape, darkest.dtype
+    black, white = (_constant(shape, dtype, value) for value in (coding.black, coding.black + coding.luma_span))
+    room: np.ndarray = cv2.min(cv2.subtract(darkest, black), cv2.subtract(white, brightest))  # neither is below 0
+    return room.reshape(shape)
+
+
+@functools.lru_cache(maxsize=4)
+def _constant(shape: tuple[int, ...], dtype: np.dtype[Any], value: int) -> np.ndarray:
+    """Return an array of equal values, which must not be changed."""
+    return np.full(shape, value, dtype)
 
 
 def _on_chroma_scale(luma: np.ndarray, coding: Coding) -> np.ndarray:
