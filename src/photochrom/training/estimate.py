@@ -28,6 +28,7 @@ _TIMED = 3  # maximum number of steps of each kind that are timed
 _LONG = 4.0  # seconds after which no further step is timed, so that a short run does not wait for its estimate
 _ROUND_SECONDS = 2.0  # for the end of a round, apart from validation: samples, curves and a checkpoint
 _EXPORT_SECONDS, _REPORT_SECONDS = 15.0, 0.3  # for the model, and for each held-out photograph of the report
+_STORED = 9  # copies of the weights on the disk: four in a checkpoint, four in the next one beside it, and the best
 _OVERHEAD = 1.5  # factor on the memory of tensors, for what allocators and libraries need besides
 _LIBRARIES = 1_000_000_000  # bytes of memory for PyTorch, OpenVINO, and decoded photographs
 
@@ -69,7 +70,7 @@ def estimate(run: TrainingRun) -> Estimate:
         trial_recipe = replace(run.recipe, epochs=10, cycles=1)  # long enough for crops and whole pictures
         trial = replace(run, recipe=trial_recipe).trainer(few)
         costs, memory = measure(trial, few, len(run.validation))
-    checkpoints = 5 * sum(value.nbytes for value in trial.head.state_dict().values())
+    checkpoints = _STORED * sum(value.nbytes for value in trial.head.state_dict().values())
     missing = run.missing_views()
     memory *= process_counts(run.config)[0]
     counts = Schedule(run.recipe, len(run.training), run.fabric.world_size).remaining(0)
