@@ -244,4 +244,4 @@ def test_a_model_that_has_disappeared_is_found_before_any_item(model, tmp_path):
     colorizer = Colorizer(path)
     Path(path).unlink()
     with pytest.raises(ModelError, match="No such file"):
-        coloring(BatchJob(str(tmp_path / "out")), colorizer)
+        coloring(BatchJob(str(tmp_path / "out"), BatchOptions()), colorizer)
