@@ -265,6 +265,17 @@ def test_pulldown_is_detected_through_grain_and_not_in_other_films():
     assert not seen([pan(1)[0]] * 64)
 
 
+def test_the_search_for_pulldown_ends_after_four_seconds_of_moving_pictures():
+    def seen(lumas):
+        rest = map(still_frame, lumas)
+        return has_pulldown(rest), sum(1 for _ in rest)
+
+    moving, still = pan(150, step=1), [pan(1)[0]] * 120
+    assert seen(moving) == (False, 29)
+    assert seen([*moving[:90], *telecined(moving[90:], order=1)])[0]
+    assert seen([*still, *telecined(moving)])[0]
+
+
 def test_a_rate_given_for_a_film_that_has_one_is_said_to_be_unused(tmp_path, orange):
     film = write_film(tmp_path / "a.mov", pan(8), rate=25)
     report = made(film, tmp_path / "b.mov", FilmOptions(rate=18), orange)

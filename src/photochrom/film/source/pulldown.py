@@ -11,6 +11,7 @@ from fractions import Fraction
 from itertools import islice, pairwise
 
 import av
+import cv2
 import numpy as np
 
 from ..frame_buffers import view
@@ -19,6 +20,7 @@ from ..reader import FilmReader
 _CYCLE = 5  # video frames that hold four film frames
 _WINDOW = 30  # frames that are examined together: six cycles, since a new cycle may begin at any cut
 _SEARCHED = 300  # frames examined at the beginning of a film
+_MOVING = 4  # windows of moving pictures without repeated fields after which the search ends
 _REPEATED = 0.4  # greatest ratio of a repeated field's difference to the next greater difference in a cycle
 _MOVES = 0.6  # steps of luma by which other fields must differ, since all fields of a still picture are repeated
 _RATES = (Fraction(29), Fraction(31))  # frames per second of films that are examined
@@ -44,38 +46,45 @@ def note(reader: FilmReader, first: int) -> str:
 
 
 def has_pulldown(frames: Iterable[av.VideoFrame]) -> bool:
-    """Return whether there is 3:2 pulldown in the first 300 of these frames."""
+    """Return whether there is 3:2 pulldown in the first 300 of these frames, or in the first 120 if pictures move."""
     fields = ((part[0::2], part[1::2]) for part in map(_luma, islice(frames, _SEARCHED)))
     differences: list[tuple[float, float]] = []
+    moving = 0
     for before, after in pairwise(fields):
         differences.append((_difference(before[0], after[0]), _difference(before[1], after[1])))
         if len(differences) == _WINDOW:
-            if _is_cycle(differences):
-                return True
+            found = _is_cycle(differences)
+            moving += found is False
+            if found or moving == _MOVING:
+                return bool(found)
             differences = []
     return False
 
 
 def _luma(frame: av.VideoFrame) -> np.ndarray:
-    """Return every fourth column of a frame's luma in 8-bit steps, float32 ``[H, w]``, with even H."""
+    """Return a frame's luma in 8-bit steps, uint8 ``[H, W]`` or float32 for more than 8 bits, with even H."""
     if len(frame.planes) < 3 and frame.format.name != "gray":
         frame = frame.reformat(format="gray")
-    scale = np.float32(1 / (1 << (frame.format.components[0].bits - 8)))
-    return view(frame, 0)[: frame.height // 2 * 2, ::4].astype(np.float32) * scale
+    luma = view(frame, 0)[: frame.height // 2 * 2]
+    bits = frame.format.components[0].bits
+    return luma if bits == 8 else luma.astype(np.float32) * np.float32(1 / (1 << (bits - 8)))
 
 
 def _difference(before: np.ndarray, after: np.ndarray) -> float:
-    return float(np.abs(after - before).mean())
+    return cv2.norm(before, after, cv2.NORM_L1) / before.size
 
 
-def _is_cycle(differences: Sequence[tuple[float, float]]) -> bool:
-    """Return whether differences of the upper and lower fields, over some cycles, show repeated fields."""
+def _is_cycle(differences: Sequence[tuple[float, float]]) -> bool | None:
+    """Return whether differences of the upper and lower fields, over some cycles, show repeated fields.
+
+    The result is None if no picture moves, so that all fields are repeated.
+    """
     table = np.array(differences).reshape(-1, _CYCLE, 2)
     usual = np.median(table, axis=0)  # [5, 2]
-    phases = []
-    for field in usual.T:
-        least, second = np.sort(field)[:2]
-        if second < _MOVES or least > _REPEATED * second:
-            return False
-        phases.append(int(field.argmin()))
-    return (phases[0] - phases[1]) % _CYCLE in (2, 3)
+    least, second = np.sort(usual, axis=0)[:2]
+    if second.min() < _MOVES:
+        return None
+    if (least > _REPEATED * second).any():
+        return False
+    upper, lower = usual.argmin(axis=0)
+    return (upper - lower) % _CYCLE in (2, 3)
