@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from photochrom.batch import BatchOptions, color_batch
+from photochrom.batch.archival import write_parquet
 from photochrom.batch.coloring import BatchJob, coloring
 from photochrom.batch.coordinator import _report_writer
-from photochrom.batch.report import read_rows
+from photochrom.batch.report import Row, read_rows
 from photochrom.colorizer.colorizer import Colorizer
 from photochrom.colorizer.hints import Hint, hints_json
 from photochrom.errors import ModelError, OptionError, PhotochromError
@@ -245,3 +246,11 @@ def test_a_model_that_has_disappeared_is_found_before_any_item(model, tmp_path):
     Path(path).unlink()
     with pytest.raises(ModelError, match="No such file"):
         coloring(BatchJob(str(tmp_path / "out"), BatchOptions()), colorizer)
+
+
+def test_names_that_are_not_text_are_replaced_in_parquet(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    row = Row("\udcff.png", "ok", "\udcff.png", "", warnings=("its sidecar \udcff.xmp is not kept: it is not XMP",))
+    table = parquet.read_table(write_parquet(tmp_path, [row]))
+    assert table["warnings"].to_pylist() == [["its sidecar ?.xmp is not kept: it is not XMP"]]
+    assert table["key"].to_pylist() == ["?.png"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
 from ..atomic import new_file
@@ -135,10 +135,15 @@ def write_parquet(folder: Path, rows: Iterable[Row]) -> Path:
     text, whole, real = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
     kinds = {"source_size": whole, "width": whole, "height": whole, "schema": whole, "warnings": pyarrow.list_(text)}
     kinds |= dict.fromkeys(("colorfulness", "confidence", "seconds"), real)
-    facts = [asdict(row) | {"warnings": list(row.warnings)} for row in rows]
+    facts = [{name: _in_utf8(value) for name, value in asdict(row).items()} for row in rows]
     schema = pyarrow.schema([(name, kinds.get(name, text)) for name in Row.__dataclass_fields__])
-    for row in facts:  # Parquet's text cannot hold names that are not UTF-8
-        row.update({k: v.encode("utf-8", "replace").decode() for k, v in row.items() if isinstance(v, str)})
     with system_errors(PhotochromError, path, "make room", "written"), new_file(path, overwrite=True) as stream:
         parquet.write_table(pyarrow.Table.from_pylist(facts, schema), stream)
     return path
+
+
+def _in_utf8(value: Any) -> Any:
+    """Replace what Parquet's text cannot hold, names that are not UTF-8, in a text or in the texts of a tuple."""
+    if isinstance(value, tuple):
+        return list(map(_in_utf8, value))
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -140,21 +140,14 @@ class Item(ABC, Generic[Choices]):
     def rendered(self, longest: int) -> np.ndarray:
         """Return the displayed picture in colour: RGB, uint8 ``[h, w, 3]``, with sides of at most ``longest``.
 
-        Raises:
-            OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
-            PhotochromError: The source had to be read again, and could not be read.
+        Errors are those of ``picture``.
         """
         picture, options = self.picture(), self.options()
         assert picture.cached is not None
         return colored(self._colorizer, small(picture.luma, longest), options, picture.cached.prediction)
 
     def prediction(self) -> Prediction:
-        """Return the prediction for the current choices.
-
-        Raises:
-            OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
-            PhotochromError: The source had to be read again, and could not be read.
-        """
+        """Return the prediction for the current choices; errors are those of ``picture``."""
         found = self.picture().cached
         assert found is not None
         return found.prediction
