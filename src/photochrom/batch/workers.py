@@ -154,11 +154,8 @@ def _one_blas_thread() -> Iterator[None]:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Block Ctrl+C in processes started during the block, from their first moment, and delay it in the parent.
-
-    A terminal sends Ctrl+C to all its processes, but the parent decides whether tasks in progress are finished. On
-    Windows, this does nothing.
-    """
+    """Block Ctrl+C in processes started during the block, and delay it in the parent; does nothing on Windows."""
+    # A terminal sends Ctrl+C to all its processes, but the parent decides whether tasks in progress are finished.
     if sys.platform == "win32":
         yield
         return

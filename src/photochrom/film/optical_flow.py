@@ -58,19 +58,16 @@ def warp(planes: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def _search(fast: bool, height: int, width: int, is_started: bool) -> Any:
-    """Create an OpenCV object that searches for the flow between frames of one size.
-
-    Such an object remembers the last initial flow that it was given, and uses it again if a later call gives none. So
-    searches with and without an initial flow need two objects, which ``is_started`` distinguishes in the cache.
-
-    The finest scale is set explicitly. Otherwise, if the frames are too small for the coarsest scale, OpenCV chooses
-    another one by their width alone, reads past the end of flat frames, crashes, and keeps its choice for later sizes.
-    """
+    """Create an OpenCV object that searches for the flow between frames of one size."""
+    # Such an object remembers the last initial flow that it was given, and uses it again if a later call gives none. So
+    # searches with and without an initial flow need two objects, which ``is_started`` distinguishes in the cache.
     maker: Any = cv2.DISOpticalFlow  # OpenCV's stubs lack its factory
     search = maker.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST if fast else cv2.DISOPTICAL_FLOW_PRESET_FAST)
     patch = search.getPatchSize()
     coarsest = min(math.log2(max(height, width) / (4 * patch)) + 0.5, math.log2(min(height, width) / patch))
     if coarsest < search.getFinestScale():
+        # Otherwise OpenCV would choose another finest scale by the width alone, read past the end of flat frames,
+        # crash, and keep its choice for later sizes.
         search.setFinestScale(0)
     return search
 
