@@ -21,7 +21,7 @@ _KEPT: Final = 1 << 26  # bytes of freed memory that are not returned to the sys
 # When malloc or mmap fails, OpenCV raises cv2.error, Pillow OSError, libheif, OpenVINO and threading RuntimeError,
 # libwebp ValueError, and the loader of shared libraries ImportError.
 _OUT_OF_MEMORY: Final = re.compile(
-    r"out of memory|insufficient memory|memory allocation|(cannot|can't|unable to) alloc|bad_alloc"
+    r"out of memory|insufficient memory|memory allocation|(cannot|can't|unable to|failed to) alloc|bad_alloc"
     r"|failed to map segment|can't start new thread|pthread_create|(de|en)coder error -9\b",
     re.IGNORECASE,
 )

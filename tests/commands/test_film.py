@@ -222,6 +222,27 @@ def test_a_preview_is_refused_where_the_film_would_be(tmp_path, capsys):
     assert names(tmp_path) == ["new.mkv"]
 
 
+def test_a_preview_replaces_no_source(film, tmp_path, capsys):
+    (tmp_path / "frames").mkdir()
+    for number, luma in enumerate(pan(3)):
+        Image.fromarray(luma).save(tmp_path / "frames" / f"{number:04}.png")
+    (other := tmp_path / "other.mkv").write_bytes(film.read_bytes())
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    frame = tmp_path / "frames" / "0001.png"
+    for arguments in (
+        [film, "-o", film],
+        [tmp_path / "frames", "-o", frame],
+        [film, "--still", f"0={frame}", "-o", frame],
+    ):
+        assert main(["film", *map(str, arguments), "--preview", "--overwrite"]) == 1, arguments
+        assert "would be replaced, but the preview is made from it" in capsys.readouterr().err
+    (tmp_path / "copy").mkdir()
+    copy = other.rename(tmp_path / "copy" / film.name)
+    assert main(["film", str(film), str(copy), "-o", str(tmp_path / "sheets"), "--preview", "--overwrite"]) == 1
+    assert "reel.preview.png, like " in capsys.readouterr().err
+    assert all(path.read_bytes() == content for path, content in before.items() if path.exists())
+
+
 def test_a_preview_is_written_to_the_given_path(film, tmp_path, capsys):
     assert main(["film", str(film), "--preview", "-o", str(tmp_path / "sheet.png")]) == 0
     assert (tmp_path / "sheet.png").is_file()

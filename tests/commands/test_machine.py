@@ -228,6 +228,7 @@ def test_a_folder_that_vanishes_is_reported(tmp_path, fake_colorizer):
         (ImportError("libx.so: failed to map segment from shared object"), True),
         (RuntimeError("[CPU] Convolution node with name 'ab' can't alloc"), True),
         (RuntimeError("Unable to allocate 12 MiB for an array"), True),
+        (RuntimeError("Failed to allocate 32212254720 bytes of memory"), True),
         (OSError(28, "No space left on device"), False),
         (ValueError("the allocation table is damaged"), False),
         (np.exceptions.AxisError("memory"), False),

@@ -133,7 +133,15 @@ class TestBlindEncoder:
         assert trainer.step == trainer.steps
 
 
-@pytest.mark.parametrize("exc", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+@pytest.mark.parametrize(
+    "exc",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+        RuntimeError("Exception from core.cpp:132:\nFailed to allocate 32212254720 bytes of memory\n"),  # OpenVINO
+    ],
+)
 def test_too_little_memory_is_reported(exc, tmp_path):
     def fail(_):
         raise exc

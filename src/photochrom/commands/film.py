@@ -211,10 +211,10 @@ def _process_all(films: list[str], request: Request) -> int:
     for film in films:
         try:
             check_kind(film)
+            claim = functools.partial(_claim, film=film, films=films, claimed=claimed)
             if args.list_shots or args.preview or args.dry_run:
-                show_without_coloring(film, request, colorizer)
+                show_without_coloring(film, request, colorizer, claim)
             else:
-                claim = functools.partial(_claim, film=film, films=films, claimed=claimed)
                 status = max(status, _color(film, request, colorizer, console, claim))
         except PhotochromError as exc:
             console.error_of(film, exc, alone=len(films) == 1)

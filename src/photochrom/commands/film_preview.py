@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,8 +39,10 @@ class Request:
     stills: list[Still]
 
 
-def show_without_coloring(film: str, request: Request, colorizer: Colorizer) -> None:
+def show_without_coloring(film: str, request: Request, colorizer: Colorizer, claim: Callable[[Path], None]) -> None:
     """Print the plan or the shots of a film, or write its preview, whichever the arguments request.
+
+    ``claim`` is called with the path of the preview, and raises an error if that belongs to another film.
 
     Raises:
         FilmError: The film cannot be read or coloured, or the preview cannot be written.
@@ -65,7 +68,9 @@ def show_without_coloring(film: str, request: Request, colorizer: Colorizer) -> 
             options = check(reader, plan, options, overwrite=args.overwrite)
         elif args.preview:
             path = _preview_path(reader, request.output)
-            _check_preview(path, overwrite=args.overwrite)
+            stills = [Path(still.partition("=")[2]) for still in args.still]
+            _check_preview(path, reader, stills, overwrite=args.overwrite)
+            claim(path)
             options = check_pictures(reader, plan, options)
         is_explicit = bool(request.options.recolor)
         frame_colorizer = FrameColorizer(colorizer, reader, plan.planes, options)
@@ -99,11 +104,17 @@ def _preview_path(reader: FilmReader, output: Path | None) -> Path:
     return path / f"{reader.stem}.preview.png" if path.is_dir() else path
 
 
-def _check_preview(path: Path, *, overwrite: bool) -> None:
+def _check_preview(path: Path, reader: FilmReader, stills: list[Path], *, overwrite: bool) -> None:
+    """Check that a preview can be written, and replaces neither its film nor one of the coloured stills."""
     from ..film.output.codecs import FORMATS
+    from ..film.sequences.reader import SequenceReader
+    from ..photo.names import is_same_file
 
     if path.suffix.lower() not in (".png", *FORMATS):
         raise OptionError(f"{path}: a preview is a PNG file or a short film: give a name such as preview.png or .mp4")
+    frames = map(reader.pattern.file, reader.numbers) if isinstance(reader, SequenceReader) else (reader.path,)
+    if any(is_same_file(source, path) for source in (*frames, *stills) if source.suffix.lower() == path.suffix.lower()):
+        raise FilmError("would be replaced, but the preview is made from it", path=path, remedy="choose another output")
     if path.exists() and not overwrite:
         raise FilmError(f"{path} exists: choose another output, or --overwrite")
     check_folder(path, FilmError)

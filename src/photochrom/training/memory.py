@@ -7,9 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
 from ..errors import TrainingError
+from ..machine import lacks_memory
 
 _M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1  # from glibc's malloc.h
 
@@ -33,7 +32,7 @@ def explain_memory_errors() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as exc:
-        known = isinstance(exc, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(exc)
-        if not known:
+        if not lacks_memory(exc):
             raise
-        raise TrainingError("the memory is too small", remedy="give a smaller batch, or close other programs") from exc
+        remedy = "give a smaller batch or size, or close other programs"
+        raise TrainingError("the memory is too small", remedy=remedy) from exc
