@@ -1,5 +1,6 @@
 """Fixtures shared by all tests, and markers that decide where each test can run."""
 
+import functools
 import os
 from importlib.util import find_spec
 
@@ -7,8 +8,11 @@ import cv2
 import pytest
 from hypothesis import HealthCheck, settings
 
+from photochrom.color.bands import thread_limit
+from photochrom.colorizer import colorizer
 from photochrom.colorizer.colorizer import Colorizer
 from photochrom.models.engines import FakeEngine
+from photochrom.models.registry import WEIGHTS
 from tests.helpers.fakes import card_metadata, constant_answer
 from tests.helpers.signals import hear_ctrl_c
 
@@ -47,6 +51,21 @@ def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PHOTOCHROM_HOME", str(folder / "cache"))
         patch.setenv("PHOTOCHROM_MODEL_CACHE", "1")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_engine():
+    """Load the embedded model once in this process, and not again for each colorizer."""
+    load = colorizer.open_engine
+    shared = functools.cache(lambda path, _: load(path))
+
+    def opened(path, device):
+        is_shared = path == WEIGHTS / "default.onnx" and device in ("auto", "cpu")
+        return shared(path, thread_limit()) if is_shared else load(path, device)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(colorizer, "open_engine", opened)
         yield
 
 

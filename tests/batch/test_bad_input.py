@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -203,10 +204,9 @@ def test_ctrl_c_finishes_the_items_in_progress(tmp_path, model):
     arguments = ["batch", str(tmp_path / "scans"), "-o", str(target), "--model", str(model), "--workers", "2"]
     command = [sys.executable, str(driver), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        while process.poll() is None and not (target / "report.jsonl").exists():
-            pass
-        while process.poll() is None and not (target / "report.jsonl").stat().st_size:
-            pass
+        report = target / "report.jsonl"
+        while process.poll() is None and not (report.exists() and report.stat().st_size):
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
     assert process.returncode == 130, err

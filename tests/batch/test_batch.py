@@ -432,7 +432,7 @@ def test_a_batch_killed_at_any_moment_leaves_no_half_files_and_loses_nothing(tmp
     random = np.random.default_rng(0)
     (tmp_path / "driver.py").write_text(KILLED)
     command = [sys.executable, str(tmp_path / "driver.py"), str(source), str(target), str(model)]
-    for _ in range(6):
+    for _ in range(3):
         with subprocess.Popen(command, start_new_session=True) as process:
             report, wanted = target / "report.jsonl", count_of(target) + int(random.integers(1, 4))
             while process.poll() is None and count_of(target) < wanted:
@@ -456,6 +456,7 @@ def count_of(target):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("options")
 def test_the_command_sums_up_and_makes_a_contact_sheet(tree, tmp_path, model, capsys):
     (tree / "broken.jpg").write_bytes(b"no")
     target = tmp_path / "out"
@@ -481,6 +482,7 @@ def test_the_command_sums_up_and_makes_a_contact_sheet(tree, tmp_path, model, ca
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("options")
 def test_a_finished_target_becomes_a_valid_bag(tree, tmp_path, model):
     bagit = pytest.importorskip("bagit")
     target = tmp_path / "out"

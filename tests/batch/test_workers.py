@@ -5,25 +5,7 @@ import sys
 import pytest
 
 from photochrom.batch.workers import Died, WorkerPool
-
-
-def prepare(base):
-    return lambda task: base + task
-
-
-def deadly():
-    def work(task):
-        if task == 2:
-            os.kill(os.getpid(), signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
-        if task == 5:
-            os._exit(3)
-        return task
-
-    return work
-
-
-def failing():
-    raise ValueError("no model")
+from tests.helpers.worker_tasks import blas_threads, blocked_signals, deadly, failing, prepare
 
 
 @pytest.mark.slow
@@ -78,10 +60,6 @@ def test_a_task_that_cannot_be_prepared_is_reported():
         list(pool.map([1, 2]))
 
 
-def blas_threads():
-    return lambda _: os.environ.get("OPENBLAS_NUM_THREADS")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("chosen", [None, "4"])
 def test_products_of_matrices_take_one_thread_of_a_worker(chosen, monkeypatch):
@@ -92,11 +70,6 @@ def test_products_of_matrices_take_one_thread_of_a_worker(chosen, monkeypatch):
     with WorkerPool(blas_threads, (), 1) as pool:
         assert list(pool.map([0])) == [(0, chosen or "1")]
     assert os.environ.get("OPENBLAS_NUM_THREADS") == chosen
-
-
-def blocked_signals():
-    at_birth = signal.pthread_sigmask(signal.SIG_BLOCK, ())  # nothing but the start has changed it
-    return lambda _: set(at_birth)
 
 
 @pytest.mark.slow

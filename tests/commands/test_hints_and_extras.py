@@ -4,6 +4,7 @@ import itertools
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from photochrom import (
 )
 from photochrom.colorizer.hints import hints_json
 from photochrom.commands.main import main
-from tests.helpers.command_line import BLUE, ab_at, ab_of, everything, facts, label, luma_plane, names, pixels, run
+from tests.helpers.command_line import BLUE, ab_at, ab_of, everything, facts, label, luma_plane, names, pixels
 from tests.helpers.suggesting import hinting_engine
 
 
@@ -285,25 +286,35 @@ def test_the_hints_that_are_read_are_never_overwritten(folder, hinting, capsys):
     assert main(["photo", str(folder / "a.jpg"), *hints, "--alternatives", "1"]) == 0
 
 
-@pytest.mark.slow
+@pytest.fixture
+def standard_input(folder, monkeypatch):
+    """Make ``b.png`` the standard input."""
+    with (folder / "b.png").open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        yield
+
+
+@pytest.mark.usefixtures("standard_input")
 @pytest.mark.parametrize("extra", [["--alternatives", "1"], ["--confidence"]])
-def test_the_standard_output_takes_no_extras(folder, extra):
-    for arguments, stdin in (([folder / "a.jpg", "-o", "-"], b""), (["-"], (folder / "b.png").read_bytes())):
-        result = run("photo", *arguments, *extra, stdin=stdin)
-        assert result.returncode == 2
-        assert result.stdout == b""
-        assert b"are files beside the output" in result.stderr
+def test_the_standard_output_takes_no_extras(folder, extra, capsys):
+    for arguments in ([str(folder / "a.jpg"), "-o", "-"], ["-"]):
+        assert main(["photo", *arguments, *extra]) == 2
+        printed, said = capsys.readouterr()
+        assert printed == ""
+        assert "are files beside the output" in said
     assert names(folder) == ["a.jpg", "b.png"]
 
 
 @pytest.mark.slow
-def test_hints_work_on_streams_and_extras_of_the_standard_input_need_a_name(folder):
+def test_hints_work_on_streams_and_extras_of_the_standard_input_need_a_name(folder, standard_input, capsysbinary):
     hint = ["--hint", "0.5,0.2,#4682c8"]
-    result = run("photo", "-", *hint, stdin=(folder / "b.png").read_bytes())
-    assert b"with 1 colour given by hand); not a record" in result.stdout
-    assert run("photo", folder / "b.png", *hint, "-o", "-").stdout == result.stdout
-    extras = ["--confidence", "-o", folder / "x.png"]
-    assert run("photo", "-", *extras, stdin=(folder / "b.png").read_bytes()).returncode == 0
+    assert main(["photo", "-", *hint]) == 0
+    result = capsysbinary.readouterr().out
+    assert b"with 1 colour given by hand); not a record" in result
+    assert main(["photo", str(folder / "b.png"), *hint, "-o", "-"]) == 0
+    assert capsysbinary.readouterr().out == result
+    sys.stdin.buffer.seek(0)
+    assert main(["photo", "-", "--confidence", "-o", str(folder / "x.png")]) == 0
     assert names(folder) == ["a.jpg", "b.png", "x.confidence.png", "x.png"]
 
 

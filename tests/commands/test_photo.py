@@ -195,12 +195,12 @@ def test_several_inputs_need_a_folder(folder, capsys):
 
 
 @pytest.mark.slow
-def test_one_bad_file_does_not_stop_the_others(folder):
+def test_one_bad_file_does_not_stop_the_others(folder, capsys):
     (folder / "bad.jpg").write_bytes((folder / "a.jpg").read_bytes()[:500])
     (folder / "none.jpg").write_bytes(b"")
-    result = run("photo", folder / "bad.jpg", folder / "none.jpg", folder / "gone.jpg", folder / "a.jpg")
-    assert result.returncode == 1
-    lines = result.stderr.decode().splitlines()
+    inputs = [str(folder / name) for name in ("bad.jpg", "none.jpg", "gone.jpg", "a.jpg")]
+    assert main(["photo", *inputs]) == 1
+    lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert all(line.startswith("photochrom: ") for line in lines)
     for name, line in zip(("bad.jpg", "none.jpg", "gone.jpg"), lines, strict=True):

@@ -36,10 +36,10 @@ def test_no_more_than_the_given_number_of_items_is_computed_ahead():
 
     with prefetched(counted(), 3) as items:
         assert computed[2].wait(60)
-        assert not computed[3].wait(0.2)
+        assert not computed[3].wait(0.05)
         next(items)
         assert computed[3].wait(60)
-        assert not computed[4].wait(0.2)
+        assert not computed[4].wait(0.05)
     assert not is_at_work()
 
 
@@ -105,7 +105,7 @@ def test_a_signal_while_the_block_waits_for_the_thread_is_raised_once_that_has_e
         ):  # a signal that arrives just before the main thread waits is only handled after the wait
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
             heard.wait(0.1)
-        outlived.append(left.wait(0.5))
+        outlived.append(left.wait(0.1))
         yield 2
 
     before = signal.signal(signal.SIGINT, interrupt)

@@ -18,11 +18,11 @@ from photochrom.models.registry import CARD_KEY
 from tests.helpers.fakes import CARD, card_metadata
 
 
-@pytest.fixture
-def vgg16_file(tmp_path):
+@pytest.fixture(scope="module")
+def unchanged_vgg16_file(tmp_path_factory):
     """Write a file laid out as Keras' own, with random weights that keep the activations in range."""
     rng = np.random.default_rng(0)
-    path = tmp_path / "vgg16.h5"
+    path = tmp_path_factory.mktemp("vgg16") / "vgg16.h5"
     with h5py.File(path, "w") as file:
         for name, (out, width) in vgg16.SHAPES.items():
             group = file.create_group(name)
@@ -30,6 +30,12 @@ def vgg16_file(tmp_path):
             group[f"{name}_W_1:0"] = kernel
             group[f"{name}_b_1:0"] = np.zeros(out, np.float32)
     return path
+
+
+@pytest.fixture
+def vgg16_file(unchanged_vgg16_file, tmp_path):
+    """Return a copy of the file, which the test may change."""
+    return shutil.copy(unchanged_vgg16_file, tmp_path)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 import unicodedata
 import zipfile
 from collections.abc import Callable
@@ -52,7 +53,7 @@ def finished(visitor):
     """Colour all photographs, and return the outcomes."""
     visitor.post("/api/archive/start")
     while (facts := visitor.get("/api/archive"))["job"]["status"] in ("waiting", "running"):
-        pass
+        time.sleep(0.01)
     return facts
 
 

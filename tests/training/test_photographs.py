@@ -31,21 +31,31 @@ def jpeg(rgb, **options):
     return stream.getvalue()
 
 
+@functools.cache
+def originals():
+    return [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
+
+
 def crops(count):
     """Return colour photographs unlike one another: crops of four that come with scikit-image."""
-    names = ("astronaut", "coffee", "chelsea", "rocket")
-    whole = [getattr(data, name)() for name in names]
+    whole = originals()
     places = [(i % 4, 45 * (i // 4 % 4), 70 * (i // 16)) for i in range(count)]
     return [np.ascontiguousarray(whole[k][top : top + 150, left : left + 150]) for k, top, left in places]
 
 
+@pytest.fixture(scope="module")
+def good():
+    """Return 24 good photographs as files."""
+    return [jpeg(rgb) for rgb in crops(24)]
+
+
 @pytest.fixture
-def folder(tmp_path):
-    """Return 24 good photographs in two folders."""
-    for i, rgb in enumerate(crops(24)):
+def folder(good, tmp_path):
+    """Return a folder of 24 good photographs in two folders."""
+    for i, content in enumerate(good):
         path = tmp_path / "photographs" / ("a" if i % 2 else "b") / f"{i}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(jpeg(rgb))
+        path.write_bytes(content)
     return tmp_path / "photographs"
 
 
