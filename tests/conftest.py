@@ -69,6 +69,14 @@ def shared_engine():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk():
+    """Leave it to the system when files reach the disk, since no test cuts the power."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_settings(tmp_path_factory, monkeypatch):
     """Ignore the settings of the user who runs the tests."""

@@ -25,8 +25,12 @@ def other(count, step=1):
     return other_shot(count, step=step, **SIZE)
 
 
+def green_of_coffee():
+    return data.coffee()[..., 1]
+
+
 def third(count):
-    return pan(count, picture=data.coffee()[..., 1], **SIZE)
+    return pan(count, picture=green_of_coffee, **SIZE)
 
 
 def mixed(earlier, later):

@@ -1,5 +1,6 @@
 """Small films for tests, made with PyAV: frames of any format and time, with sound, subtitles and chapters."""
 
+import functools
 import itertools
 from fractions import Fraction
 
@@ -16,15 +17,21 @@ from tests.helpers.fakes import card_metadata
 RATE = Fraction(24)
 
 
-def pan(count, width=96, height=64, picture=None, step=1, top=40):
+@functools.cache
+def scene(picture):
+    """Return what a function of scikit-image returns, as 300 rows of 400 pixels."""
+    return cv2.resize(picture(), (400, 300), interpolation=cv2.INTER_AREA)
+
+
+def pan(count, width=96, height=64, picture=data.camera, step=1, top=40):
     """Return lumas of a camera that moves over a picture, uint8."""
-    wide = cv2.resize(data.camera() if picture is None else picture, (400, 300), interpolation=cv2.INTER_AREA)
-    return [np.ascontiguousarray(wide[top : top + height, step * i : step * i + width]) for i in range(count)]
+    wide = scene(picture)
+    return [wide[top : top + height, step * i : step * i + width].copy() for i in range(count)]
 
 
 def other_shot(count, width=96, height=64, step=1):
     """Return lumas of a different place."""
-    return pan(count, width, height, data.coins(), step)
+    return pan(count, width, height, data.coins, step)
 
 
 def still_frame(luma, name="yuv420p", chroma=None):

@@ -136,13 +136,15 @@ def train_and_validate(recipe, batch, folder):
     return [*losses(rows), (0, 0, trainer.validate(one))], trainer.fabric.is_global_zero
 
 
-def main(recipe, batch, folder):
+def main(batch, folder):
+    found = {}
     with double_precision():
-        found, is_first = train_and_validate(recipe, batch, folder)
+        for recipe in RECIPES:
+            found[recipe], is_first = train_and_validate(recipe, batch, folder)
     if is_first:
         (folder / "losses.json").write_text(json.dumps(found))
 
 
-if __name__ == "__main__":  # one of several processes: RECIPE BATCH FOLDER
-    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+if __name__ == "__main__":  # one of several processes: BATCH FOLDER
+    main(int(sys.argv[1]), Path(sys.argv[2]))
     leave_process_group()

@@ -317,17 +317,24 @@ class TestCheckpointsOfOtherRuns:
             new_trainer("reference", tmp_path).resume(path)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_two_processes_make_the_losses_of_one_with_the_doubled_batch(recipe, tmp_path):
-    with training_runs.double_precision():
-        alone, _ = training_runs.train_and_validate(recipe, 4, tmp_path)
+@pytest.fixture(scope="module")
+def losses_of_two_processes(tmp_path_factory):
+    """Return the losses of each of ``RECIPES``, trained by two processes with batches of two."""
+    folder = tmp_path_factory.mktemp("two")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [*torchrun, training_runs.__file__, "2", str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [*torchrun, training_runs.__file__, recipe, "2", str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
-    together = json.loads((tmp_path / "losses.json").read_text())
+    return json.loads((folder / "losses.json").read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_two_processes_make_the_losses_of_one_with_the_doubled_batch(recipe, losses_of_two_processes, tmp_path):
+    with training_runs.double_precision():
+        alone, _ = training_runs.train_and_validate(recipe, 4, tmp_path)
+    together = losses_of_two_processes[recipe]
     np.testing.assert_allclose(together, alone, rtol=1e-9)
     assert len(together) >= 3
     assert not np.allclose(together[0][1], together[-2][1], rtol=1e-3)
