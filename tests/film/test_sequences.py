@@ -606,6 +606,19 @@ def test_stopped_while_frames_get_their_names(reel, tmp_path, red, monkeypatch):
     assert len(files(colorize_film(reel, tmp_path / "out", colorizer=red))) == 6
 
 
+def test_killed_after_all_frames_have_their_names(reel, tmp_path, red, monkeypatch):
+    def killed(_):
+        raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr("photochrom.film.output.resume.ResumeFolder.discard", killed)
+        with pytest.raises(Stop):
+            colorize_film(reel, tmp_path / "out", colorizer=red)
+    assert len(list((tmp_path / "out").iterdir())) == 6
+    assert len(files(colorize_film(reel, tmp_path / "out", colorizer=red))) == 6
+    assert not (tmp_path / "out.photochrom").exists()
+
+
 def test_a_finished_frame_that_is_deleted_is_coloured_again(reel, tmp_path, red, monkeypatch):
     def stopped(*_):
         raise Stop

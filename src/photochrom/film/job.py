@@ -111,7 +111,7 @@ def colorize_film(
         def examining() -> None:
             progress(Progress(0, plan.total))
 
-        is_explicit, overwrite = bool(options.recolor), overwrite or is_published(plan.output)
+        is_explicit, overwrite = bool(options.recolor), overwrite or (not restart and is_published(plan.output))
         with _disk_errors(place, plan.place):
             options = check(reader, plan, options, overwrite=overwrite, on_frame=examining)
             if options.c2pa is not None:
@@ -219,7 +219,9 @@ def _assemble(
     """
     if plan.frames is not None:
         _publish_frames(reader, folder, segments, plan, overwrite=overwrite)
-        if not options.keep_parts:
+        if options.keep_parts:
+            folder.end_publishing()
+        else:
             folder.discard()
         return
     count = _count(segments)
@@ -258,7 +260,6 @@ def _publish_frames(
         raise FilmError(f"{found} has appeared meanwhile", remedy="start again with overwrite=True")
     folder.start_publishing()
     publish_frames(replace(plan.frames, folder=folder.frames), plan.frames, numbers)
-    folder.end_publishing()
 
 
 def _count(segments: Sequence[FinishedSegment]) -> int:
