@@ -25,7 +25,7 @@ from numpy.typing import DTypeLike
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ...atomic import new_file
+from ...atomic import new_file, temporary_folder
 from ...errors import TrainingError, system_errors
 from ...json_text import parse_json
 from ...models.engines import openvino_core, openvino_settings
@@ -342,8 +342,8 @@ def compiled(network: nn.Module, example: Tensor, *, exact: bool = False) -> Com
         TrainingError: The network cannot be written to the system's temporary folder.
     """
     place, remedy = tempfile.gettempdir(), "make room, or set TMPDIR to another folder"
-    with system_errors(TrainingError, place, remedy, "written"), tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
+    with system_errors(TrainingError, place, remedy, "written"), temporary_folder("photochrom-network") as folder:
+        path = folder / "network.onnx"
         with torch.autocast("cpu", enabled=False):  # a trace within autocast would round twice
             to_onnx(network, [example]).save(path)
         model = openvino_core().compile_model(path, "CPU", openvino_settings(exact))
