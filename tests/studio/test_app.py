@@ -40,7 +40,7 @@ def test_ctrl_c_ends_the_studio_during_uploads_and_films(tmp_path, capfd):
         "import time; from photochrom.film.frames import FrameColorizer as P; render = P.render; "
         "P.render = lambda *arguments: (time.sleep(0.2), render(*arguments))[1]"
     )
-    film = write_film(tmp_path / "long.mkv", [picture(0)] * 300)
+    film = write_film(tmp_path / "long.mkv", [picture(0)] * 100)
     (tmp_path / "studio").mkdir()
     with running_studio(tmp_path / "studio", before=slowly) as studio:
         visitor = studio.visitor()

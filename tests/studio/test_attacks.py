@@ -289,19 +289,6 @@ def test_headers_without_end_are_cut_off(studio, visit):
 # --- what stays
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_no_files_stay_when_the_studio_ends(number, tmp_path, photograph):
-    with running_studio(tmp_path) as studio:
-        visitor = studio.visitor()
-        with closing(visitor.client):
-            visitor.download(visitor.add("old.jpg", photograph))
-        assert studio.files()
-        studio.process.send_signal(number)
-        studio.process.wait(PATIENCE)
-        assert not studio.files()
-    assert not [path for path in tmp_path.iterdir() if path.is_dir() and any(path.iterdir())]
-
-
 def test_files_left_by_kill_9_are_removed_at_the_next_start(tmp_path, photograph):
     with running_studio(tmp_path) as studio:
         visitor = studio.visitor()
