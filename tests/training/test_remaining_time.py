@@ -12,8 +12,9 @@ from photochrom.training.schedule import Schedule
 @pytest.mark.parametrize("cycles", [1, 3])
 @pytest.mark.parametrize("recipe", [OWN, REFERENCE])
 @pytest.mark.parametrize("count", [100, 3_333])
-def test_remaining_parts_are_counted(recipe, count, cycles):
-    schedule = Schedule(replace(recipe, cycles=cycles, epochs=7), count)
+@pytest.mark.parametrize("epochs", [0.4, 7])
+def test_remaining_parts_are_counted(recipe, count, epochs, cycles):
+    schedule = Schedule(replace(recipe, cycles=cycles, epochs=epochs), count)
     for step in (0, 1, schedule.steps // 2, schedule.steps - 1, schedule.steps):
         coming = range(step, schedule.steps)
         whole = sum(map(schedule.sees_whole_pictures, coming))

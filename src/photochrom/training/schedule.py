@@ -123,8 +123,8 @@ class Schedule:
     def remaining(self, step: int) -> tuple[int, int, int]:
         """Return how many steps on crops, steps on whole pictures, and rounds remain from ``step`` on."""
         whole = self._whole_steps(self.steps) - self._whole_steps(step)
-        rounds = -(-self.steps // self.steps_per_round) - step // self.steps_per_round
-        return self.steps - step - whole, whole, rounds
+        rounds = -(-self.steps // self.steps_per_round) - step // self.steps_per_round  # the last may be shorter
+        return self.steps - step - whole, whole, rounds if step < self.steps else 0
 
     def _whole_steps(self, end: int) -> int:
         """Return the number of steps before ``end`` that see whole pictures."""
