@@ -451,6 +451,8 @@ def test_names_of_sequences(tmp_path, reel):
     assert find_sequence(reel).path.name == "reel.%07d.dpx"
     assert find_sequence(reel / "reel.0000003.dpx").path.name == "reel.%07d.dpx"
     assert find_sequence(tmp_path / "a.mov") is None
+    (reel / "._reel.0000003.dpx").write_bytes(b"of macOS")
+    assert find_sequence(reel / "._reel.0000003.dpx") is None
     assert pattern_of(Path("a/x_####.tif")).file(7) == Path("a/x_0007.tif")
     assert frames_in_words(missing([0, 4, 6, 8, 10, 12, 14])) == "frames 1 to 3, 5, 7, 9, 11, ..."
     assert frames_in_words(missing([0, 2])) == "frame 1"

@@ -27,6 +27,7 @@ from photochrom.photo import write as photo_write
 from photochrom.photo.formats import png
 from photochrom.photo.formats.damage import DAMAGED, LEFT_OVER, WARNINGS
 from photochrom.photo.formats.deflate import inflated_size
+from photochrom.photo.read import is_in_color, upright_size
 from tests.helpers.permissions import as_nobody, public_folder
 from tests.helpers.photographs import MODEL, coloured, neutral, saved, smooth
 from tests.photo.test_metadata import source
@@ -323,6 +324,14 @@ def test_text_bomb() -> None:
     data = FILES["grey.png"]
     with pytest.raises(PhotoError, match="oversized text"):
         photo.read_photo(data[:33] + chunk + data[33:])
+
+
+def test_pillows_limit_does_not_apply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "b.png"
+    path.write_bytes(saved(np.dstack([GREY, 255 - GREY, GREY // 2]), "PNG"))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert is_in_color(path)
+    assert upright_size(path) == (120, 90)
 
 
 @pytest.mark.slow

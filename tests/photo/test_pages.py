@@ -14,6 +14,8 @@ from photochrom.commands.main import main
 from photochrom.label import is_labelled
 from photochrom.photo.formats import tiff as module
 from photochrom.photo.formats.exif import Tiff
+from photochrom.photo.options import OutputOptions
+from photochrom.photo.pages import colorize_pages
 from photochrom.photo.read import upright_size
 
 from ..helpers.fakes import tiny_model
@@ -52,6 +54,12 @@ def test_each_page_is_coloured_and_keeps_its_luma_and_its_metadata(tmp_path, fak
         assert np.abs(luma_of_rgb(page).astype(int) - luma).max() <= 1
         assert not np.array_equal(page[..., 0], page[..., 2])
     assert is_labelled(tmp_path / "out.tif")
+
+
+@pytest.mark.parametrize("data", [b"", b"II*\0", b"II*\0\x08\0\0\0\xff\xff"])
+def test_data_without_pages_is_refused_by_its_name(data, tmp_path, fake_colorizer):
+    with pytest.raises(PhotoError, match=r"^a\.tif: is damaged"):
+        colorize_pages(fake_colorizer, data, tmp_path / "b.tif", ColorOptions(), OutputOptions(), name="a.tif")
 
 
 def test_hints_belong_to_their_page(tmp_path, fake_colorizer):
@@ -129,7 +137,8 @@ def test_the_command_counts_the_pages(tmp_path, capsys):
 
 @pytest.mark.parametrize("compression", ["none", "lzw", "deflate", "zstd"])
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
-def test_compressions_are_lossless_and_read_again(tmp_path, fake_colorizer, compression, depth):
+def test_compressions_are_lossless_and_read_again(tmp_path, fake_colorizer, compression, depth, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow's limit, of pictures and of strips, does not apply
     if compression == "zstd":
         pytest.importorskip("zstandard")
     luma = smooth(70, 90).astype(depth) * (257 if depth is np.uint16 else 1)

@@ -1,9 +1,14 @@
 """A model file written anew has the same weights, card and colours as the old one."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 
+from photochrom.errors import TrainingError
 from photochrom.models.registry import find_model
+from photochrom.training import reexport
 from photochrom.training.initial_model import load_initial_model
 from photochrom.training.published_weights import read_model
 from photochrom.training.reexport import main
@@ -25,6 +30,17 @@ def test_a_file_that_is_not_a_model_is_named(tmp_path, capsys):
     (tmp_path / "old.onnx").write_bytes(b"nothing")
     assert main([str(tmp_path / "old.onnx"), str(tmp_path / "new.onnx")]) == 1
     assert "old.onnx is not an ONNX file" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_model_stays_if_the_new_file_would_differ(tmp_path, monkeypatch):
+    old = Path(shutil.copy(find_model("default"), tmp_path / "old.onnx"))
+    before = old.read_bytes()
+    monkeypatch.setattr(reexport, "_TOLERANCE", -1.0)
+    with pytest.raises(TrainingError, match=r"old\.onnx: a new file would differ by"):
+        reexport.reexport(old, old)
+    assert old.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [old]
 
 
 def test_no_file_is_overwritten(tmp_path, capsys):

@@ -241,6 +241,7 @@ class _SegmentWriter:
 
         Raises:
             FilmError: The segment has no frame, or the codec has lost frames.
+            FilmError, OptionError, PhotoError: A numbered frame cannot be written.
             OSError, av.error.FFmpegError: The segment cannot be written.
         """
         if self._encoder is None:

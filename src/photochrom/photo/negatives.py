@@ -46,9 +46,9 @@ def looks_negative(colorizer: Colorizer, prediction: Prediction, options: ColorO
 
 
 def confidence_difference(prediction: Prediction, inverted: Prediction) -> float:
-    """Return the mean confidence of a picture's prediction minus that of its inversion's prediction."""
-    if prediction.confidence is None or inverted.confidence is None:
-        return 0.0
+    """Return the mean confidence of a picture's prediction minus that of its inversion's; both must have one."""
+    assert prediction.confidence is not None
+    assert inverted.confidence is not None
     return float(prediction.confidence.mean() - inverted.confidence.mean())
 
 

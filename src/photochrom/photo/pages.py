@@ -57,7 +57,8 @@ def colorize_pages(
         on_page: Called after each page with the number of pages done and in total.
 
     Raises:
-        PhotoError: A page cannot be read, or the output cannot be written or is not a TIFF. The message names the page.
+        PhotoError: The data is not a TIFF or is damaged; a page cannot be read (the message names it); or the output
+            cannot be written or is not a TIFF.
         OptionError: A hint names no page, or a page that does not exist; alternatives or a confidence map are
             requested; or the options ask for something that the model cannot do.
         ModelError: The network's output contradicts the model's card.
@@ -124,7 +125,8 @@ class _Pages:
     ) -> None:
         self._colorizer, self._data, self._options, self._output = colorizer, data, options, output
         self._name, self._negative, self._on_page = name, negative, on_page
-        self._starts = page_starts(data)  # read only once, since a file may have thousands of pages
+        with naming(name), decoding():
+            self._starts = page_starts(data)  # read only once, since a file may have thousands of pages
         self.count = len(self._starts)
         self.credit = credit(colorizer.label, options.hints)
         self.first: Photo

@@ -301,7 +301,7 @@ def is_in_color(path: Path) -> bool:
     try:
         if not path.is_file():
             return False
-        with decoding(), Image.open(path) as image:
+        with decoding(), _opened(path) as image:
             if image.mode in ("1", "L", "LA", "La") or image.mode.startswith(("I", "F")):
                 return False
             image.draft("RGB", (_SMALL, _SMALL))  # JPEGs are decoded at a reduced size
@@ -310,6 +310,20 @@ def is_in_color(path: Path) -> bool:
             return has_colors(np.asarray(small.convert("RGB")))
     except (PhotoError, MemoryError, OSError, ValueError):
         return False  # the error is reported when the photograph is read
+
+
+def _opened(path: Path) -> Image.Image:
+    """Open a photograph with Pillow's plugin for its format; ``Image.open`` refuses more than 179 million pixels.
+
+    Raises:
+        PhotoError: The file is empty, or has an unknown format.
+        KeyError: Pillow has no plugin for the format.
+        OSError, ValueError, SyntaxError, RuntimeError: The file cannot be read, or is damaged.
+    """
+    with path.open("rb") as stream:
+        format = _format_of(stream.read(256))
+    Image.init()
+    return Image.OPEN[format][0](os.fspath(path), "")  # type: ignore[arg-type]  # Pillow opens paths, too
 
 
 def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
@@ -327,7 +341,7 @@ def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
             is_tiff = file.read(4) in _TIFF
         if page is not None or is_tiff:
             return tiff_pages.upright_size(path.read_bytes(), page or 1)
-        with decoding(), Image.open(path) as image:
+        with decoding(), _opened(path) as image:
             width, height = image.size
             return (height, width) if image.getexif().get(0x0112, 1) >= 5 else (width, height)
     except (PhotoError, MemoryError, OSError, ValueError, IndexError, struct.error) as exc:

@@ -146,6 +146,15 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
         ModelError, EngineError: ONNX Runtime cannot load or run the file.
     """
     network = trained.network
+    model = model_of(network, card)
+    with writing(path), new_file(path, overwrite=True) as file:
+        onnx.save(model, file)
+        file.flush()
+        return compare(network, Path(file.name))
+
+
+def model_of(network: Network, card: ModelCard) -> onnx.ModelProto:
+    """Return a network and its card as a model. The network's weights are rounded in place, as by ``export``."""
     round_to_stored(network)  # so that the comparison, with equal weights, can be strict
     examples = example_inputs(network, 256, 320)
     planes = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
@@ -163,10 +172,7 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
     store_small(model)
     helper.set_model_props(model, {CARD_KEY: card.to_json(), FOLDED_KEY: json.dumps(folded)})
     onnx.checker.check_model(model)
-    with writing(path), new_file(path, overwrite=True) as file:
-        onnx.save(model, file)
-        file.flush()
-        return compare(network, Path(file.name))
+    return model
 
 
 def capabilities(network: Network, vividness: float | None) -> dict[str, Any]:

@@ -10,11 +10,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 
+from ..atomic import new_file
 from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError, PhotochromError, TrainingError
 from ..models.engines import OnnxRuntimeEngine
-from .export import Trained, example_inputs, export
+from .atomic_files import writing
+from .export import compare, example_inputs, model_of
 from .initial_model import load_initial_model
 from .networks.colorization import DistributionNetwork
 from .published_weights import read_model
@@ -23,19 +26,20 @@ _TOLERANCE = 0.05  # in units of a*b*; see ``export``
 
 
 def reexport(old: Path, new: Path) -> float:
-    """Write a model that predicts a distribution of colours anew, and compare it with the old file.
+    """Write a model that predicts a distribution of colours anew, if its colours are those of the old file.
 
     Args:
         old: The model file, which must be based on the default recipe's encoder.
-        new: The file to write; if it exists, it is replaced.
+        new: The file to write, which may be ``old``; an existing file is replaced only if the comparison succeeds.
 
     Returns:
         The largest difference in a*b* between both files in ONNX Runtime.
 
     Raises:
-        TrainingError: The old file has another architecture, the new one cannot be written, or their colours differ.
+        TrainingError: The old file is not an ONNX file or has another architecture, the encoder's weights are not
+            installed, the new file cannot be written, or their colours differ.
         OptionError: The old file's name does not end in ``.onnx``.
-        ModelError: The old file is not a model of Photochrom.
+        ModelError: The old file is missing, damaged or not a model of Photochrom, or ONNX Runtime cannot load a file.
         EngineError: ONNX Runtime cannot run the files.
     """
     initial = load_initial_model(str(old), None, None)
@@ -44,8 +48,12 @@ def reexport(old: Path, new: Path) -> float:
     assert initial.bins is not None
     network = DistributionNetwork(initial.encoder.backbone, initial.head, initial.bins, DIAL_LAMBDA).eval()
     network.log_class_weights.copy_(weights["log_class_weights"])  # those of the bins are rounded another time
-    export(Trained(initial.recipe, network, 0), card, new)
-    return _difference(network, old, new)
+    model = model_of(network, card)
+    with writing(new), new_file(new, overwrite=True) as file:
+        onnx.save(model, file)
+        file.flush()
+        compare(network, Path(file.name))
+        return _difference(network, old, Path(file.name))
 
 
 def _difference(network: DistributionNetwork, old: Path, new: Path) -> float:
@@ -53,7 +61,8 @@ def _difference(network: DistributionNetwork, old: Path, new: Path) -> float:
     one, other = (OnnxRuntimeEngine(path).run(inputs)["ab"] for path in (old, new))
     difference = float(np.abs(one - other).max())
     if difference > _TOLERANCE:
-        raise TrainingError(f"{new} differs from {old} by {difference:.2f} in a*b*", remedy="keep the old file")
+        problem = f"a new file would differ by {difference:.2f} in a*b*"
+        raise TrainingError(problem, path=old, remedy="keep this file")
     return difference
 
 

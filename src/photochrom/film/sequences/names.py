@@ -128,10 +128,15 @@ def find_sequence(path: Path) -> Pattern | None:
 
 def family_of(path: Path) -> tuple[Path, str, str] | None:
     """Return folder, prefix and suffix of the sequence that a DPX or OpenEXR file belongs to; None for other files."""
-    parts = _NUMBERED.fullmatch(path.name)
+    parts = _parts_of(path)
     if parts is None or path.suffix.lower() not in _FRAME_SUFFIXES or not path.is_file():
         return None
     return path.parent, parts[1], parts[3]
+
+
+def _parts_of(path: Path) -> re.Match[str] | None:
+    """Split a file name at its number; return None without a number, or for a hidden file such as ``._r0001.dpx``."""
+    return None if path.name.startswith(".") else _NUMBERED.fullmatch(path.name)
 
 
 def is_alone(pattern: Pattern) -> bool:
@@ -170,11 +175,10 @@ def _in_folder(folder: Path) -> Pattern:
 
 
 def _digits_by_name(folder: Path) -> dict[tuple[str, str], list[str]]:
-    """Return the digits of the numbered files in a folder, by prefix and suffix."""
+    """Return the digits of the numbered files in a folder that are not hidden, by prefix and suffix."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in folder.iterdir():
-        parts = _NUMBERED.fullmatch(path.name)
-        if parts and parts[3].lower() in SUFFIXES and not path.name.startswith("."):
+        if (parts := _parts_of(path)) and parts[3].lower() in SUFFIXES:
             groups[parts[1], parts[3]].append(parts[2])
     return groups
 

@@ -37,7 +37,8 @@ def luma_and_chroma(frame: av.VideoFrame, coding: Coding, *, chroma: bool) -> li
         chroma: Whether to compute Cb and Cr.
 
     Returns:
-        A list of luma, followed by Cb and Cr if they are computed, uint8 or uint16 ``[H, W]``.
+        A list of luma, followed by Cb and Cr if they are computed, uint8 or uint16 ``[H, W]``. If only the luma of a
+        grey frame is asked for, it is a view of the frame's memory, in the frame's byte order.
     """
     red, green, blue = rgb_of_frame(frame)
     dtype = np.uint8 if coding.bits == 8 else np.uint16

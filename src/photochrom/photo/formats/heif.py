@@ -65,7 +65,7 @@ def read_avif(data: bytes) -> Decoded:
     Raises:
         PhotoError: The file is too large, contains several pictures or an HDR picture, or this Pillow was built without
             AVIF.
-        OSError, ValueError, SyntaxError: The file is damaged.
+        OSError, ValueError, SyntaxError, RuntimeError: The file is damaged.
     """
     _check_avif()
     _refuse_hdr(data)

@@ -1,4 +1,4 @@
-"""Reads TIFF pages: 1 to 16 bits, grey, palette, RGB, YCbCr and CMYK."""
+"""Reads TIFF pages: grey and RGB of 1 to 8 or 16 bits; palette, YCbCr and CMYK of at most 8 bits."""
 
 from __future__ import annotations
 
@@ -322,6 +322,7 @@ def _by_strips(tiff: Tiff, entries: list[Entry], page: _Page, parts: _Parts) -> 
 
     Raises:
         PhotoError: The page has tiles, separate planes, or an unusual predictor.
+        OSError, ValueError: A strip is damaged.
     """
     predictor = tiff.number(entries, _PREDICTOR, 1)
     if page.planar or predictor not in (1, 2) or any(entry.tag == _TILE_OFFSETS for entry in entries):
@@ -343,7 +344,7 @@ def _unpacked(strip: bytes, rows: int, row_bytes: int, compression: int) -> np.n
     tags += [(_SAMPLES_PER_PIXEL, 1), (_ROWS_PER_STRIP, rows), (_STRIP_SIZES, len(strip))]
     table = b"".join(struct.pack("<HHII", tag, exif.LONG, 1, value) for tag, value in tags)
     picture = b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + table + bytes(4) + strip
-    return np.asarray(Image.open(BytesIO(picture)))
+    return np.asarray(_PillowDecoder(BytesIO(picture)))
 
 
 def _warnings(entries: list[Entry], page: _Page, extra: np.ndarray | None) -> Iterator[str]:
