@@ -136,7 +136,7 @@ def _has_ended(name: str) -> bool:
 
 
 def _owner() -> str:
-    """Return a unique text for file names, which identifies this machine and this process."""
+    """Return a unique string for file names, which identifies this machine and this process."""
     return f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 

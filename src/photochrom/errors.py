@@ -3,7 +3,7 @@
 PhotochromError
 ├── PhotoError      a photograph cannot be read or written
 ├── FilmError       a film cannot be read or written
-├── ModelError      a model file is missing, damaged, or not a Photochrom model
+├── ModelError      a model file is missing, damaged, not a Photochrom model, or contradicts its card
 ├── EngineError     the engine that runs the network is missing or failed
 ├── OptionError     an option is invalid, or the model does not support it
 ├── StudioError     the studio cannot start or cannot continue
@@ -54,7 +54,7 @@ class FilmError(PhotochromError):
 
 
 class ModelError(PhotochromError):
-    """A model file is missing, damaged, or not a Photochrom model."""
+    """A model file or weights are missing, damaged or not Photochrom's, or the model contradicts its card."""
 
 
 class EngineError(PhotochromError):
@@ -93,12 +93,12 @@ def system_errors(
 
 @contextmanager
 def needed_for(purpose: str, extra: str, kind: type[PhotochromError] = PhotochromError) -> Iterator[None]:
-    """Translate a failed import in the block: "PURPOSE needs PACKAGE: pip install 'photochrom[EXTRA]'".
+    """Translate an ``ImportError`` in the block: "PURPOSE needs PACKAGE: pip install 'photochrom[EXTRA]'".
 
     Args:
         purpose: Purpose of the package; subject of the message.
         extra: Name of the extra that installs the package.
-        kind: Class of the error.
+        kind: Class of the error that is raised instead.
     """
     try:
         yield

@@ -184,3 +184,7 @@ def test_label_is_the_same_every_time() -> None:
     cb, cr = neutral(picture, "PNG")
     files = {photo.encode_photo(picture, cb, cr, format="PNG", credit=MODEL) for _ in range(3)}
     assert len(files) == 1
+
+
+def test_lone_surrogates_are_left_out() -> None:
+    assert "tiny.1" in labelled(None, "tiny\udcff.1").decode()

@@ -54,7 +54,7 @@ def items_of_manifest(data: bytes, name: str) -> Iterator[Item]:
 
 
 def _pictures(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the label and the address of each picture."""
+    """Yield label and address of the first picture of each canvas (or annotation page), or of an ``info.json``."""
     if "items" in facts:  # Presentation 3: canvases, annotation pages, annotations
         for canvas in facts["items"]:
             for page in canvas.get("items", ()):

@@ -27,7 +27,7 @@ COLUMNS: Final = {
 def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
     """Read the items of a manifest, without accessing their files (see ``listing.with_local_state``).
 
-    Most errors are raised only while the items are iterated over.
+    All errors are raised while the items are iterated over.
 
     Args:
         data: Content of the manifest.

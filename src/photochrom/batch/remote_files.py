@@ -65,9 +65,13 @@ _CHECK: Final = "check the address, the credentials and the rights"
 def naming_errors(
     address: str, verb: str = "read", *, error: type[PhotochromError] = OptionError, remedy: str = _CHECK
 ) -> Iterator[None]:
-    """Translate errors of a remote file system in the block into one of Photochrom's: "ADDRESS cannot be VERB: REMEDY".
+    """Translate any exception in the block, except Photochrom's own: "ADDRESS cannot be VERB (REASON): REMEDY".
 
-    Errors of Photochrom pass unchanged.
+    Args:
+        address: The remote file or folder that the block uses.
+        verb: Past participle of what the block does.
+        error: Class of the error.
+        remedy: Advice on what to do.
     """
     try:
         yield

@@ -58,14 +58,18 @@ class Thumbnails:
         paths: Files written by ``ThumbnailWriter``; missing ones are ignored.
 
     Raises:
-        OptionError: A file cannot be read; ``get`` may raise it, too.
+        OptionError: A file cannot be read.
     """
 
     def __init__(self, paths: list[Path]) -> None:
         self._places = {key: (path, start) for path in paths for key, start, _ in _records(path)}
 
     def get(self, key: str) -> tuple[bytes, bytes] | None:
-        """Return the thumbnails of an item's source and output, JPEGs, or None if there are none."""
+        """Return the thumbnails of an item's source and output, JPEGs, or None if there are none.
+
+        Raises:
+            OptionError: The file of thumbnails cannot be read.
+        """
         if (place := self._places.get(key)) is None:
             return None
         with _opened(place[0]) as file:

@@ -140,7 +140,9 @@ def _falloff_at(
 
 @functools.lru_cache(maxsize=8)  # a picture may have hundreds of hints, nearly all of them with the default radius
 def _default_falloff(height: int, width: int, unit: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the falloff around the centre of a picture twice the size, of which each hint uses a window.
+    """Compute ``_falloff_at`` of a hint of the default radius at all offsets that can occur in a picture.
+
+    The caller cuts out the window for the hint's position. The result is cached, and must not be changed.
 
     Args:
         height: Height of the picture.

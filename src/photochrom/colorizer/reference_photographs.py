@@ -75,7 +75,8 @@ class References:
         """Compute features and lightness at a grid of places.
 
         Returns:
-            Rows and columns of the grid; unit features, float32 ``[places, channels]``; L*, float32 ``[places]``.
+            Rows and columns of the grid; features, vectors of length 1, float32 ``[places, channels]``; L*, float32
+            ``[places]``.
 
         Raises:
             EngineError, ModelError, PhotoError: As for ``borrow``.

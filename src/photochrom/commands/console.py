@@ -153,7 +153,10 @@ class Progress:
             self._bar.refresh()
 
     def show(self, done: int, total: int | None) -> None:
-        """Show the number of units done, and the total if it is known; a resumed job starts above zero."""
+        """Show the number of units done, and the total if it is known.
+
+        The first call follows the first unit of this run; an earlier run has done the units before that one.
+        """
         if self._first is None:
             self._first = max(0, done - 1)
             self._bar.initial = self._bar.n = self._first

@@ -1,4 +1,4 @@
-"""Signs coloured pictures and films: the manifest records the hash of the grey original, and the colouring."""
+"""Signs coloured pictures and films: the C2PA manifest records the hash of the grey original, and the colouring."""
 
 from __future__ import annotations
 

@@ -56,7 +56,8 @@ class Span:
             begins: Presentation time of the packet in seconds, on the source's clock.
 
         Returns:
-            Whether the packet lies in the span, at least in part.
+            Whether the packet is kept: it begins in the span, or, if it is a subtitle with a duration, is shown during
+            part of it. A packet that is not kept is left unchanged.
         """
         if not self.is_part:
             return True

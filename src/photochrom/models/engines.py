@@ -250,7 +250,7 @@ class FakeEngine:
         self.metadata = dict(metadata)
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """Return the function's result for ``inputs``, as ``Engine.run`` would return the network's."""
+        """Return ``answer(inputs)``, in place of a network's outputs."""
         return self._answer(inputs)
 
 

@@ -159,7 +159,10 @@ def _discs_inside(corners: Sequence[Place], shape: tuple[int, int]) -> list[tupl
 
 
 def _grid(polygon: np.ndarray, step: float, short: int) -> list[tuple[Place, float]]:
-    """Return the grid points inside a polygon, in pixels, each with a radius as a share of the picture's short side."""
+    """Return points inside a polygon, ``step`` pixels apart, each with a radius as a share of the short side.
+
+    ``polygon`` and ``short``, the picture's short side, are in pixels.
+    """
     (left, top), (right, bottom) = polygon.min(0), polygon.max(0)
     found = []
     for y in np.arange(top + step / 2, bottom, step):

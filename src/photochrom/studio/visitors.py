@@ -54,7 +54,7 @@ class Visitor:
             raise OptionError(f"the tray holds {MOST_ITEMS} files", remedy="remove some, or use 'photochrom batch'")
 
     def next_order(self) -> int:
-        """Return the position on the tray for a file whose upload begins now."""
+        """Take the next position on the tray, for an upload that begins now; each call returns a greater number."""
         return next(self._orders)
 
     def add(self, item: AnyItem, order: int = 0) -> None:

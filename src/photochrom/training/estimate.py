@@ -98,7 +98,7 @@ def _few_batches(run: TrainingRun) -> tuple[Batches, float]:
 
 
 def _check_room(estimate: Estimate, run: TrainingRun) -> None:
-    """Raise a ``TrainingError`` if the disk or the memory is too small."""
+    """Raise a ``TrainingError`` if too little of the disk or, when training on a CPU, of the memory is free."""
     folder = run.config.run_folder
     free = shutil.disk_usage(folder).free
     if estimate.disk > free:

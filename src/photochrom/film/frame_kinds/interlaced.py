@@ -27,7 +27,7 @@ def render_fields(
         render: Computes chroma; called with luma and the keyword arguments ``subsampling``, ``siting`` and ``out``, as
             ``apply_to_luma`` takes them.
         luma: uint8 or uint16 ``[H, W]``.
-        out: Cb and Cr to write into, of the dtype of ``luma``.
+        out: Cb and Cr to write into, of the dtype of ``luma``; H and W are divided by ``subsampling`` and rounded up.
         interlaced: Whether the frame consists of two fields, each of which gets its own chroma.
         subsampling: Rows and columns of luma that share one chroma sample.
     """

@@ -80,7 +80,7 @@ class KeptParts:
 
     @property
     def _has_same_shots(self) -> bool:
-        """Whether the options list the same shots as those of the earlier run, or all the shots of its film."""
+        """Whether the options list the same shots as the earlier run's options, or all shots of its finished film."""
         before, named = self._before, self._now.named
         return named == before.named or len(before.starts) == len(named) == self._same_starts
 

@@ -299,7 +299,7 @@ def _digests(record: Path) -> dict[str, str]:
 
 
 def _remove(record: Path) -> None:
-    """Remove the record of a segment, and the colours that it hands on; its frames stay until they are written anew."""
+    """Remove a segment's record, and the colours that it passes to the next one; its frames are overwritten later."""
     record.unlink()
     record.with_suffix(".npz").unlink(missing_ok=True)
 

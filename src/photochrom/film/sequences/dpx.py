@@ -96,7 +96,7 @@ class DpxHeader:
     def rate(self) -> Fraction | None:
         """Frames per second according to the film section, or else the television section; None if both lack it.
 
-        The stored number is replaced by the nearest whole number, or the nearest one divided by 1.001.
+        It is rounded to a whole number or, up to 121, to the nearest whole number or whole number divided by 1.001.
         """
         for offset in (_FILM_RATE, _VIDEO_RATE):
             rate = float(self._get("f", offset))

@@ -1,7 +1,8 @@
-"""Reads OpenEXR frames as they are displayed, and writes them with new colours and exactly the same luminance.
+"""Reads OpenEXR frames as display values (sRGB curve), and writes them with new colours and the same luminance.
 
-The coloured channels have the source's type, half or float. Their luminance, computed with the file's chromaticities,
-rounds to the source's value at every pixel. Other channels, other parts and the header are kept.
+The whole data window is read. The coloured channels are R, G and B, also in place of Y, RY and BY. They have the
+source's type, half or float. Their luminance, computed with the file's chromaticities, rounds to the source's value at
+every pixel. Other channels, other parts and the header are kept.
 """
 
 from __future__ import annotations

@@ -68,12 +68,13 @@ def starts_in_options(options: FilmOptions, reader: FilmReader) -> list[int]:
 
 
 def entries_of(starts: Sequence[int], options: FilmOptions, reader: FilmReader) -> list[int]:
-    """Return the number, from 0, in ``FilmOptions.shots`` of each shot in a film.
+    """Return, for each shot of a film, the index of its entry in ``FilmOptions.shots``.
+
+    It is the last entry that begins at or before the shot, or the first entry if all begin later.
 
     Args:
         starts: Least pts of each shot.
-        options: Options of the film, which list at least one shot. A shot's entry is the last one that begins at or
-            before the shot's start, or the first if there is none.
+        options: Options of the film; they list at least one shot.
         reader: The film.
     """
     of_entries = starts_in_options(options, reader)
@@ -95,7 +96,7 @@ def colors_of(starts: Sequence[int], options: FilmOptions, reader: FilmReader) -
 
 
 def pts_from(reader: FilmReader, seconds: Fraction) -> int:
-    """Return the least pts at or after a time in seconds; the time may have been rounded to milliseconds."""
+    """Return the least pts at or after a time, in seconds from the first frame and perhaps rounded to milliseconds."""
     return reader.first_pts + math.ceil((seconds - ROUNDED) / reader.time_base)
 
 

@@ -66,7 +66,9 @@ def find_titles(
 def keeping_titles(
     frame_colorizer: FrameColorizer, plan: Plan, on_frame: Callable[[], None] = lambda: None
 ) -> FrameColorizer:
-    """Return a frame colorizer that leaves titles unchanged, if ``keep_titles`` is set; add a note to the plan.
+    """Return a frame colorizer that leaves titles unchanged, and add a note to the plan.
+
+    Without ``keep_titles``, the frame colorizer is returned as it is.
 
     Args:
         frame_colorizer: Colours the frames of the film.

@@ -47,7 +47,7 @@ def read_heif(data: bytes) -> Decoded:
 
     Raises:
         PhotoError: The file is too large, contains several pictures or an HDR picture, or pillow-heif is not installed.
-        OSError, ValueError, SyntaxError, RuntimeError, EOFError: The file is damaged.
+        OSError, ValueError, SyntaxError, IndexError, RuntimeError, EOFError: The file is damaged.
     """
     _refuse_hdr(data)
     opened = _pillow_heif().open_heif(data, convert_hdr_to_8bit=False)

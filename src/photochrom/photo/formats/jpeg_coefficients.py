@@ -82,7 +82,7 @@ def as_coefficients(luma: CodedLuma) -> LumaCoefficients:
 
 
 def upright_luma(luma: CodedLuma, orientation: int) -> LumaCoefficients:
-    """Return the coded luma of a picture turned upright.
+    """Return coded luma as coefficients that ``with_chroma`` turns upright when it encodes them.
 
     Args:
         luma: Coded luma of the picture as stored.

@@ -1,4 +1,4 @@
-"""Keeps a grey JPEG's coded luma byte for byte: copies its scans and appends two scans of chroma.
+"""Keeps a grey JPEG's coded luma byte for byte: copies its scans and appends those of two chroma components.
 
 The scans of a grey JPEG are valid luma scans of a 4:2:0 JPEG, because a scan of one component is coded block by block,
 whatever the sampling factors (ITU-T T.81, A.2.2): blocks and restart intervals are the same in both files. Only headers
@@ -167,7 +167,7 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> lis
 
 
 def without_application_segments(data: bytes) -> bytes:
-    """Return a JPEG file without its start-of-image marker, application segments and comments.
+    """Return a JPEG file without its start-of-image marker, application segments, comments and bytes after its end.
 
     Raises:
         CannotSplice: The structure of the file is damaged.

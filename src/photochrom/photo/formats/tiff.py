@@ -1,4 +1,4 @@
-"""Reads TIFF pages: grey and RGB of 1 to 8 or 16 bits; palette, YCbCr and CMYK of at most 8 bits."""
+"""Reads TIFF pages: 1, 2, 4 or 8 bits in grey, palette, RGB, YCbCr or CMYK; 16 bits in grey or RGB."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def read(data: bytes) -> Decoded:
     """Decode a TIFF file of one page, classic or BigTIFF; previews are ignored.
 
     Raises:
-        PhotoError, OSError, ValueError, struct.error: The file is damaged or too large, has several pages, or stores
-            its pixels in an unsupported way.
+        PhotoError: The file is damaged or too large, has several pages, or stores its pixels in an unsupported way.
+        OSError, ValueError, SyntaxError, TypeError, struct.error, zlib.error, cv2.error: The file is damaged.
     """
     tiff = exif.open_tiff(data)
     start = tiff_pages.only_page(tiff)
@@ -99,7 +99,7 @@ def read_page(data: bytes, start: int) -> Decoded:
     """Decode the page of a TIFF file whose directory is at the offset ``start``, without reading other pages.
 
     Raises:
-        PhotoError, OSError, ValueError, struct.error: As for ``read``.
+        PhotoError, OSError, ValueError, SyntaxError, TypeError, struct.error, zlib.error, cv2.error: As for ``read``.
     """
     tiff = exif.open_tiff(data)
     return _decoded(data, tiff, tiff.directory(start)[0], False)

@@ -104,9 +104,9 @@ def has_loop(data: bytes) -> bool:
 
 
 def inherited_from_preview(tiff: Tiff, entries: list[Entry]) -> list[Entry]:
-    """Return descriptive entries of a file's first directory, a preview, for tags that the picture's entries lack.
+    """Return the descriptive entries of a file's first directory, a preview, whose tags are not among ``entries``.
 
-    Resolution and ICC profile are left out, since those of the preview may differ from those of the picture.
+    ``entries`` are those of the picture. Resolution and ICC profile, which may differ in the preview, are left out.
 
     Raises:
         struct.error: The first directory extends past the end of the file.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeGuard
 from xml.dom import minidom
@@ -12,6 +13,7 @@ from xml.parsers.expat import ExpatError
 
 from defusedxml import DefusedXmlException
 
+_ILLEGAL: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 NAMESPACES: Final = {
     "Container": "http://ns.google.com/photos/1.0/container/",
@@ -308,5 +310,5 @@ def _markup(node: minidom.Node) -> str:
 
 
 def _legal(text: str) -> str:
-    """Return the text without the characters that XML cannot represent."""
-    return "".join(c for c in text if (c >= " " or c in "\t\n\r") and c not in "\ufffe\uffff")
+    """Return the text without lone surrogates and other characters that XML cannot represent."""
+    return _ILLEGAL.sub("", text)

@@ -311,9 +311,10 @@ def compile_backbone(encoder: Backbone, size: int) -> Compiled:
 
 
 def for_any_shape(encoder: Backbone) -> Callable[[Tensor], list[Tensor]]:
-    """Return a function that runs a backbone on lightness ``[N, 1, H, W]`` of any shape.
+    """Return a function that runs a backbone on lightness ``[N, 1, H, W]`` of any shape, float32 on the CPU.
 
-    Each new shape is compiled on first use, which takes about a second; errors are then those of ``compiled``.
+    Each new shape is compiled on first use, which takes about a second, and stays in memory; errors are then those of
+    ``compiled``. Two threads must not run the function at once.
     """
 
     @cache

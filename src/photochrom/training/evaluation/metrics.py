@@ -148,7 +148,7 @@ def _check(picture: np.ndarray, truth: np.ndarray) -> None:
 
 
 def summary(scores: Sequence[Scores], grey: Sequence[Scores], truth: Sequence[Scores]) -> Summary:
-    """Return the mean scores of one kind of picture over a set, and their relation to those of grey and true pictures.
+    """Compare the mean scores of one kind of picture over a set with those of the grey and the true pictures.
 
     Args:
         scores: Scores of the pictures.
