@@ -267,6 +267,16 @@ def test_heif_and_avif(format: str) -> None:
     assert np.abs(picture.luma.astype(int) - grey).mean() < 2
 
 
+def test_a_heif_in_colour_is_recognised(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    grey, exif = smooth(64, 96), Image.Exif()
+    exif[0x0112] = 6
+    for name, rgb in {"grey": (grey, grey, grey), "coloured": (grey, 255 - grey, grey // 2)}.items():
+        heif.from_pillow(Image.fromarray(np.dstack(rgb))).save(tmp_path / name, exif=exif.tobytes())
+        assert is_in_color(tmp_path / name) == (name == "coloured")
+        assert upright_size(tmp_path / name) == photo.read_photo(tmp_path / name).shape[::-1]
+
+
 def test_deep_heif_stays_deep() -> None:
     heif = pytest.importorskip("pillow_heif")
     grey = np.repeat(np.linspace(0, 65535, 128).astype(np.uint16)[None], 64, axis=0)

@@ -316,12 +316,13 @@ def _opened(path: Path) -> Image.Image:
     """Open a photograph with Pillow's plugin for its format; ``Image.open`` refuses more than 179 million pixels.
 
     Raises:
-        PhotoError: The file is empty, or has an unknown format.
-        KeyError: Pillow has no plugin for the format.
-        OSError, ValueError, SyntaxError, RuntimeError: The file cannot be read, or is damaged.
+        PhotoError: The file is empty, has an unknown format, or is HEIF, and pillow-heif is not installed.
+        OSError, ValueError, SyntaxError, LookupError, RuntimeError, EOFError: The file is damaged or cannot be read.
     """
     with path.open("rb") as stream:
         format = _format_of(stream.read(256))
+    if format == "HEIF":
+        return heif.opened(path)
     Image.init()
     return Image.OPEN[format][0](os.fspath(path), "")  # type: ignore[arg-type]  # Pillow opens paths, too
 

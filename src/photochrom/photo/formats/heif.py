@@ -29,6 +29,7 @@ from .image import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
 
 
@@ -57,6 +58,17 @@ def read_heif(data: bytes) -> Decoded:
     luma, alpha = _from_16_bits(stored, opened.mode) if stored.dtype == np.uint16 else from_pillow(opened.to_pillow())
     warnings = [*_warnings(data), *(["its depth map is not kept"] if opened.info.get("depth_images") else [])]
     return Decoded(luma, alpha, _metadata(opened.info), upright=True, warnings=tuple(warnings))
+
+
+def opened(path: Path) -> Image.Image:
+    """Decode the first picture of a HEIF file, upright and to 8 bits.
+
+    Raises:
+        PhotoError: pillow-heif is not installed.
+        OSError, ValueError, SyntaxError, IndexError, RuntimeError, EOFError: The file is damaged.
+    """
+    image: Image.Image = _pillow_heif().open_heif(path).to_pillow()
+    return image
 
 
 def read_avif(data: bytes) -> Decoded:
