@@ -76,7 +76,7 @@ def is_published(output: Path) -> bool:
     """Return whether an interrupted run has given the film its final name, but has not removed the working folder."""
     try:
         return whole_film(output).samefile(output)  # a hard link of it; see ``publish``
-    except OSError:
+    except (OSError, ValueError):  # ValueError: no file can have this name, as ``plan.check`` reports
         return False
 
 
