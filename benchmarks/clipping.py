@@ -51,7 +51,7 @@ def main() -> None:
         whole = read_photo(stream.getvalue())
         prediction = colorizer.predict(whole.luma)
         ways = [("whole", beyond(coloured(colorizer, whole, prediction)))]
-        half = read_photo(stream.getvalue(), reduced=True)
+        half = read_photo(stream.getvalue(), may_reduce=True)
         if not half.reduced:
             continue
         for widened in _WIDENED:

@@ -75,7 +75,8 @@ def files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
         stream = io.BytesIO()
         picture.convert("L").save(stream, "JPEG", quality=90, **options)
         luma = luma_scans(stream.getvalue())
-        size = tuple(-(-side // luma.subsampling) for side in picture.size)
+        rows, columns = luma.subsampling
+        size = -(-picture.width // columns), -(-picture.height // rows)
         planes = [cv2.resize(plane, size) for plane in (cb, 255 - cr)]
         scans = JFIF + b"".join(splice(luma, *planes, 90))
         made[kind] = scans, by_jpegtran(scans, progressive="progressive" in options)
@@ -93,7 +94,7 @@ def toned_files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
         luma = luma_coefficients(
             stream.getvalue(), picture.height, picture.width, options["subsampling"].replace(":", "")
         )
-        rows, columns = luma.sampling
+        rows, columns = luma.subsampling
         size = -(-picture.width // columns), -(-picture.height // rows)
         kept = JFIF + with_chroma(luma, *(cv2.resize(plane, size) for plane in (cb, 255 - cr)), 90)
         made[kind] = kept, by_jpegtran(kept, progressive=True)

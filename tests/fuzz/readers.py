@@ -80,7 +80,7 @@ def _read_photograph(source: Path, *, is_asked: bool) -> None:
         is_in_color(source)
     pages = count_pages(source.read_bytes())
     for page in range(1, min(pages, _MOST_PAGES) + 1):
-        photo = read_photo(source, reduced=True, page=page if pages > 1 else None)
+        photo = read_photo(source, may_reduce=True, page=page if pages > 1 else None)
         for format in {photo.format, "WEBP", "TIFF"} & set(EXTENSIONS):
             metadata_for(photo.metadata, source_format=photo.format, format=format, credit="tiny 0")
             list(format_warnings(photo.metadata, 8 * photo.luma.itemsize, format))

@@ -29,7 +29,7 @@ def chroma_of(path):
 
 
 def test_the_luma_is_read_at_half_its_size_and_the_picture_keeps_its_own():
-    picture = photo.read_photo(saved(GREY, "JPEG"), reduced=True)
+    picture = photo.read_photo(saved(GREY, "JPEG"), may_reduce=True)
     assert picture.reduced
     assert picture.luma.shape == (66, 48)
     assert picture.shape == GREY.shape
@@ -42,7 +42,7 @@ def test_the_luma_is_read_at_half_its_size_and_the_picture_keeps_its_own():
     ids=["progressive", "restarts", "turned"],
 )
 def test_other_jpegs_are_read_whole(options):
-    picture = photo.read_photo(saved(GREY, "JPEG", **options), reduced=True)
+    picture = photo.read_photo(saved(GREY, "JPEG", **options), may_reduce=True)
     assert not picture.reduced
     assert sorted(picture.luma.shape) == sorted(GREY.shape)
 
@@ -88,7 +88,7 @@ def test_rows_are_the_same_however_many_threads_share_them():
 
 def test_a_halftone_is_read_whole():
     dots = np.kron(np.indices((16, 16)).sum(0) % 2, np.ones((8, 8))).astype(np.uint8) * 255
-    picture = photo.read_photo(saved(dots, "JPEG", quality=100), reduced=True)
+    picture = photo.read_photo(saved(dots, "JPEG", quality=100), may_reduce=True)
     assert not picture.reduced
     assert picture.kind == "halftone"
 
@@ -96,20 +96,20 @@ def test_a_halftone_is_read_whole():
 def test_damage_below_the_first_rows_is_found():
     data = saved(np.random.default_rng(0).integers(0, 256, (400, 200), np.uint8), "JPEG")
     middle = len(data) * 3 // 4
-    picture = photo.read_photo(data[:middle] + b"\xff\xd3" + data[middle:], reduced=True)
+    picture = photo.read_photo(data[:middle] + b"\xff\xd3" + data[middle:], may_reduce=True)
     assert "damaged" in picture.recoded
     assert picture.luma.shape == (400, 200)
 
 
 def test_other_formats_refuse_half_the_size():
-    picture = photo.read_photo(saved(GREY, "JPEG"), reduced=True)
+    picture = photo.read_photo(saved(GREY, "JPEG"), may_reduce=True)
     plane = np.full(GREY.shape, 128, np.uint8)
     with pytest.raises(ValueError, match="half"):
         photo.encode_photo(picture, plane, plane, format="PNG", credit=MODEL)
 
 
 def test_a_luma_that_replaces_a_reduced_one_is_written_at_its_own_size():
-    picture = replace(photo.read_photo(saved(GREY, "JPEG"), reduced=True), luma=np.full(GREY.shape, 9, np.uint8))
+    picture = replace(photo.read_photo(saved(GREY, "JPEG"), may_reduce=True), luma=np.full(GREY.shape, 9, np.uint8))
     assert not picture.reduced
     assert np.abs(photo.read_photo(coloured(picture, "JPEG")).luma.astype(int) - 9).max() <= 1
 

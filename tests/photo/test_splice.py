@@ -37,7 +37,7 @@ def chroma(height, width, seed=1, step=2):
 
 def spliced(data, quality=90):
     scans = luma_scans(data)
-    return JFIF + b"".join(splice(scans, *chroma(scans.height, scans.width, step=scans.subsampling), quality))
+    return JFIF + b"".join(splice(scans, *chroma(scans.height, scans.width, step=scans.subsampling[0]), quality))
 
 
 def scans_of(data):
@@ -137,7 +137,7 @@ def test_files_with_restarts_get_chroma_of_full_size():
     """Go's decoder refuses them otherwise, see ``LumaScans.subsampling``."""
     for options, step in (({}, 2), ({"restart_marker_blocks": 2}, 1)):
         data = grey_jpeg(**options)
-        assert luma_scans(data).subsampling == step
+        assert luma_scans(data).subsampling == (step, step)
         layers = Image.open(io.BytesIO(spliced(data))).layer
         assert [layer[1:3] for layer in layers] == [(step, step), (1, 1), (1, 1)]
 
@@ -278,5 +278,5 @@ def test_damaged_files_are_refused_or_stay_as_sound_as_they_were(data):
         return
     if scans.height * scans.width > 10**6:
         return
-    planes = chroma(scans.height, scans.width, step=scans.subsampling)
+    planes = chroma(scans.height, scans.width, step=scans.subsampling[0])
     assert splice(scans, *planes, 90)[-1] == b"\xff\xd9"

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from ..errors import OptionError
-from ..folders import check_name
+from ..output_folders import check_name
 
 
 @dataclass(frozen=True, slots=True)

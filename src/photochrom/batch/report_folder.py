@@ -11,8 +11,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import OptionError, PhotochromError, system_errors
-from ..folders import create_folder
 from ..models.download import cache_folder
+from ..output_folders import create_folder
 from .options import BatchOptions
 from .remote_files import is_remote
 

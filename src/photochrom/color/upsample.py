@@ -26,7 +26,7 @@ _MANY_SHARE = 1 / 8  # share of samples out of gamut, above which it is faster t
 _ROW_STEP = 4  # that share is estimated from every fourth row
 _STRIP_SAMPLES = 1 << 17  # samples of chroma that are rounded and brought into gamut at once
 _ROWS = 20  # rows of chroma computed at once, before rounding
-_WIDENED_AT_ONCE = 6  # lines of coefficients resized to the picture's width at once, for several strips
+_RESIZED_AT_ONCE = 6  # lines of coefficients resized to the picture's width at once, for several strips
 
 
 def to_thumbnail(planes: np.ndarray, guide: np.ndarray) -> np.ndarray:
@@ -135,38 +135,37 @@ def apply_to_luma(
     """
     coding = coding or Coding.of_photograph(luma.dtype)
     height, width = (-(-side // step) for side, step in zip(luma.shape, subsampling, strict=True))
-    planes = out or tuple(
-        np.empty((2, height, width), luma.dtype)
-    )  # one array, for which the system may use huge pages
-    small = _in_code_values(np.float32(strength) * coefficients, coding)
-    lines = coefficients.shape[1]
+    # New planes are one array, for which the system may use huge pages.
+    planes = out or tuple(np.empty((2, height, width), luma.dtype))
+    # Row and column of a chroma sample among the pixels that share it, 0 to 1.
     row, column = ((place + 0.5) / step if step > 1 else 0.5 for place, step in zip(siting, subsampling, strict=True))
-    small = _sampled_further_left(small, (0.5 - column) * small.shape[2] / width)
-    small = np.ascontiguousarray(small.transpose(1, 0, 2))  # [h, 4, w]
+    scaled = _in_code_values(np.float32(strength) * coefficients, coding)
+    scaled = _sampled_further_left(scaled, (0.5 - column) * scaled.shape[2] / width)
+    lines = np.ascontiguousarray(scaled.transpose(1, 0, 2))  # [h, 4, w]
     # Position of each row of chroma among the lines of the coefficients.
-    position = np.clip((np.arange(height) + row) * (lines / height) - 0.5, 0, lines - 1)
+    position = np.clip((np.arange(height) + row) * (len(lines) / height) - 0.5, 0, len(lines) - 1)
 
     # Each strip of rows needs few lines of coefficients. A few lines at a time are resized to the picture's width
-    # (``wide``; ``widened`` has their indices). Each row of chroma is a weighted sum of the two lines nearest to it.
+    # (``wide_lines``; ``resized`` has their indices). Each row of chroma is a weighted sum of the two nearest lines.
     def color(rows: range) -> None:
         buffers: list[np.ndarray] = []
-        widened = range(0)
-        wide: np.ndarray = np.empty(0, np.float32)
+        resized = range(0)
+        wide_lines: np.ndarray = np.empty(0, np.float32)
         many = False  # whether many samples of the previous strip were out of gamut
         for start, stop in strips(len(rows), width, _STRIP_SAMPLES):
             start, stop = rows.start + start, rows.start + stop
+            first, last = int(position[start]), min(int(position[stop - 1]) + 2, len(lines))
+            if last > resized.stop:
+                resized = range(first, max(last, min(first + _RESIZED_AT_ONCE, len(lines))))
+                stacked = lines[first : resized.stop].reshape(-1, lines.shape[2])
+                wide_lines = cv2.resize(stacked, (width, len(stacked))).reshape(-1, 4, width)  # linear
+            needed = wide_lines[first - resized.start : last - resized.start].transpose(1, 0, 2)  # [4, lines, width]
             mean, darkest, brightest = (
                 estimated_luma_range(luma, start, stop)
                 if reduced
                 else luma_range(luma, start, stop, subsampling, siting)
             )
-            first, last = int(position[start]), min(int(position[stop - 1]) + 2, lines)
-            if last > widened.stop:
-                widened = range(first, max(last, min(first + _WIDENED_AT_ONCE, lines)))
-                narrow = small[first : widened.stop].reshape(-1, small.shape[2])
-                wide = cv2.resize(narrow, (width, len(narrow)))  # linear
-            nearby = wide.reshape(-1, 4, width)[first - widened.start : last - widened.start]
-            cb, cr = _chroma(position[start:stop] - first, nearby.transpose(1, 0, 2), mean, buffers)
+            cb, cr = _chroma(position[start:stop] - first, needed, mean, buffers)
             rounded, many = _quantized(cb, cr, darkest, brightest, coding, many=many)
             for plane, values in zip(planes, rounded, strict=True):
                 plane[start:stop] = values

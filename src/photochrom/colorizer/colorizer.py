@@ -214,7 +214,7 @@ class Colorizer:
             EngineError: The network could not be run.
         """
         options, luma = options or ColorOptions(), _checked(luma)
-        picture = find_picture(luma)
+        picture = find_picture(luma)  # None if there are no blank margins
         if not (self.card.hints and options.hints):
             return plain or self._predict(luma, options, picture)
         hinted = self._predict(luma, options, picture)

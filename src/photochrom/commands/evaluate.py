@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError, TrainingError, needed_for
-from ..folders import check_folder
+from ..output_folders import check_folder
 from .arguments import add_overwrite, add_verb
 from .console import print_to_stderr
 from .messages import error_text

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from ..colorizer.options import ColorOptions
 from ..errors import FilmError, OptionError, PhotochromError
-from ..folders import needed_folder
 from ..machine import LARGEST_REUSED_IN_FILMS, available_cores, limit_blas_threads, reuse_freed_memory
+from ..output_folders import needed_folder
 from . import INTERRUPTED, c2pa
 from .arguments import add_dials, add_model, add_overwrite, add_verb, add_verbosity
 from .console import Console, counted, duration

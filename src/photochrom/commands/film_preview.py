@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import FilmError, OptionError
-from ..folders import check_folder
+from ..output_folders import check_folder
 from .console import counted
 from .film_shot_arguments import print_shots
 from .messages import note_text

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OptionError, PhotochromError, PhotoError
-from ..folders import create_folder
 from ..label import is_labelled
+from ..output_folders import create_folder
 from ..photo.library_errors import naming
 from ..photo.names import (
     PHOTOGRAPHS,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import OptionError, PhotochromError, needed_for, system_errors
-from ..folders import create_folder
+from ..output_folders import create_folder
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -14,8 +14,8 @@ import av
 
 from ..color.polarity import at_small_size
 from ..errors import FilmError, OptionError
-from ..folders import check_folder
 from ..machine import lacks_memory
+from ..output_folders import check_folder
 from .frame_buffers import luma_plane
 from .options import FilmOptions
 from .output import losses

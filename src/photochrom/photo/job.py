@@ -133,7 +133,7 @@ def colorize_photo(
     if page is None and (data := _multipage_data(source)) is not None:
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else THE_PICTURE
         return colorize_pages(colorizer, data, target, options, output, name=name, negative=negative, on_page=on_page)
-    photo = read_photo(source, negative=negative, reduced=format in (None, "JPEG"), page=page)
+    photo = read_photo(source, negative=negative, may_reduce=format in (None, "JPEG"), page=page)
     _check_hints(options, page, photo.name)
     with enough_memory(photo.name):
         return _color_with_companions(colorizer, photo, target, options, output)
@@ -218,6 +218,49 @@ def _color_with_companions(
     return replace(report, outputs=(target, *companion_paths(target, output)))
 
 
+def color_and_write(
+    colorizer: Colorizer,
+    photo: Photo,
+    destination: Path | BinaryIO,
+    options: ColorOptions,
+    prediction: Prediction | None = None,
+    output: OutputOptions | None = None,
+) -> PhotoReport:
+    """Predict a photograph's colours if they are not given, compute its chroma, write it, and report on it.
+
+    Of the companion files, only the sidecar is written.
+
+    Args:
+        colorizer: The model.
+        photo: The photograph.
+        destination: The file to write, in the format of its extension; or an open binary file, which gets the format
+            of the source and no sidecar.
+        options: How to colour.
+        prediction: Result of ``Colorizer.predict`` for this photograph and these options, if already computed.
+        output: How to write, and whether to write a sidecar.
+
+    Raises:
+        PhotoError: The file cannot be written.
+        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
+        PhotochromError: The output cannot be signed.
+        OSError: The open file cannot be written.
+    """
+    output = output or OutputOptions()
+    format = format_of(destination) if isinstance(destination, Path) else photo.format
+    prediction = prediction or colorizer.predict(photo.scene, options)
+    # A reduced luma has the size of the output's chroma already.
+    subsampling = (1, 1) if photo.reduced else chroma_sampling(photo, format, output.jpeg_layout)
+    if photo.kind in ("negative", "linear"):
+        cb, cr = chroma_of_unusual(colorizer, photo, options, prediction, subsampling)
+    else:
+        cb, cr = colorizer.chroma(
+            photo.luma, options, prediction=prediction, subsampling=subsampling, reduced=photo.reduced
+        )
+    files = write_output(photo, cb, cr, destination, format, credit(colorizer.label, options.hints), output)
+    report = report_on(photo, format, files, prediction, cb, cr, output.jpeg_layout)
+    return replace(report, preview=preview(colorizer, prediction, options)) if output.preview else report
+
+
 def _confidence_map(colorizer: Colorizer, photo: Photo, prediction: Prediction, output: OutputOptions) -> bytes:
     """Return the confidence map as a PNG file.
 
@@ -254,46 +297,3 @@ def _write_alternatives(
         reports.append(color_and_write(colorizer, photo, picture, options, prediction, output))
         write_data(hints_json(options.hints).encode(), hints, overwrite=output.overwrite)
     return reports
-
-
-def color_and_write(
-    colorizer: Colorizer,
-    photo: Photo,
-    destination: Path | BinaryIO,
-    options: ColorOptions,
-    prediction: Prediction | None = None,
-    output: OutputOptions | None = None,
-) -> PhotoReport:
-    """Predict a photograph's colours, compute its chroma, write it, and report on it.
-
-    Of the companion files, only the sidecar is written.
-
-    Args:
-        colorizer: The model.
-        photo: The photograph.
-        destination: The file to write, in the format of its extension; or an open binary file, which gets the format
-            of the source and no sidecar.
-        options: How to colour.
-        prediction: Result of ``Colorizer.predict`` for this photograph and these options, if already computed.
-        output: How to write, and whether to write a sidecar.
-
-    Raises:
-        PhotoError: The file cannot be written.
-        OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
-        PhotochromError: The output cannot be signed.
-        OSError: The open file cannot be written.
-    """
-    output = output or OutputOptions()
-    format = format_of(destination) if isinstance(destination, Path) else photo.format
-    prediction = prediction or colorizer.predict(photo.scene, options)
-    # A reduced luma has the size of the output's chroma already.
-    sampling = (1, 1) if photo.reduced else chroma_sampling(photo, format, output.jpeg_layout)
-    if photo.kind in ("negative", "linear"):
-        cb, cr = chroma_of_unusual(colorizer, photo, options, prediction, sampling)
-    else:
-        cb, cr = colorizer.chroma(
-            photo.luma, options, prediction=prediction, subsampling=sampling, reduced=photo.reduced
-        )
-    files = write_output(photo, cb, cr, destination, format, credit(colorizer.label, options.hints), output)
-    report = report_on(photo, format, files, prediction, cb, cr, output.jpeg_layout)
-    return replace(report, preview=preview(colorizer, prediction, options)) if output.preview else report

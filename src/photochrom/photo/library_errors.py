@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import PhotoError
-from ..folders import check_name
 from ..machine import lacks_memory
+from ..output_folders import check_name
 
 THE_PICTURE: Final = "the picture"
 """Name, in error messages, of a photograph without a path."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import OptionError, PhotoError
-from ..folders import check_folder
+from ..output_folders import check_folder
 from .library_errors import REMEDIES, naming
 from .options import OutputOptions
 

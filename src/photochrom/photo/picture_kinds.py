@@ -36,7 +36,7 @@ def luma_of_scene(luma: np.ndarray, kind: PictureKind) -> np.ndarray:
 
 
 def chroma_of_unusual(
-    colorizer: Colorizer, photo: Photo, options: ColorOptions, prediction: Prediction, sampling: tuple[int, int]
+    colorizer: Colorizer, photo: Photo, options: ColorOptions, prediction: Prediction, subsampling: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute Cb and Cr for the luma of a negative or of a linear scan, as ``Colorizer.chroma`` does for others.
 
@@ -48,7 +48,7 @@ def chroma_of_unusual(
         photo: The photograph.
         options: How to colour.
         prediction: Result of ``Colorizer.predict`` for ``photo.scene``.
-        sampling: Rows and columns of ``photo.luma`` that share one chroma sample.
+        subsampling: Rows and columns of ``photo.luma`` that share one chroma sample.
     """
     y = prediction.luma.astype(np.float32) / 255
     cbcr = ab_to_cbcr(y, colorizer.ab(prediction, options.hints))  # [2, h, w]
@@ -58,7 +58,7 @@ def chroma_of_unusual(
         coefficients,
         photo.luma,
         strength=options.strength,
-        subsampling=sampling,
+        subsampling=subsampling,
         reduced=photo.reduced,
         threads=threads(),
     )

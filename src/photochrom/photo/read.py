@@ -109,7 +109,7 @@ def read_photo(
     *,
     max_pixels: int = MAX_PIXELS,
     negative: bool = False,
-    reduced: bool = False,
+    may_reduce: bool = False,
     page: int | None = None,
 ) -> Photo:
     """Read a photograph from a path, from bytes, or from an open binary file.
@@ -121,7 +121,7 @@ def read_photo(
         max_pixels: Maximum number of pixels; a larger picture raises an error before it is decoded. A value above
             ``MAX_PIXELS`` has no effect.
         negative: Whether the photograph is a negative; the network then gets it inverted.
-        reduced: Whether the photograph will be written as a JPEG, so that a large grey JPEG may be read at half size
+        may_reduce: Whether the photograph will be written as a JPEG, so that a large grey JPEG may be read at half size
             (see ``Photo.reduced``).
         page: Page of a TIFF, from 1; None if the file has only one page.
 
@@ -137,7 +137,7 @@ def read_photo(
             raise PhotoError(f"has a single page, and no page {page}: leave the page out")
         with decoding(), at_most(max_pixels):
             if format == "JPEG":
-                decoded = jpeg.read(data, reduced=reduced)
+                decoded = jpeg.read(data, may_reduce=may_reduce)
             elif format == "TIFF" and (start := _directory_of(data, page)):
                 decoded = tiff.read_page(data, start)
             else:
@@ -264,8 +264,21 @@ def _upright_photo(decoded: Decoded, format: str, name: str) -> Photo:
     kind: PictureKind = "linear" if decoded.linear else "halftone" if halftone else "ordinary"
     warnings = (*decoded.warnings, *([NO_TONES] if kind == "halftone" else []))
     extra = None if decoded.extra is None else _upright_channels(decoded.extra, orientation)
-    photo = Photo(luma, alpha, format, metadata, decoded.lossless, name, kind, warnings, coded, luma, recoded)
-    return replace(photo, extra=extra, masks=decoded.masks)
+    return Photo(
+        luma=luma,
+        alpha=alpha,
+        format=format,
+        metadata=metadata,
+        lossless=decoded.lossless,
+        name=name,
+        kind=kind,
+        warnings=warnings,
+        coded=coded,
+        decoded=luma,
+        recoded=recoded,
+        extra=extra,
+        masks=decoded.masks,
+    )
 
 
 def is_halftone(luma: np.ndarray) -> bool:

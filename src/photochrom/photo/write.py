@@ -46,7 +46,7 @@ def chroma_sampling(photo: Photo, format: str, layout: JpegLayout = "scan") -> t
         layout: Layout of a JPEG whose luma is kept; see ``OutputOptions.jpeg_layout``.
     """
     if format == "JPEG":
-        return jpeg.sampling(photo.coded_luma, layout)
+        return jpeg.subsampling(photo.coded_luma, layout)
     if format == "WEBP" and not photo.lossless:
         return 2, 2  # subsampling in the file, although the encoder's input is RGB
     step = chroma_subsampling(format)

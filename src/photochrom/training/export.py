@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from ..atomic import new_file
 from ..errors import OptionError, PhotochromError, TrainingError
-from ..folders import check_folder
 from ..models.engines import OnnxRuntimeEngine
 from ..models.registry import CARD_KEY, ModelCard
+from ..output_folders import check_folder
 from . import checkpoint
 from .atomic_files import write, writing
 from .networks.colorization import Network, ReferenceNetwork, build_head, build_network

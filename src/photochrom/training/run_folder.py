@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from ..colorizer.colorizer import Colorizer
 from ..errors import TrainingError
-from ..folders import needed_folder
 from ..models.engines import Arrays
 from ..models.registry import CARD_KEY, ModelCard
+from ..output_folders import needed_folder
 from . import checkpoint
 from .atomic_files import write, writing
 from .config import BEST, CHECKPOINT, MODEL

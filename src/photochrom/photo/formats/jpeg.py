@@ -22,7 +22,7 @@ from ...errors import PhotoError
 from . import damage, exif
 from .icc import cmyk_to_srgb, refuse_hdr
 from .image import Decoded, Metadata, Planes, check_size
-from .jpeg_coefficients import CodedLuma, LumaCoefficients, as_coefficients, luma_coefficients, with_chroma
+from .jpeg_coefficients import CodedLuma, as_coefficients, luma_coefficients, with_chroma
 from .jpeg_metadata import APP1, APP2, APP13, COMMENT, JFIF, losses, metadata_of, metadata_segments
 from .splice import CannotSplice, LumaScans, luma_scans, segment, splice
 
@@ -39,7 +39,7 @@ _TOP_ROWS: Final = 32  # rows that are searched for tones between black and whit
 _SCAN_HEADER: Final = 32  # bytes, which are enough: a scan header of four components has 16
 
 
-def read(data: bytes, *, reduced: bool = False) -> Decoded:
+def read(data: bytes, *, may_reduce: bool = False) -> Decoded:
     """Decode the first picture of a JPEG file: the Y plane of a grey or Y'CbCr file, else the luma of its RGB.
 
     Thumbnails, further pictures (MPO), C2PA manifests (which sign the old pixels) and segments that are specific to an
@@ -47,8 +47,8 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
 
     Args:
         data: The file.
-        reduced: Whether the output is a JPEG, for which the luma may be decoded at half size (``_is_half_enough``). All
-            coded data is read nevertheless, so that damage is found.
+        may_reduce: Whether the output is a JPEG, for which the luma may be decoded at half size (``_is_half_enough``).
+            All coded data is read nevertheless, so that damage is found.
 
     Raises:
         PhotoError, OSError, SyntaxError, ValueError: The file is damaged or too large, or of a kind that libjpeg does
@@ -63,7 +63,7 @@ def read(data: bytes, *, reduced: bool = False) -> Decoded:
     if image.mode == "CMYK":
         return _read_cmyk(file, metadata)
     try:
-        luma, coded, reason = _undamaged_luma(file, exif.orientation(metadata.exif), reduced=reduced)
+        luma, coded, reason = _undamaged_luma(file, exif.orientation(metadata.exif), may_reduce=may_reduce)
     except CannotSplice as exc:
         return _read_by_pillow(file, metadata, str(exc))
     return Decoded(luma, None, metadata, warnings=file.losses(coded), coded_luma=coded, recoded=reason)
@@ -93,13 +93,13 @@ def _read_by_pillow(file: _JpegFile, metadata: Metadata, reason: str) -> Decoded
     return Decoded(luma, None, metadata, warnings=warnings, recoded=reason)
 
 
-def _undamaged_luma(file: _JpegFile, orientation: int, *, reduced: bool) -> tuple[np.ndarray, CodedLuma | None, str]:
+def _undamaged_luma(file: _JpegFile, orientation: int, *, may_reduce: bool) -> tuple[np.ndarray, CodedLuma | None, str]:
     """Decode the luma of a grey or Y'CbCr file, and find its coded form.
 
     Args:
         file: The file.
         orientation: Its EXIF orientation.
-        reduced: As for ``read``.
+        may_reduce: As for ``read``.
 
     Returns:
         Luma uint8, ``[H, W]`` or half of that; its coded form, or None; the reason why that cannot be kept, or an empty
@@ -110,11 +110,11 @@ def _undamaged_luma(file: _JpegFile, orientation: int, *, reduced: bool) -> tupl
     """
     data = file.pixels()
     try:
-        height, width, space, subsampling = decode_jpeg_header(data)
+        height, width, space, notation = decode_jpeg_header(data)
         if space not in ("Gray", "YCbCr"):
             raise CannotSplice(f"its colour space is {space}")
-        coded, reason = _as_coded(file, data, height, width, None if space == "Gray" else subsampling)
-        if reduced and _is_half_enough(coded, orientation):
+        coded, reason = _as_coded(file, data, height, width, None if space == "Gray" else notation)
+        if may_reduce and _is_half_enough(coded, orientation):
             luma = decode_jpeg(data, "GRAY", min_height=-(-height // 2), min_width=-(-width // 2), min_factor=2)
         else:
             luma = decode_jpeg(data, "GRAY")
@@ -124,13 +124,13 @@ def _undamaged_luma(file: _JpegFile, orientation: int, *, reduced: bool) -> tupl
 
 
 def _as_coded(
-    file: _JpegFile, data: bytes, height: int, width: int, subsampling: str | None
+    file: _JpegFile, data: bytes, height: int, width: int, notation: str | None
 ) -> tuple[CodedLuma | None, str]:
-    """Return the coded luma of a grey (``subsampling`` is None) or Y'CbCr file, or None and why it cannot be kept."""
+    """Return the coded luma of a grey (``notation`` is None) or Y'CbCr file, or None and why it cannot be kept."""
     try:
-        if subsampling is None:
+        if notation is None:
             return luma_scans(data), ""
-        return luma_coefficients(file.bare(), height, width, subsampling), ""
+        return luma_coefficients(file.bare(), height, width, notation), ""
     except CannotSplice as exc:
         return None, str(exc)
 
@@ -150,17 +150,16 @@ def _is_half_enough(coded: CodedLuma | None, orientation: int) -> bool:
     return bool(((top != 0) & (top != 255)).any())
 
 
-def sampling(coded: CodedLuma | None, layout: str = "scan") -> tuple[int, int]:
+def subsampling(coded: CodedLuma | None, layout: str = "scan") -> tuple[int, int]:
     """Return how many rows and columns of luma share one chroma sample in the output: 2 and 2 for 4:2:0.
 
     Args:
         coded: The coded luma that is kept; None if luma is re-encoded.
         layout: As for ``write``.
     """
-    if isinstance(coded, LumaCoefficients):
-        return coded.sampling
-    step = coded.subsampling if coded is not None and layout == "scan" else 2
-    return step, step
+    if coded is None or (layout != "scan" and isinstance(coded, LumaScans)):
+        return 2, 2
+    return coded.subsampling
 
 
 def write(
@@ -176,10 +175,10 @@ def write(
     Args:
         stream: The stream to write to.
         planes: Luma uint8 ``[H, W]``, and chroma of the same size or of half the size, rounded up. If ``coded`` is
-            given, its size is that of the picture, and the luma plane is not used.
+            given, it is written instead of the luma plane, which may then have half the picture's size.
         metadata: Metadata of the output.
         quality: Quality of luma and chroma, 1 to 100; if ``coded`` is given, of chroma only.
-        coded: Coded luma of the source, which is kept. Chroma must then be subsampled by the result of ``sampling``.
+        coded: Coded luma of the source, which is kept. Chroma must then be subsampled by the result of ``subsampling``.
         layout: ``scan`` keeps the coded bytes of a grey source, ``interleaved`` its coefficients, in the order that
             most encoders use.
 
@@ -202,10 +201,10 @@ def _reencoded(planes: Planes, quality: int) -> bytes:
     """Encode all planes, and return the part of the file after its JFIF segment."""
     # The encoder accepts Y'CbCr planes, so nothing is converted through RGB, and subsampled chroma is not resampled.
     cb, cr = np.ascontiguousarray(planes.cb), np.ascontiguousarray(planes.cr)
-    coded = encode_jpeg_yuv_planes(_padded(planes.luma, cb.shape), cb, cr, quality, False)
+    encoded = encode_jpeg_yuv_planes(_padded(planes.luma, cb.shape), cb, cr, quality, False)
     # The encoder's JFIF segment, which can only state whole dpi, is replaced by another one.
-    after_jfif = 4 + int.from_bytes(coded[4:6], "big")
-    return bytes(coded[after_jfif:])
+    after_jfif = 4 + int.from_bytes(encoded[4:6], "big")
+    return bytes(encoded[after_jfif:])
 
 
 def _padded(luma: np.ndarray, chroma_shape: tuple[int, ...]) -> np.ndarray:

@@ -23,7 +23,7 @@ from .splice import CannotSplice, LumaScans, without_application_segments
 INSTALL: Final = "pip install 'photochrom[jpeg]'"
 _ENGINE: Final = "turbo210"  # the libjpeg that most programs use, among those in jpeglib
 _BLOCK: Final = 8  # side of a block in pixels
-_SAMPLINGS: Final = {"444": (1, 1), "422": (1, 2), "420": (2, 2), "440": (2, 1)}
+_SUBSAMPLINGS: Final = {"444": (1, 1), "422": (1, 2), "420": (2, 2), "440": (2, 1)}
 _TRANSPOSED: Final = (5, 6, 7, 8)  # EXIF orientations, in the order of ``bands.upright``
 _MIRRORED: Final = (2, 3, 6, 7)
 _UPSIDE_DOWN: Final = (3, 4, 7, 8)
@@ -40,7 +40,7 @@ class LumaCoefficients:
     """Rows of the upright picture."""
     width: int
     """Columns of the upright picture."""
-    sampling: tuple[int, int]
+    subsampling: tuple[int, int]
     """Rows and columns of luma, in the upright picture, that share one chroma sample, 1 or 2 each."""
     orientation: int = 1
     """EXIF orientation of the picture as stored, 1 to 8."""
@@ -55,23 +55,23 @@ def has_jpeglib() -> bool:
     return importlib.util.find_spec("jpeglib") is not None
 
 
-def luma_coefficients(data: bytes, height: int, width: int, subsampling: str) -> LumaCoefficients:
+def luma_coefficients(data: bytes, height: int, width: int, notation: str) -> LumaCoefficients:
     """Return the luma of a JPEG, to be kept as coefficients.
 
     Args:
         data: The undamaged file, without metadata.
         height: Rows of the picture as stored.
         width: Columns of the picture as stored.
-        subsampling: Chroma subsampling of the file in TurboJPEG's notation, such as "420".
+        notation: Chroma subsampling of the file in TurboJPEG's notation, such as "420".
 
     Raises:
         CannotSplice: jpeglib is not installed, or the subsampling is unusual.
     """
-    if subsampling not in _SAMPLINGS:
-        raise CannotSplice(f"its chroma subsampling is {subsampling}")
+    if notation not in _SUBSAMPLINGS:
+        raise CannotSplice(f"its chroma subsampling is {notation}")
     if not has_jpeglib():
         raise CannotSplice(f"it is interleaved with chroma ({INSTALL} keeps it)")
-    return LumaCoefficients(data, height, width, _SAMPLINGS[subsampling])
+    return LumaCoefficients(data, height, width, _SUBSAMPLINGS[notation])
 
 
 def as_coefficients(luma: CodedLuma) -> LumaCoefficients:
@@ -94,12 +94,12 @@ def upright_luma(luma: CodedLuma, orientation: int) -> LumaCoefficients:
     if not has_jpeglib():
         raise CannotSplice(f"it is turned upright ({INSTALL} keeps it)")
     luma = as_coefficients(luma)
-    height, width, sampling = luma.height, luma.width, luma.sampling
+    height, width, subsampling = luma.height, luma.width, luma.subsampling
     if orientation in _TRANSPOSED:
-        height, width, sampling = width, height, sampling[::-1]
+        height, width, subsampling = width, height, subsampling[::-1]
     if (orientation in _MIRRORED and width % _BLOCK) or (orientation in _UPSIDE_DOWN and height % _BLOCK):
         raise CannotSplice("it is turned upright, and its sides are not multiples of 8 pixels")
-    return replace(luma, height=height, width=width, sampling=sampling, orientation=orientation)
+    return replace(luma, height=height, width=width, subsampling=subsampling, orientation=orientation)
 
 
 def with_chroma(luma: LumaCoefficients, cb: np.ndarray, cr: np.ndarray, quality: int) -> bytes:
@@ -107,7 +107,7 @@ def with_chroma(luma: LumaCoefficients, cb: np.ndarray, cr: np.ndarray, quality:
 
     Args:
         luma: The picture whose luma is kept.
-        cb: Cb, uint8, subsampled by ``luma.sampling``.
+        cb: Cb, uint8, subsampled by ``luma.subsampling``.
         cr: Cr, of the same shape and dtype.
         quality: Quality of the chroma, 1 to 100, on libjpeg's scale.
 
@@ -121,7 +121,7 @@ def with_chroma(luma: LumaCoefficients, cb: np.ndarray, cr: np.ndarray, quality:
 
     # The chroma is encoded together with a black luma, whose coefficients are then replaced. Its array is padded, since
     # TurboJPEG reads whole units.
-    height, width = (side + side % step for side, step in zip((luma.height, luma.width), luma.sampling, strict=True))
+    height, width = (side + side % step for side, step in zip((luma.height, luma.width), luma.subsampling, strict=True))
     black = np.zeros((height, width), np.uint8)[: luma.height, : luma.width]
     planes = [np.ascontiguousarray(plane) for plane in (cb, cr)]
     colored = encode_jpeg_yuv_planes(black, *planes, quality, False)

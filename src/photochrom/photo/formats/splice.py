@@ -34,7 +34,7 @@ _CHROMINANCE: Final = np.full((8, 8), 99)
 _CHROMINANCE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]  # T.81, table K.2
 _ZIGZAG: Final = sorted(range(64), key=lambda i: (i // 8 + i % 8, (i % 8 if (i // 8 + i % 8) % 2 == 0 else i // 8)))
 
-Coded = bytes | memoryview
+Part = bytes | memoryview
 
 
 class CannotSplice(Exception):  # noqa: N818
@@ -64,13 +64,13 @@ class LumaScans:
         return self.frame == _SOF2
 
     @property
-    def subsampling(self) -> int:
-        """Number of luma pixels per axis that should share one chroma sample: 1 with restart intervals, else 2.
+    def subsampling(self) -> tuple[int, int]:
+        """Rows and columns of luma that should share one chroma sample: 1 and 1 with restart intervals, else 2 and 2.
 
         In a separate scan of a component with 2 by 2 sampling, Go's image/jpeg counts restart intervals in groups of
         four blocks instead of blocks, and refuses the file. Without subsampling, both counts are the same.
         """
-        return 1 if self.restarts else 2
+        return (1, 1) if self.restarts else (2, 2)
 
     @property
     def restarts(self) -> bool:
@@ -90,7 +90,7 @@ class LumaScans:
     def as_grey_file(self) -> bytes:
         """Return a grey JPEG file with these scans, without metadata."""
         header = struct.pack(">BHHB", 8, self.height, self.width, 1) + bytes((_LUMA, 0x11, 0))
-        out: list[Coded] = [b"\xff\xd8", segment(_DQT, self.quantization), segment(self.frame, header)]
+        out: list[Part] = [b"\xff\xd8", segment(_DQT, self.quantization), segment(self.frame, header)]
         for marker, payload, coded in self.parts:
             out += [segment(marker, payload), coded]
         return b"".join([*out, _END])
@@ -132,7 +132,7 @@ def luma_scans(data: bytes) -> LumaScans:
     return LumaScans(frame[0], height, width, quantization, kept, trailer)
 
 
-def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> list[Coded]:
+def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> list[Part]:
     """Encode the chroma, and append it to the coded luma.
 
     Args:
@@ -148,21 +148,21 @@ def splice(luma: LumaScans, cb: np.ndarray, cr: np.ndarray, quality: int) -> lis
     """
     table = _scaled(_CHROMINANCE, quality)
     chroma_table = bytes([_TABLE]) + bytes(table.ravel()[_ZIGZAG])
-    out: list[Coded] = [segment(_DQT, luma.quantization), segment(_DQT, chroma_table)]
+    out: list[Part] = [segment(_DQT, luma.quantization), segment(_DQT, chroma_table)]
     ratio = 0x11 if cb.shape == (luma.height, luma.width) else 0x22
-    sampling = ((_LUMA, ratio, 0), (_CB, 0x11, _TABLE), (_CR, 0x11, _TABLE))
-    header = struct.pack(">BHHB", 8, luma.height, luma.width, len(sampling))
-    out.append(segment(luma.frame, header + b"".join(bytes(component) for component in sampling)))
+    components = ((_LUMA, ratio, 0), (_CB, 0x11, _TABLE), (_CR, 0x11, _TABLE))
+    header = struct.pack(">BHHB", 8, luma.height, luma.width, len(components))
+    out.append(segment(luma.frame, header + b"".join(bytes(component) for component in components)))
     for marker, payload, scan in luma.parts:
         out += [segment(marker, payload), scan]
     if luma.restarts:
         out.append(segment(_DRI, b"\0\0"))
 
-    def coded(number: int, plane: np.ndarray) -> bytes:
+    def encoded(number: int, plane: np.ndarray) -> bytes:
         return _coded_chroma(plane, number, table, progressive=luma.is_progressive)
 
     with ThreadPoolExecutor(min(2, threads())) as pool:
-        out += pool.map(coded, (_CB, _CR), (cb, cr))
+        out += pool.map(encoded, (_CB, _CR), (cb, cr))
     return [*out, _END]
 
 
@@ -172,7 +172,7 @@ def without_application_segments(data: bytes) -> bytes:
     Raises:
         CannotSplice: The structure of the file is damaged.
     """
-    kept: list[Coded] = []
+    kept: list[Part] = []
     for marker, payload, coded in _segments(data):
         if not (_APP0 <= marker <= _APP15 or marker in (_COMMENT, _EOI)):
             kept += [segment(marker, payload), coded]
@@ -276,7 +276,7 @@ def _scaled(table: np.ndarray, quality: int) -> np.ndarray:
 
 def _coded_chroma(plane: np.ndarray, number: int, table: np.ndarray, *, progressive: bool) -> bytes:
     """Encode one chroma component as Huffman tables and scans, taken from a grey JPEG that libjpeg encodes."""
-    out: list[Coded] = []
+    out: list[Part] = []
     stream = BytesIO()
     image = Image.fromarray(np.ascontiguousarray(plane))
     image.save(stream, "JPEG", qtables=[table.ravel().tolist()], progressive=progressive)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from photochrom import FilmError, OptionError, PhotoError, color_batch, colorize_file, colorize_film
 from photochrom.commands.main import main
-from photochrom.folders import check_folder, create_folder
+from photochrom.output_folders import check_folder, create_folder
 from tests.helpers.films import pan, write_film
 
 FOR_EVERY_VERB = {
