@@ -276,7 +276,7 @@ class TestCheckpointsOfOtherRuns:
         return tmp_path / CHECKPOINT
 
     def test_differing_conditions_are_named(self, path, tmp_path):
-        with pytest.raises(TrainingError, match=r"options: epochs \(30 then, 5 now\), batch \(4 then, 3 now\); give"):
+        with pytest.raises(TrainingError, match=r"options: epochs \(30 then, 5 now\), batch \(4 then, 3 now\): give"):
             new_trainer("reference", tmp_path, epochs=5, batch=3).resume(path)
 
     @pytest.mark.parametrize("name", ["set of photographs", "initial model", "number of processes"])
