@@ -12,6 +12,7 @@ import pytest
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.reader import FilmReader
+from photochrom.film.source import samples
 from photochrom.film.source.color_detection import has_colors
 from photochrom.film.source.samples import FrameSamples
 from photochrom.film.source.side_data import kinds
@@ -290,12 +291,12 @@ def test_samples_of_one_long_shot_are_read_on_and_read_once(tmp_path, monkeypatc
                 yield frame
 
         monkeypatch.setattr(reader, "_decoded", counted)
-        samples = FrameSamples(reader)
-        times = [frame.pts for frame in samples.frames()]
+        film = FrameSamples(reader)
+        times = [frame.pts for frame in film.frames()]
         assert len(times) == 8
         assert times == sorted(set(times))
         assert count <= 90
-        assert samples.colored_part() == "none"
+        assert film.colored_part() == "none"
         assert count <= 90
 
 
@@ -305,17 +306,21 @@ def test_keyframes_of_a_film_without_chroma_are_decoded_alone(chroma, part, tmp_
     with FilmReader(path) as reader:
         if part == "none":
             monkeypatch.setattr(reader, "_decoded", None)
-        samples = FrameSamples(reader)
-        frames = list(samples.frames())
+        film = FrameSamples(reader)
+        frames = list(film.frames())
         assert len({frame.pts for frame in frames}) >= 5
         assert all(frame.key_frame for frame in frames) or part == "all"
-        assert samples.colored_part() == part
+        assert film.colored_part() == part
         assert [frame.pts for frame in reader.keyframes_near([0, frames[-1].pts])] == [0, frames[-1].pts]
 
 
-def test_keyframes_of_an_interlaced_film_are_not_decoded_alone(tmp_path):
+def test_keyframes_of_an_interlaced_or_large_film_are_not_decoded_alone(tmp_path, monkeypatch):
     path = write_film(tmp_path / "fields.mp4", pan(60), options={"g": "10", "x264-params": "tff=1"})
     with FilmReader(path) as reader:
         assert reader.fields
         assert reader.keyframes_near([0]) == []
         assert FrameSamples(reader).colored_part() == "none"
+    monkeypatch.setattr(samples, "_MOST_PIXELS", 1)
+    monkeypatch.setattr(FilmReader, "keyframes_near", None)
+    with FilmReader(write_film(tmp_path / "large.mp4", pan(60), options={"g": "10"})) as reader:
+        assert len(list(FrameSamples(reader).frames())) == 8

@@ -12,6 +12,7 @@ from .color_detection import GAP, has_colors, is_blank_frame, is_neutral
 
 _COUNT = 8  # number of times at which a film is sampled
 _ENOUGH = 5  # number of keyframes that suffice if none of them has any chroma
+_MOST_PIXELS = 1 << 22  # pixels per frame up to which all keyframes are held at once
 _INTERVAL = 50  # frames between samples of a film that is read whole
 
 
@@ -67,7 +68,9 @@ class FrameSamples:
         return [reader.first_pts + span * i // _COUNT for i in range(_COUNT if span else 0)]
 
     def _grey_keyframes(self) -> list[av.VideoFrame]:
-        """Decode keyframes near these times; return none if they are too few, or if any of them has chroma."""
+        """Decode keyframes near these times; return none if they are too few or too large, or any has chroma."""
+        if self._reader.width * self._reader.height > _MOST_PIXELS:
+            return []
         found = self._reader.keyframes_near(self._times())
         return found if len(found) >= _ENOUGH and all(map(is_neutral, found)) else []
 
