@@ -131,8 +131,9 @@ def test_a_file_that_disappears_while_its_folder_is_listed_is_listed_to_be_repor
         (tree / "b.png").unlink(missing_ok=True)
         return entries
 
-    monkeypatch.setattr(os, "scandir", scandir)
-    sizes = {item.key: item.size for item in list_items(str(tree))}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scandir)
+        sizes = {item.key: item.size for item in list_items(str(tree))}
     assert sizes.pop("b.png") == -1
     assert len(sizes) == 3
     assert min(sizes.values()) > 0

@@ -1,38 +1,25 @@
-"""Handles pictures whose luma is not that of the scene: negatives, linear scans and halftones.
+"""Computes the chroma of negatives and linear scans, whose luma is not that of the scene.
 
-The network gets a copy of the luma that is converted to that of the scene. The luma that is written is not changed.
+The network gets a converted luma (``Photo.scene``). The luma that is written is not changed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
 
 from ..color.bands import threads
-from ..color.spaces import ab_to_cbcr, linear_to_srgb, srgb_to_linear
+from ..color.spaces import ab_to_cbcr, srgb_to_linear
 from ..color.upsample import apply_to_luma, linear_coefficients
 
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
     from ..colorizer.options import ColorOptions
     from ..colorizer.prediction import Prediction
-    from .read import Photo, PictureKind
+    from .read import Photo
 
-_SCREEN: Final = 2.5  # standard deviation, in pixels, of the blur that turns a newspaper's screen into grey tones
 _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
-
-
-def luma_of_scene(luma: np.ndarray, kind: PictureKind) -> np.ndarray:
-    """Convert the luma of a picture of an unusual kind to that of the scene, with the same shape and dtype."""
-    top = np.iinfo(luma.dtype).max
-    if kind == "negative":
-        return top - luma
-    if kind == "linear":
-        levels = np.arange(top + 1, dtype=np.float64) / top
-        return np.rint(linear_to_srgb(levels) * top).astype(luma.dtype)[luma]
-    return cv2.GaussianBlur(luma, (0, 0), _SCREEN)
 
 
 def chroma_of_unusual(
