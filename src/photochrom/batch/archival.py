@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import tempfile
-from collections.abc import Iterable, Mapping
-from datetime import date
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
 from ..atomic import new_file
 from ..errors import OptionError, PhotochromError, needed_for, system_errors
-from ..version import __version__
 from .report import Row
 
 PREMIS: Final = "premis.xml"
@@ -24,66 +19,31 @@ _OUTCOMES: Final = {"ok": "success", "error": "fail"}
 def make_bag(folder: Path) -> Path:
     """Turn the target of a finished batch into a BagIt bag: its files move to ``data/``, and checksums are written.
 
-    The lock files of batches are removed. After an error, the files are where they were.
+    The lock files of batches are removed. Meanwhile, the folder is the process's current folder. After an error, files
+    may already be in ``data/``.
 
     Returns:
         The folder.
 
     Raises:
         OptionError: The folder is a bag already, or has files whose names a bag cannot contain.
-        PhotochromError: The folder or a file in it cannot be read or written.
+        PhotochromError: The package bagit is missing, the folder cannot be written, or the current folder is below it.
     """
+    with needed_for("a bag", "batch"):
+        import bagit
     if (folder / "bagit.txt").exists():
         raise OptionError(f"{folder} is a bag already", remedy="colour into a new folder")
     if bad := next((path for path in folder.rglob("*") if not _is_utf8(path.name)), None):
         raise OptionError(f"{folder} cannot be made a bag: the name {bad.name!r} is not UTF-8", remedy="rename it")
-    with system_errors(PhotochromError, folder, "close other programs that use it", "made a bag"):
+    try:
         for lock in folder.glob(".photochrom-batch*.lock"):
             lock.unlink()
-        tags = _tag_files(folder)
-        entries = list(folder.iterdir())
-        bag = Path(tempfile.mkdtemp(prefix="bag-", dir=folder))
-        data = bag / "data"
-        try:
-            data.mkdir(mode=0o777)
-            for name, text in tags.items():
-                (bag / name).write_text(text, encoding="utf-8", newline="\n")
-            for entry in entries:
-                entry.rename(data / entry.name)
-        except BaseException:
-            for entry in data.glob("*"):
-                entry.rename(folder / entry.name)
-            shutil.rmtree(bag)
-            raise
-        for part in sorted(bag.iterdir(), key=lambda part: part.name == "bagit.txt"):
-            part.rename(folder / part.name)  # bagit.txt is last, since it makes the folder a bag
-        bag.rmdir()
+        bagit.make_bag(str(folder), {"Bagging-Software": "Photochrom, bagit-python"}, checksums=["sha256"])
+    except (OSError, RuntimeError, bagit.BagError) as exc:
+        raise PhotochromError(
+            f"{folder} cannot be made a bag ({exc})", remedy="close other programs that use it"
+        ) from exc
     return folder
-
-
-def _tag_files(folder: Path) -> dict[str, str]:
-    """Return the names and texts of a bag's own files; the files of the folder are to move to ``data``."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    sums = {f"data/{path.relative_to(folder).as_posix()}": _sha256(path) for path in files}
-    size = sum(path.stat().st_size for path in files)
-    tags = {
-        "bagit.txt": "BagIt-Version: 0.97\nTag-File-Character-Encoding: UTF-8\n",
-        "bag-info.txt": f"Bagging-Date: {date.today()}\nBagging-Software: Photochrom {__version__}\n"
-        f"Payload-Oxum: {size}.{len(files)}\n",
-        "manifest-sha256.txt": _manifest(sums),
-    }
-    sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in tags.items()}
-    return tags | {"tagmanifest-sha256.txt": _manifest(sums)}
-
-
-def _manifest(sums: Mapping[str, str]) -> str:
-    names = {name: name.replace("\r", "%0D").replace("\n", "%0A") for name in sums}
-    return "".join(f"{digest}  {names[name]}\n" for name, digest in sums.items())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _is_utf8(name: str) -> bool:

@@ -126,7 +126,9 @@ def _add_reporting(batch: argparse.ArgumentParser) -> None:
     group.add_argument("--no-thumbnails", action="store_true", help="do not keep thumbnails for the contact sheet")
     group.add_argument("--parquet", action="store_true", help="also write report.parquet; needs the extra 'batch'")
     group.add_argument("--premis", action="store_true", help="also write premis.xml, with an event for each item")
-    group.add_argument("--bagit", action="store_true", help="turn the finished target into a BagIt bag")
+    group.add_argument(
+        "--bagit", action="store_true", help="turn the finished target into a BagIt bag; needs the extra 'batch'"
+    )
 
 
 def _shard(text: str) -> tuple[int, int]:
