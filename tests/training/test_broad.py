@@ -2,8 +2,10 @@
 
 import errno
 import os
+import shutil
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,7 +15,7 @@ from skimage import data
 
 from photochrom import TrainingError
 from photochrom.colorizer.vividness import DIAL_LAMBDA
-from photochrom.training import checkpoint
+from photochrom.training import checkpoint, reexport
 from photochrom.training.config import TrainingConfig
 from photochrom.training.data import feature_cache
 from photochrom.training.data.batches import Sides
@@ -26,6 +28,7 @@ from photochrom.training.networks.decoder import ColorDecoder, count_parameters
 from photochrom.training.networks.encoders import FrozenLite, load_encoder
 from photochrom.training.networks.losses import ColorBins, RebalancedCrossEntropy, gradient_loss
 from photochrom.training.processes import launch
+from photochrom.training.published_weights import read_model
 from photochrom.training.recipes import BROAD, OWN
 from photochrom.training.train import Trainer
 from tests.helpers.fakes import CARD
@@ -277,6 +280,18 @@ class TestGradientLoss:
         assert losses[0] == plain[0]
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory, lite, bins):
+    """Return a model file with queries, and the network that it holds."""
+    folder = tmp_path_factory.mktemp("model")
+    trainer = trainer_of(folder, lite, bins, color_queries=8)
+    torch.nn.init.normal_(trainer.ema["decoder.queries.add.weight"], std=0.1)
+    trainer.save_result(folder / "best.safetensors")
+    trained = load_trained(folder / "best.safetensors", lite)
+    export(trained, replace(CARD, **capabilities(trained.network, 0.5)), folder / "model.onnx")
+    return folder / "model.onnx", trained.network
+
+
 class TestColorQueries:
     @pytest.mark.slow
     def test_color_queries_change_nothing_at_first_and_see_the_whole_picture(self, bins):
@@ -304,18 +319,34 @@ class TestColorQueries:
             load_mean([one, other], lite)
 
     @pytest.mark.slow
-    def test_a_model_file_with_queries_is_read_again(self, tmp_path, lite, bins):
-        trainer = trainer_of(tmp_path, lite, bins, color_queries=8)
-        torch.nn.init.normal_(trainer.ema["decoder.queries.add.weight"], std=0.1)
-        trainer.save_result(tmp_path / "best.safetensors")
-        trained = load_trained(tmp_path / "best.safetensors", lite)
-        card = replace(CARD, **capabilities(trained.network, 0.5))
-        export(trained, card, tmp_path / "model.onnx")
-        found = load_initial_model(str(tmp_path / "model.onnx"), None, None)
-        expected = {k: v for k, v in trained.network.head.state_dict().items() if "queries" in k}
+    def test_a_model_file_with_queries_is_read_again(self, model):
+        path, network = model
+        found = load_initial_model(str(path), None, None)
+        expected = {k: v for k, v in network.head.state_dict().items() if "queries" in k}
         assert len(expected) > 20
         for name, value in expected.items():  # rounded to float16
             torch.testing.assert_close(found.head.state_dict()[name], value, atol=2e-3, rtol=2e-3)
+
+    @pytest.mark.slow
+    def test_training_can_start_from_a_file_written_anew_as_from_the_old(self, model, tmp_path, capsys):
+        old, new = model[0], tmp_path / "new.onnx"
+        assert reexport.main([str(old), str(new)]) == 0  # compares the colours of both
+        assert "within 0.000 a*b*" in capsys.readouterr().out
+        assert read_model(new)[0] == read_model(old)[0]
+        found, expected = (load_initial_model(str(path), None, None).head.state_dict() for path in (new, old))
+        for name, value in expected.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-6, atol=0)
+        assert new.stat().st_size < old.stat().st_size + 10_000
+
+    @pytest.mark.slow
+    def test_a_model_stays_if_the_new_file_would_differ(self, model, tmp_path, monkeypatch):
+        old = Path(shutil.copy(model[0], tmp_path / "old.onnx"))
+        before = old.read_bytes()
+        monkeypatch.setattr(reexport, "_TOLERANCE", -1.0)
+        with pytest.raises(TrainingError, match=r"old\.onnx: a new file would differ by"):
+            reexport.reexport(old, old)
+        assert old.read_bytes() == before
+        assert list(tmp_path.iterdir()) == [old]
 
 
 def test_a_checkpoint_from_before_these_numbers_has_their_defaults():
