@@ -226,8 +226,25 @@ class TestBadStarts:
             load_initial_model("scratch", "resnet", None)
 
     def test_a_file_that_is_not_a_model(self, tmp_path):
-        (tmp_path / "x.onnx").write_bytes(b"nothing")
-        with pytest.raises(TrainingError, match="is not an ONNX file"):
+        for content in (b"nothing", find_model("default").read_bytes()[:5_000_000]):
+            (tmp_path / "x.onnx").write_bytes(content)
+            with pytest.raises(TrainingError, match="is not a whole ONNX file"):
+                load_initial_model(str(tmp_path / "x.onnx"), None, None)
+
+    def test_weights_with_missing_bytes(self, tmp_path):
+        model = onnx.load(find_model("default"))
+        tensor = model.graph.initializer[0]
+        tensor.raw_data = tensor.raw_data[:-1]
+        onnx.save(model, tmp_path / "x.onnx")
+        with pytest.raises(ModelError, match="holds damaged weights: get a whole copy"):
+            load_initial_model(str(tmp_path / "x.onnx"), None, None)
+
+    def test_weights_in_another_file_that_is_missing(self, tmp_path):
+        model = onnx.load(find_model("default"))
+        onnx.external_data_helper.set_external_data(model.graph.initializer[0], "weights.bin")
+        model.graph.initializer[0].ClearField("raw_data")
+        onnx.save(model, tmp_path / "x.onnx")
+        with pytest.raises(TrainingError, match="is not a whole ONNX file"):
             load_initial_model(str(tmp_path / "x.onnx"), None, None)
 
     def test_a_model_of_another_architecture(self, tmp_path):

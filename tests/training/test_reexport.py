@@ -7,7 +7,7 @@ from photochrom.training.reexport import main
 def test_a_file_that_is_not_a_model_is_named(tmp_path, capsys):
     (tmp_path / "old.onnx").write_bytes(b"nothing")
     assert main([str(tmp_path / "old.onnx"), str(tmp_path / "new.onnx")]) == 1
-    assert "old.onnx is not an ONNX file" in capsys.readouterr().err
+    assert "old.onnx is not a whole ONNX file" in capsys.readouterr().err
 
 
 def test_no_file_is_overwritten(tmp_path, capsys):

@@ -25,7 +25,7 @@ SCHEMA: Final = 1
 
 @dataclass(frozen=True)
 class Row:
-    """Outcome of one item; unknown fields are None or empty."""
+    """Outcome of one item; unknown fields are None or empty, or -1 for the size."""
 
     key: str
     """The item's key: its path below the source."""

@@ -121,7 +121,7 @@ def _complain(message: str) -> None:
 
 
 def _allow_invalid_names() -> None:
-    """Let standard output print file names that are not valid Unicode: unchanged if it is UTF-8, otherwise escaped."""
+    """Let standard output print names that are not valid Unicode: unchanged if its encoding is UTF-8, else escaped."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape" if sys.stdout.encoding == "utf-8" else "backslashreplace")
 

@@ -230,7 +230,10 @@ def _check_sheet(
 
 
 def _size_for_hint(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tuple[int, int] | None:
-    """Return the upright photograph's width and height if a hint is given in pixels; None for other hints."""
+    """Return width and height of the upright photograph, or of the page to colour, if a hint is given in pixels.
+
+    The result is None for other hints, or if there is no photograph.
+    """
     if "px" not in hint or not jobs:
         return None
     from ..photo.read import upright_size

@@ -67,7 +67,7 @@ def track_hints(
         The hints of each frame that has any, by the frame's pts.
 
     Raises:
-        FilmError: The film cannot be read, or has no frame at a hint's time.
+        FilmError: The film cannot be read, or has no frame at a hint's time; or the picture area is invalid.
     """
     reader = frame_colorizer.reader
     height, width = (reader.height, reader.width)[:: -1 if reader.turns % 2 else 1]

@@ -60,7 +60,7 @@ def film_hints_of_entries(entries: Any) -> tuple[FilmHint, ...]:
     """Convert the parsed JSON list under ``"hints"`` to hints.
 
     Raises:
-        OptionError: ``entries`` is not a list of hints with times, or a hint is invalid.
+        OptionError: ``entries`` is not a list of at most 1000 hints with times, or a hint is invalid.
     """
     hints = hints_of_entries(entries)
     return tuple(

@@ -72,7 +72,9 @@ def colorize_film(
     """Colour a film from file to file; luma, sound, subtitles, chapters and metadata are copied from the source.
 
     ``FilmReport.notes`` lists everything that the output format cannot hold. After an interruption of any kind, the
-    same call resumes the work, and gives the same result as an uninterrupted run.
+    same call resumes the work, and gives the same result as an uninterrupted run. Finished parts are kept in the folder
+    ``OUTPUT.photochrom`` beside the output. It becomes as large as the film, and stays after an interruption or an
+    error, or if ``options.keep_parts`` is set.
 
     Args:
         source: The film: a file, a folder of numbered frames, or a pattern of their names (``reel.%07d.dpx``).
@@ -91,8 +93,8 @@ def colorize_film(
 
     Raises:
         FilmError: The film cannot be read, is in colour already or certainly a negative, or has no frame at a hint's
-            time; the output exists, cannot be written with these options, or is being written by another process; or
-            unfinished work on it has other options.
+            time; ``options`` name a shot or a picture area that it does not have; the output exists, cannot be written
+            with these options, or is being written by another process; or unfinished work on it has other options.
         OptionError: The options ask for something that the model, the codec or a sequence does not support.
         PhotoError: A PNG or TIFF frame of a sequence cannot be read or written.
         ModelError: The default model cannot be loaded, or the network's output contradicts the model's card.

@@ -47,7 +47,7 @@ def list_shots(frame_colorizer: FrameColorizer, plan: Plan) -> Iterator[Shot]:
         plan: The part of the film to examine.
 
     Raises:
-        FilmError: The film cannot be read.
+        FilmError: The film cannot be read, or the picture area is invalid; see ``FrameColorizer.area``.
     """
     for shot, _ in _shots(frame_colorizer, plan, keep=1):
         yield shot
@@ -74,7 +74,7 @@ def preview(
         RGB picture, one row per shot.
 
     Raises:
-        FilmError: The film cannot be read, or has no frame at a hint's time.
+        FilmError: The film cannot be read, or has no frame at a hint's time; or the picture area is invalid.
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     frame_colorizer = frame_colorizer.with_hints(track_hints(frame_colorizer, hints, on_frame))
@@ -112,8 +112,8 @@ def preview_film(
         Number of frames written.
 
     Raises:
-        FilmError: The film cannot be read, has no frame at a hint's time, or cannot be encoded by the codec; or the
-            suffix of ``path`` denotes no container, or one that cannot hold the codec.
+        FilmError: The film cannot be read, has no frame at a hint's time, or cannot be encoded by the codec; the
+            picture area is invalid; or the suffix of ``path`` denotes no container, or one that cannot hold the codec.
         OSError, av.error.FFmpegError: The codec fails, or the file cannot be written.
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
@@ -156,12 +156,13 @@ def _some(items: Sequence[_Item]) -> list[_Item]:
 
 
 def frames_per_second(frame_colorizer: FrameColorizer, plan: Plan) -> float:
-    """Measure the speed of colouring on the first 96 frames to colour, in frames per second.
+    """Measure the speed of colouring, in frames per second, on at most 96 frames from the first one to colour on.
 
-    The coloured frames are written to a temporary folder.
+    They may extend past the end of the part to colour. The coloured frames are written to a temporary folder.
 
     Raises:
-        FilmError: The film cannot be read (see ``FilmReader.frames``), or cannot be encoded by the codec.
+        FilmError: The film cannot be read (see ``FilmReader.frames``) or encoded by the codec, or the picture area is
+            invalid.
         PhotoError: A PNG or TIFF frame of a sequence cannot be read or written.
         OSError, av.error.FFmpegError: The codec fails, or the temporary folder cannot be written.
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
@@ -293,7 +294,7 @@ def shot_pictures(
         The shot, and its picture, RGB uint8 ``[h, w, 3]``.
 
     Raises:
-        FilmError: The film cannot be read.
+        FilmError: The film cannot be read, or the picture area is invalid; see ``FrameColorizer.area``.
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     for shot, frames in _shots(frame_colorizer, plan, keep=2, on_frame=on_frame):

@@ -208,7 +208,8 @@ def _key(frame: Frame, before: np.ndarray | None, last: _Key | None) -> _Key:
 def _finish(keys: Sequence[_Key], number: int) -> None:
     """Set the final colours of the key frame ``keys[number]``.
 
-    They are the mean of its own and those propagated from other key frames. Known colours are used as they are.
+    They are the weighted mean of its own colours and of those propagated to it from earlier key frames and from the
+    later ones in ``keys``, with restored chroma. Known colours are used as they are.
     """
     key, later_keys = keys[number], keys[number + 1 :]
     if key.is_known:

@@ -144,7 +144,8 @@ def decoding() -> Iterator[None]:
 def encoding() -> Iterator[None]:
     """Translate exceptions of encoders in the block to ``PhotoError``.
 
-    libwebp and libavif raise ValueError, libheif RuntimeError, and Pillow SyntaxError for the EXIF of an AVIF.
+    libwebp raises ValueError, libavif and libheif also RuntimeError, and Pillow SyntaxError or struct.error for the
+    EXIF of an AVIF.
 
     Raises:
         PhotoError: The encoder refused the picture.
@@ -157,7 +158,7 @@ def encoding() -> Iterator[None]:
     except OSError as exc:
         _raise_if_memory(exc)
         raise
-    except (ValueError, RuntimeError, SyntaxError) as exc:
+    except (ValueError, RuntimeError, SyntaxError, struct.error) as exc:
         _raise_if_memory(exc)
         raise PhotoError(f"cannot be encoded ({_one_line(exc)}): write another format") from exc
 

@@ -29,16 +29,16 @@ from .signing import signed
 
 
 def chroma_subsampling(format: str) -> int:
-    """Return how many luma pixels per axis share one chroma sample in a format: 2 in JPEG (4:2:0), else 1.
+    """Return how many luma pixels per axis share one sample of the chroma that is encoded: 2 for JPEG, 1 for others.
 
-    For a given photograph, use ``chroma_sampling``: a JPEG that keeps the coded luma of its source may need other
-    subsampling, and lossy WebP has that of JPEG.
+    It is 1 even where the encoder then subsamples, as for HEIF and AVIF. For a given photograph, use
+    ``chroma_sampling``: a JPEG that keeps the coded luma of its source may need another value, and lossy WebP has 2.
     """
     return 2 if format == "JPEG" else 1
 
 
 def chroma_sampling(photo: Photo, format: str, layout: JpegLayout = "scan") -> tuple[int, int]:
-    """Return how many rows and columns of luma share one chroma sample in the output of a photograph.
+    """Return how many rows and columns of luma share one sample of the chroma that ``encode_photo`` takes.
 
     Args:
         photo: The photograph.

@@ -58,7 +58,7 @@ class Visitor:
         return next(self._orders)
 
     def add(self, item: AnyItem, order: int = 0) -> None:
-        """Put an item on the tray, at a position that ``next_order`` has returned.
+        """Put an item on the tray, at a position that ``next_order`` has returned; 0 is before all of these.
 
         Raises:
             LostError: The visitor was removed during the upload; the item's files are removed, too.

@@ -95,7 +95,7 @@ def _model(path: Path, compared: str | Path) -> InitialModel:
 
     Raises:
         TrainingError: The file is no such model, or the weights of the encoder are not installed.
-        ModelError: The file is not a model of Photochrom.
+        ModelError: As for ``read_model``.
     """
     card, weights = read_model(path)
     if not card.bins or "log_class_weights" not in weights:

@@ -22,21 +22,27 @@ from .weight_storage import restored
 Weights = dict[str, Tensor]
 
 FOLDED_KEY = "photochrom.folded"  # key of JSON in a model's metadata; see ``export.find_folded_weights``
+_WHOLE_COPY = "get a whole copy of the file"
 
 
 def read_model(path: Path) -> tuple[ModelCard, Weights]:
-    """Read the card of a model file, and its weights by name as float32, in the order of their use.
+    """Read the card of a model file, and its weights by name as float32, in the order of use; unfolded ones come last.
 
     Raises:
-        TrainingError: The file is missing, or is not an ONNX file.
-        ModelError: The file is not a model of Photochrom, or is damaged.
+        TrainingError: The file is missing, cut short, or not an ONNX file.
+        ModelError: The file is not a model of Photochrom, or is one of another version of the format, or its weights
+            are damaged.
     """
     try:
         model = onnx.load(path)
-    except (DecodeError, OSError) as exc:
-        raise TrainingError(f"{path} is not an ONNX file", remedy="start from a model that Photochrom wrote") from exc
+    except (DecodeError, OSError, onnx.checker.ValidationError) as exc:  # the last for weights in another file
+        problem = f"{path} is not a whole ONNX file"
+        raise TrainingError(problem, remedy="start from a model that Photochrom wrote") from exc
     card = ModelCard.of({entry.key: entry.value for entry in model.metadata_props if entry.key == CARD_KEY}, path)
-    arrays = restored(model)
+    try:
+        arrays = restored(model)
+    except (ValueError, LookupError, TypeError) as exc:  # as onnx and NumPy report missing bytes and wrong shapes
+        raise ModelError("holds damaged weights", path=path, remedy=_WHOLE_COPY) from exc
     nodes = model.graph.node
     used = dict.fromkeys(name for node in nodes for name in node.input if name in arrays)
     constants = {upgrade_name(name): arrays[name] for name in used}
@@ -47,7 +53,7 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
                 weights |= {name: _unfold(weights[constant]) for name, constant in parse_json(entry.value).items()}
             except (ValueError, KeyError, AttributeError, TypeError) as exc:
                 problem = "lists weights that it does not hold"
-                raise ModelError(problem, path=path, remedy="get a whole copy of the file") from exc
+                raise ModelError(problem, path=path, remedy=_WHOLE_COPY) from exc
     return card, weights
 
 

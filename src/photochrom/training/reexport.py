@@ -36,10 +36,11 @@ def reexport(old: Path, new: Path) -> float:
         The largest difference in a*b* between both files in ONNX Runtime.
 
     Raises:
-        TrainingError: The old file is not an ONNX file or has another architecture, the encoder's weights are not
+        TrainingError: The old file is not a whole ONNX file or has another architecture, the encoder's weights are not
             installed, the new file cannot be written, or their colours differ.
         OptionError: The old file's name does not end in ``.onnx``.
-        ModelError: The old file is missing, damaged or not a model of Photochrom, or ONNX Runtime cannot load a file.
+        ModelError: The old file is missing, not a model of Photochrom, of another version of the format, or has damaged
+            weights; or ONNX Runtime cannot load a file.
         EngineError: ONNX Runtime cannot run the files.
     """
     initial = load_initial_model(str(old), None, None)

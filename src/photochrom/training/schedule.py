@@ -105,7 +105,10 @@ class Schedule:
         return min(self.steps_per_epoch, STRETCH), self.recipe.repeats
 
     def _order(self, shuffle: int, stretch: int, pass_number: int) -> np.ndarray:
-        """Return the indices of views in the order of the steps: of all views, or of a pass through a stretch of them.
+        """Return the shuffled indices of the views that the steps use in turn.
+
+        They are those of all views, or, if the recipe repeats views, those of one stretch, in the order of one pass
+        through it; see ``view_indices``.
 
         Args:
             shuffle: Number of times that all views were shuffled before.

@@ -1,4 +1,4 @@
-"""Logarithmic film scans (Cineon): converts luma for the network, and its colours back to log.
+"""Logarithmic film scans (Cineon): converts luma for the network, and the predicted colours back to log.
 
 Samples are printing densities: 0.002 density per 10-bit step, film white at 685 and film black at 95 (Kodak,
 "Conversion of 10-bit log film data to 8-bit linear or video data", 1995). The network sees the picture as it is

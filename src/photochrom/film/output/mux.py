@@ -272,7 +272,10 @@ def _set_time_code(out: av.container.OutputContainer, metadata: dict[str, str], 
 def _colored(
     segments: Sequence[EncodedSegment], time_base: Fraction, stream: av.VideoStream, span: Span
 ) -> Iterator[Item]:
-    """Yield the packets of the segments, with the source's times instead of frame numbers."""
+    """Yield the packets of the segments, with times instead of frame numbers.
+
+    They are the source's times; if only a part of it is coloured, they count from the beginning of that part.
+    """
     pts = [time for segment in segments for time in segment.pts]
     ends = [*pts[1:], segments[-1].end]
     shift = round(span.start / time_base) if span.is_part else 0

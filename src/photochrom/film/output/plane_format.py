@@ -1,4 +1,4 @@
-"""Chooses the pixel format of a coloured film: the source's with chroma, or the nearest that the codec supports."""
+"""Chooses the pixel format of a coloured film: as close to the source's as the codec supports, and with chroma."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _DEPTHS = (8, 10, 12, 14, 16)  # bits per sample of FFmpeg's planar formats
 
 
 def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, bits: int | None = None) -> PlaneFormat:
-    """Choose the pixel format of the coloured film: that of the source, with chroma planes added if it has none.
+    """Choose the pixel format of the coloured film: planar Y'CbCr with the source's subsampling and depth.
 
-    If the codec does not support that format, the nearest lossless choice is made: finer chroma, or more bits.
+    A grey source gets 4:2:0, and RGB 4:4:4. If the codec lacks that subsampling, a finer one is chosen, or else 4:2:2;
+    if it lacks the depth, the next greater. ``PlaneFormat.change`` describes how the code values of luma change.
 
     Args:
         reader: The source.
@@ -62,9 +63,10 @@ def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, b
 def _subsampling_and_depths(
     path: Path, codec: Codec, profile: str | None, size: tuple[int, int], wanted: tuple[int, int]
 ) -> tuple[tuple[int, int], list[int]]:
-    """Return the nearest subsampling that the codec supports for frames of a size, and its depths in bits.
+    """Return a subsampling that the codec supports for frames of a size, and its depths in bits.
 
-    ``size`` is width and height; subsamplings are rows and columns of luma per chroma sample.
+    It is the one ``wanted``, or else the coarsest finer one, or else 4:2:2. ``size`` is width and height; subsamplings
+    are rows and columns of luma per chroma sample.
 
     Raises:
         FilmError: The codec does not support frames of this size.

@@ -251,7 +251,7 @@ def _with_colors(
 
 
 def _scaled(rgb: np.ndarray, luminance: np.ndarray, matrix: Matrix, dtype: np.dtype[Any]) -> np.ndarray:
-    """Scale linear colours ``[3, H, W]`` so that, rounded to ``dtype``, they have exactly a luminance ``[H, W]``.
+    """Scale linear colours ``[3, H, W]`` so that, rounded to ``dtype``, they have exactly the given luminance.
 
     Where rounding prevents that, a pixel gets less chroma, or none.
     """

@@ -39,7 +39,7 @@ class Clock:
 
     @property
     def beginning(self) -> str:
-        """Time code of the first frame; ``00:00:00:00`` if the film states none."""
+        """Time code that ``write_edl`` gives the first frame: ``first``, or ``00:00:00:00`` if that is None."""
         return self.first or "00:00:00:00"
 
 
@@ -74,7 +74,8 @@ def read_edl(path: str | os.PathLike[str], clock: Clock) -> tuple[ShotOptions, .
 
     Args:
         path: The list.
-        clock: Frame rate and first time code of the film.
+        clock: Frame rate and first time code of the film. Without a time code, the film is assumed to begin at
+            the last full hour before the first event.
 
     Raises:
         OptionError: The file cannot be read, has no event with a picture, or has an event before the film's first

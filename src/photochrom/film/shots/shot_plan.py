@@ -96,7 +96,7 @@ def colors_of(starts: Sequence[int], options: FilmOptions, reader: FilmReader) -
 
 
 def pts_from(reader: FilmReader, seconds: Fraction) -> int:
-    """Return the least pts at or after a time, in seconds from the first frame and perhaps rounded to milliseconds."""
+    """Return the least pts at or after a time in seconds from the first frame, less the tolerance ``ROUNDED``."""
     return reader.first_pts + math.ceil((seconds - ROUNDED) / reader.time_base)
 
 

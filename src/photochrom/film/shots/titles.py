@@ -88,9 +88,10 @@ def keeping_titles(
 
 
 def _legible(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
-    """Return a frame's luma, uint8 ``[h, w]``, reduced to a short side of at most ``_SIZE`` pixels.
+    """Return the luma of a frame's picture area, reduced to a short side of at most ``_SIZE`` pixels.
 
-    Text remains legible at this size, which, unlike that of the thumbnail, does not depend on the model.
+    The result is uint8 ``[h, w]``, full range, and positive for a negative film. Text remains legible at this size,
+    which, unlike that of the thumbnail, does not depend on the model.
     """
     luma = luma_plane(prepared.frame)[frame_colorizer.area.luma]
     scale = min(1.0, _SIZE / min(luma.shape))

@@ -90,9 +90,10 @@ def _would_seek_back(video: av.VideoStream, decoded: int, pts: int) -> bool:
 def _next_pair(
     video: av.VideoStream, frames: Iterator[av.VideoFrame], after: int | None, pts: int
 ) -> list[av.VideoFrame]:
-    """Return two frames, ``GAP`` apart, beginning with a keyframe after ``after`` or with the frame at ``pts``.
+    """Return a pair of frames, ``GAP`` apart; at the end of the film, one or both are missing.
 
-    If ``after`` is None, the first of ``frames`` is taken. The result is shorter at the end of the film.
+    The first is the next of ``frames`` if ``after`` is None. Otherwise, it is the earliest with a pts after ``after``
+    that is a keyframe or has at least the pts ``pts``; if none of the next 500 frames is, it is the last of these.
     """
     found = None
     if after is not None:

@@ -115,7 +115,8 @@ def write_avif(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality
 
     Raises:
         PhotoError: This Pillow was built without AVIF.
-        OSError, ValueError: The stream cannot be written, or the encoder failed.
+        OSError, ValueError, RuntimeError: The stream cannot be written, or the encoder failed.
+        SyntaxError, struct.error: The EXIF is damaged.
     """
     _check_avif()
     blocks = _blocks(metadata)

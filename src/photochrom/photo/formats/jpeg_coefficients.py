@@ -51,7 +51,7 @@ CodedLuma = LumaScans | LumaCoefficients
 
 
 def has_jpeglib() -> bool:
-    """Return whether jpeglib is installed, which reads and writes coefficients."""
+    """Return whether jpeglib, which reads and writes coefficients, is installed."""
     return importlib.util.find_spec("jpeglib") is not None
 
 

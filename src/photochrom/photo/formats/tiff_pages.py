@@ -74,7 +74,7 @@ def _chain(tiff: Tiff) -> Iterator[int]:
 
 
 def _kind(tiff: Tiff, start: int) -> int:
-    """Return ``_PREVIEW``, ``_MASK``, or 0 for a full-size picture."""
+    """Return the kind of picture in a directory: ``_PREVIEW``, ``_MASK``, or 0 for a full-size one."""
     entries = tiff.directory(start)[0]
     kind = tiff.number(entries, 254, 0)
     return _PREVIEW if kind & _PREVIEW or tiff.number(entries, 255, 1) == 2 else kind & _MASK

@@ -131,7 +131,7 @@ def load_ahead(load: Callable[[Item], Result], items: Iterator[Item], threads: i
 
 @dataclass(frozen=True)
 class _Loader(Dataset["Batch | PhotochromError"]):
-    """Batches for the processes of a ``DataLoader``, each for an array of indices; errors are returned, not raised."""
+    """Loads the batch for an array of indices in a process of a ``DataLoader``; errors are returned, not raised."""
 
     views: Sequence[View]
     sides: Sides

@@ -93,8 +93,8 @@ def refuse(exc: TrainingError) -> None:
 def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
     """Find all photographs in a folder and its subfolders, grey ones included, in a fixed order.
 
-    If the folder contains an ``index.csv`` with the columns file, source, colourfulness and sha1, the index is trusted.
-    Otherwise all files are read, including those in tar shards.
+    If the folder contains an ``index.csv``, which must have the columns file, source, colourfulness and sha1, the
+    photographs in it are returned unread. Otherwise all files are read, including those in tar shards.
 
     Args:
         folder: Folder of photographs, or a tar shard.

@@ -38,10 +38,7 @@ class Table:
 
 
 def tables(evaluation: Evaluation) -> list[Table]:
-    """Return an evaluation's tables: one of fidelity, one of colour and meaning, and others if they were measured.
-
-    The others are figures along the dial, and robustness.
-    """
+    """Return the tables: fidelity, colour and meaning, and, if measured, figures along the dial and robustness."""
     measured = [_fidelity(evaluation), _color(evaluation)]
     if evaluation.frontiers:
         measured.append(_frontier(evaluation))
@@ -233,7 +230,7 @@ def write_sheet(pictures: Sequence[Sequence[np.ndarray]], path: Path, columns: i
     """Write a PNG file that shows all pictures of each photograph side by side.
 
     Args:
-        pictures: Pictures of each of one or more photographs, RGB uint8 ``[H, W, 3]``, all of the same size.
+        pictures: Pictures of one or more photographs, equally many of each, RGB uint8 ``[H, W, 3]``, all of one size.
         path: The file; it is replaced if it exists.
         columns: Number of photographs in a row.
 
