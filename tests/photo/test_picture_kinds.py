@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,13 +15,14 @@ import tifffile
 from PIL import Image, ImageCms
 from skimage import data
 
-from photochrom import Colorizer, photo
+from photochrom import Colorizer, ColorOptions, photo
 from photochrom.commands.main import main
 from photochrom.errors import OptionError, PhotoError
 from photochrom.models.engines import FakeEngine
 from photochrom.photo.negatives import LOOKS_NEGATIVE
+from photochrom.photo.picture_kinds import chroma_of_unusual
 from photochrom.photo.read import is_halftone, read_photo
-from tests.helpers.fakes import card_metadata
+from tests.helpers.fakes import card_metadata, constant_answer
 from tests.helpers.photographs import bt601, opened, saved, smooth
 
 PICTURE = np.asarray(Image.fromarray(data.astronaut()).convert("L").resize((240, 240)))
@@ -62,6 +65,18 @@ def test_a_negative_gets_complementary_colours(colorizer: Colorizer, tmp_path: P
     assert np.abs(bt601(negative.astype(np.uint8)).astype(int) - (255 - PICTURE)).max() <= 1
     assert np.abs(255 - negative - positive).max() <= 3
     assert np.ptp(positive, axis=-1).mean() > 5
+
+
+@pytest.mark.parametrize("kind", ["negative", "linear"])
+def test_blank_margins_stay_neutral(kind: Literal["negative", "linear"]) -> None:
+    colorizer = Colorizer(engine=FakeEngine(constant_answer(30, 30), card_metadata()))
+    page = np.pad(PICTURE, ((37, 61), (70, 25)), constant_values=90)
+    scan = replace(read_photo(saved(page, "PNG")), kind=kind)
+    planes = chroma_of_unusual(colorizer, scan, ColorOptions(), colorizer.predict(scan.scene), (1, 1))
+    for plane in planes:
+        assert np.ptp(plane[37:-61, 70:-25]) > 9
+        plane[37:-61, 70:-25] = 128
+        assert (plane == 128).all()
 
 
 @pytest.mark.slow

@@ -154,9 +154,7 @@ class Colorizer:
         ab = self.ab(prediction, options.hints)
         details: dict[str, Any] = {"strength": options.strength, "subsampling": shared, "reduced": reduced}
         cb, cr = self.render(luma, prediction.luma, ab, threads=threads(), **details)
-        if prediction.picture is not None and not prediction.picture.misses(options.hints):
-            for plane in (cb, cr):  # again: a pixel of the thumbnail may lie across the edge of the picture
-                prediction.picture.clear_outside(plane, Coding.of_photograph(luma.dtype).neutral)
+        prediction.clear_margins(cb, cr, options.hints)
         return cb, cr
 
     def thumbnail_size(self, height: float, width: float) -> tuple[int, int]:

@@ -33,6 +33,15 @@ class Prediction:
     """Position of the picture inside blank margins, which stay neutral; None if there are no margins, ``NOWHERE`` if
     there are only margins."""
 
+    def clear_margins(self, cb: np.ndarray, cr: np.ndarray, hints: Sequence[Hint]) -> None:
+        """Make a photograph's chroma neutral outside the picture, in place, unless a hint lies there.
+
+        The thumbnail's margins are neutral already, but one of its pixels may lie across the edge of the picture.
+        """
+        if self.picture is not None and not self.picture.misses(hints):
+            for plane in (cb, cr):
+                self.picture.clear_outside(plane, Coding.of_photograph(plane.dtype).neutral)
+
 
 def with_margins(prediction: Prediction, luma: np.ndarray, picture: Box) -> Prediction:
     """Extend a prediction of the picture alone to the whole scan ``luma``, margins included; cells keep their size."""

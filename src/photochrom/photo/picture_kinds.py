@@ -41,7 +41,7 @@ def chroma_of_unusual(
     cbcr = ab_to_cbcr(y, colorizer.ab(prediction, options.hints))  # [2, h, w]
     y, cbcr = (1 - y, -cbcr) if photo.kind == "negative" else _linear(y, cbcr)
     coefficients = linear_coefficients(y, cbcr)
-    return apply_to_luma(
+    cb, cr = apply_to_luma(
         coefficients,
         photo.luma,
         strength=options.strength,
@@ -49,6 +49,8 @@ def chroma_of_unusual(
         reduced=photo.reduced,
         threads=threads(),
     )
+    prediction.clear_margins(cb, cr, options.hints)
+    return cb, cr
 
 
 def _linear(y: np.ndarray, cbcr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
