@@ -1,7 +1,6 @@
 """Initial models of a run: published models, earlier runs, and errors for missing ones."""
 
 import re
-import shutil
 from dataclasses import asdict, replace
 
 import cv2
@@ -201,15 +200,21 @@ class TestEarlierRun:
             load_initial_model(str(tmp_path), None, None)
 
 
-def test_the_encoder_is_removed_from_another_file_than_the_one_that_is_read(tmp_path):
-    """Until the new file is complete, the old one is kept."""
-    path, old = tmp_path / "model.onnx", tmp_path / "old.onnx"
-    shutil.copy(WEIGHTS / "reference-decoder.onnx", path)
-    data = path.read_bytes()
-    old.hardlink_to(path)
-    export.strip_encoder(path)
-    assert old.read_bytes() == data
-    assert onnx.load(path).graph.name == onnx.load(old).graph.name
+def test_a_model_whose_encoder_is_omitted_is_published_once_and_without_it(tmp_path, monkeypatch):
+    model, published = onnx.load(WEIGHTS / "reference-decoder.onnx"), []
+    decoder = [tensor.name for tensor in model.graph.initializer]
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(9, np.float32), "encoder.layers.0.weight"))
+
+    def publish(part, path, **_):
+        published.append([tensor.name for tensor in onnx.load(part).graph.initializer])
+        part.replace(path)
+
+    monkeypatch.setattr("photochrom.atomic.publish", publish)
+    monkeypatch.setattr(export, "load_mean", lambda *_: export.Trained(REFERENCE, None, 20))
+    for name, result in (("capabilities", {"vividness": None}), ("model_of", model), ("compare", 0.0)):
+        monkeypatch.setattr(export, name, lambda *_, result=result: result)
+    assert export.main(["best.safetensors", str(tmp_path / "model.onnx"), "--strip-encoder"]) == 0
+    assert published == [decoder]
 
 
 class TestBadStarts:

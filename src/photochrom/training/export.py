@@ -25,7 +25,7 @@ from ..models.engines import OnnxRuntimeEngine
 from ..models.registry import CARD_KEY, ModelCard
 from ..output_folders import check_folder
 from . import checkpoint
-from .atomic_files import write, writing
+from .atomic_files import writing
 from .networks.colorization import Network, ReferenceNetwork, build_head, build_network
 from .networks.encoders import Encoder, load_encoder
 from .networks.onnx_export import to_onnx
@@ -132,11 +132,17 @@ def load_ema(head: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
         raise TrainingError(f"{path} has another architecture than its recipe", remedy="train again") from exc
 
 
-def export(trained: Trained, card: ModelCard, path: Path) -> float:
+def export(trained: Trained, card: ModelCard, path: Path, *, stripped: bool = False) -> float:
     """Write a network and its card as a model file, and compare the file with PyTorch at three sizes.
 
     The network's weights are first rounded, in place, to the precision of the file. An existing file is replaced only
     if the comparison succeeds.
+
+    Args:
+        trained: The network.
+        card: Its card.
+        path: The model file.
+        stripped: Whether to omit VGG16's weights, once the comparison has succeeded (see ``strip_encoder``).
 
     Returns:
         The largest difference in a*b*.
@@ -150,7 +156,13 @@ def export(trained: Trained, card: ModelCard, path: Path) -> float:
     with writing(path), new_file(path, overwrite=True) as file:
         onnx.save(model, file)
         file.flush()
-        return compare(network, Path(file.name))
+        difference = compare(network, Path(file.name))
+        if stripped:
+            strip_encoder(model)
+            file.seek(0)
+            file.truncate()
+            onnx.save(model, file)
+    return difference
 
 
 def model_of(network: Network, card: ModelCard) -> onnx.ModelProto:
@@ -261,15 +273,11 @@ def example_inputs(network: Network, height: int, width: int) -> dict[str, Tenso
     return {name: examples[name] for name in network.inputs}
 
 
-def strip_encoder(path: Path) -> None:
-    """Remove VGG16's weights, which are not distributed, from the file of a reference model.
+def strip_encoder(model: onnx.ModelProto) -> None:
+    """Remove VGG16's weights, which are not distributed, from a reference model, in place.
 
     ``models.registry.get_reference`` adds them again.
-
-    Raises:
-        TrainingError: The file cannot be written; it is unchanged.
     """
-    model = onnx.load(path)
     kept_tensors = [t for t in model.graph.initializer if not t.name.startswith("encoder.layers.")]
     kept_nodes = [
         n for n in model.graph.node if not (n.op_type == "Cast" and n.output[0].startswith("encoder.layers."))
@@ -277,7 +285,6 @@ def strip_encoder(path: Path) -> None:
     del model.graph.initializer[:], model.graph.node[:]
     model.graph.initializer.extend(kept_tensors)
     model.graph.node.extend(kept_nodes)
-    write(path, model.SerializeToString())
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -344,9 +351,7 @@ def _export(args: argparse.Namespace) -> None:
         working_size=trained.recipe.size,
         **capabilities(trained.network, args.vividness),
     )
-    difference = export(trained, card, args.model)
-    if args.strip_encoder:
-        strip_encoder(args.model)
+    difference = export(trained, card, args.model, stripped=args.strip_encoder)
     print(f"{args.model}: {args.model.stat().st_size / 1e6:.1f} MB, within {difference:.3f} a*b* of PyTorch")
 
 
