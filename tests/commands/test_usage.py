@@ -180,3 +180,19 @@ def test_the_doctor_reports(capsys, monkeypatch):
     packages = ("jpeglib", "openvino")
     for name in ("photochrom", "processor", "memory", *packages, "engine", "sha256", "PHOTOCHROM_DEVICE=cpu"):
         assert name in said
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[photos]\nquality = 90\n", "unknown table 'photos': did you mean photo?"),
+        ("[photo]\nqualty = 90\n", "unknown setting of photo: 'qualty': did you mean quality?"),
+        ('[film]\ncrf = "low"\n', "crf is 'low': write a value as for --crf"),
+    ],
+)
+def test_the_doctor_reports_settings_that_other_verbs_refuse(text, problem, tmp_path, capsys, monkeypatch):
+    (tmp_path / "config.toml").write_text(text)
+    monkeypatch.setenv("PHOTOCHROM_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setattr("photochrom.commands.doctor._models", tuple)
+    assert main(["doctor"]) == 0
+    assert f"settings       {tmp_path / 'config.toml'}: {problem}\n" in capsys.readouterr().out

@@ -6,7 +6,7 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..errors import PhotochromError
@@ -15,7 +15,7 @@ from ..version import __version__
 from .arguments import add_verb
 from .messages import error_text
 from .parser import Verbs
-from .settings import config_path, read_config
+from .settings import apply_settings, config_path, read_config
 
 _PACKAGES = (
     "numpy", "opencv-python-headless", "pillow", "simplejpeg", "jpeglib", "tifffile", "zstandard", "OpenEXR", "av",
@@ -34,13 +34,13 @@ def add(verbs: Verbs) -> None:
         examples=("doctor",),
         page="",
     )
-    doctor.set_defaults(verb=run)
+    doctor.set_defaults(verb=run, parsers=verbs.choices)
 
 
-def run(_: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Print the report and return the exit status: 1 if the embedded model cannot be used, otherwise 0."""
     is_usable = True
-    for name, text in (*_system(), *_packages(), *_configuration()):
+    for name, text in (*_system(), *_packages(), *_configuration(args.parsers)):
         print(f"{name:14} {text}")
     try:
         for name, text in _models():
@@ -70,11 +70,13 @@ def _packages() -> Iterator[tuple[str, str]]:
             yield name, "not installed"
 
 
-def _configuration() -> Iterator[tuple[str, str]]:
+def _configuration(parsers: Mapping[str, argparse.ArgumentParser]) -> Iterator[tuple[str, str]]:
     path = config_path()
     try:
         settings = read_config(path)
         yield "settings", f"{path}: {settings}" if settings else f"none ({path})"
+        for verb in parsers:  # so that what another verb would refuse is reported
+            apply_settings(verb, parsers)
     except PhotochromError as exc:
         yield "settings", error_text(exc)
     variables = sorted(name for name in os.environ if name.startswith("PHOTOCHROM_"))
