@@ -360,6 +360,15 @@ class TestSettingsOfARun:
         with pytest.raises(OptionError, match="epochs is 5 and was 3, seed is 1 and was not given: leave them out"):
             other.resumed()
 
+    def test_edited_settings_are_to_be_corrected_whether_the_original_ones_are_given_or_not(self, begun, tmp_path):
+        path, arguments = tmp_path / "run" / SETTINGS, {"run_folder": tmp_path / "run", "resume": True}
+        path.write_text(path.read_text().replace('"epochs": 3', '"epochs": 5'))
+        edited = TrainingConfig(str(tmp_path), **arguments).resumed()
+        with pytest.raises(TrainingError, match=r"\(3 then, 5 now\): .*if settings\.json was edited, correct it"):
+            checkpoint.check_conditions(path, {"conditions": {"epochs": 3}}, {"epochs": edited.epochs})
+        with pytest.raises(OptionError, match=r"epochs is 3 and was 5: .*if settings\.json was edited, correct it"):
+            TrainingConfig(str(tmp_path), epochs=3, **arguments).resumed()
+
     @pytest.mark.parametrize("text", ["{", "7", "[" * 100_000])
     def test_damaged_settings_are_named(self, text, begun):
         (begun.run_folder / "settings.json").write_text(text)

@@ -162,7 +162,8 @@ def check_conditions(path: Path, facts: Facts, conditions: Mapping[str, object])
     if changes:
         raise TrainingError(
             f"{path} belongs to a run with other options: {', '.join(changes)}",
-            remedy="give the same ones, and the same photographs under the same names, or another folder",
+            remedy="give the same ones (if settings.json was edited, correct it), and the same photographs under the "
+            "same names, or another folder",
         )
 
 

@@ -157,7 +157,7 @@ class TrainingConfig:
             raise OptionError(
                 f"the run has other settings: {', '.join(changes)}",
                 path=self.run_folder,
-                remedy="leave them out, or choose another folder",
+                remedy=f"leave them out (if {SETTINGS} was edited, correct it), or choose another folder",
             )
         try:
             return replace(self, **recorded)
