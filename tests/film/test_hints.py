@@ -25,6 +25,7 @@ from photochrom.film.plan import make_plan
 from photochrom.film.reader import FilmReader
 from photochrom.film.sequences.reader import open_film
 from photochrom.film.times import parse_time, time_text
+from photochrom.photo.formats.image import at_most
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, write_film
 
 LOSSLESS = FilmOptions(codec="ffv1")
@@ -108,6 +109,14 @@ def test_the_colour_is_the_given_one(tmp_path, grey_colorizer):
     rgb = decoded(output)[3].to_ndarray(format="rgb24")[HEIGHT // 2, WIDTH // 2]
     found, wanted = rgb2lab(rgb[None, None])[0, 0], rgb2lab(np.uint8([[[150, 90, 60]]]))[0, 0]
     assert np.abs(found[1:] - wanted[1:]).max() < 4
+
+
+def test_only_photochroms_own_limit_of_pixels_applies_to_a_still(tmp_path, monkeypatch):
+    Image.fromarray(np.full((64, 64, 3), 99, np.uint8)).save(tmp_path / "still.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow's
+    assert hints_of_still(Fraction(0), tmp_path / "still.png")
+    with at_most(1000), pytest.raises(OptionError, match=r"still\.png: the still is 64 x 64 pixels, more than 0\.001"):
+        hints_of_still(Fraction(0), tmp_path / "still.png")
 
 
 @pytest.mark.slow

@@ -280,6 +280,16 @@ def test_too_many_pixels_are_refused_in_one_line_without_the_servers_path(large,
         assert str(caught.value).startswith("old.png: is 1800 x 1500 pixels, more than 1 million")
 
 
+def test_pillows_limit_does_not_apply_to_a_colour_reference(tmp_path, monkeypatch):
+    path, rgb = tmp_path / "reference.png", data.astronaut()
+    path.write_bytes(png(rgb))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert read_in_color(path, 10**6).shape == (512, 512, 3)
+    Image.fromarray(rgb).save(path, "WEBP")
+    with pytest.raises(PhotoError, match=r"reference\.png: has more pixels than Pillow reads from a WebP: convert it"):
+        read_in_color(path, 10**6)
+
+
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
 def test_the_limit_holds_for_each_format(tmp_path, format):
     path = tmp_path / f"old.{format.lower()}"

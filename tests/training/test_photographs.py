@@ -10,6 +10,7 @@ import re
 import struct
 import tarfile
 import threading
+from contextvars import ContextVar
 
 import cv2
 import fsspec
@@ -121,6 +122,13 @@ class TestInspection:
         else:
             picture.convert(mode).save(path)
         assert inspect(folder, table(tmp_path)).dropped == {}
+
+    @pytest.mark.parametrize(("most", "dropped"), [(10**6, {}), (1000, {"too large": 1})])
+    def test_only_photochroms_own_limit_of_pixels_applies(self, most, dropped, folder, tmp_path, monkeypatch):
+        Image.fromarray(data.retina()[400:800, 400:800]).save(folder / "z.png")
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow's
+        monkeypatch.setattr("photochrom.photo.formats.image._most_pixels", ContextVar("most_pixels", default=most))
+        assert inspect(folder, table(tmp_path)).dropped == dropped
 
     def test_unreadable_photographs_are_left_out(self, folder, tmp_path, monkeypatch):
         """A stand-in is used, because tests may run as root, who can read every file."""
@@ -321,7 +329,7 @@ def test_a_damaged_picture_for_which_opencv_raises_is_reported_as_any_other(fold
     told = []
     assert len(find_photographs(folder, told.append)) == 24
     assert ["z.bmp cannot be decoded" in str(exc) for exc in told] == [True]
-    assert inspect(folder, table(tmp_path)).dropped == {"damaged": 1}
+    assert inspect(folder, table(tmp_path)).dropped == {"too large": 1}
 
 
 def test_equal_and_nearly_equal_photographs_are_found_among_those_to_evaluate(folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +13,8 @@ import numpy as np
 from ..color.spaces import luma_of_rgb, rgb_to_lab
 from ..colorizer.hint_propagation import propagate_hints
 from ..colorizer.hints import Hint
-from ..errors import OptionError
+from ..errors import OptionError, PhotoError
+from ..photo.formats.image import check_size, open_image
 from .hints import FilmHint
 from .options import FilmOptions
 from .sequences.reader import open_film
@@ -134,12 +136,15 @@ def _read_still(path: str | os.PathLike[str], side: int = _HINT_SIDE) -> np.ndar
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as stored:
+        with open_image(Path(path)) as stored:
+            check_size(*stored.size)
             image = ImageOps.exif_transpose(stored).convert("RGB")
             scale = min(1, side / min(image.size))
             width, height = (max(1, round(side * scale)) for side in image.size)
             return np.asarray(image.resize((width, height), Image.Resampling.BOX))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as exc:  # raised by Pillow
+    except PhotoError as exc:
+        raise OptionError(f"the still {exc}", path=path) from exc
+    except (OSError, SyntaxError, ValueError) as exc:  # raised by Pillow
         reason = getattr(exc, "strerror", None) or exc
         raise OptionError(f"{os.fspath(path)}: the still cannot be read ({reason})", remedy="check the path") from exc
 

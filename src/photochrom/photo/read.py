@@ -20,7 +20,7 @@ from ..color.bands import upright
 from ..color.spaces import linear_to_srgb
 from ..errors import PhotoError
 from .formats import exif, heif, jpeg, png, tiff, tiff_pages, webp
-from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most
+from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most, open_image
 from .formats.jpeg_coefficients import CodedLuma, upright_luma
 from .formats.splice import CannotSplice
 from .formats.xmp import Packet
@@ -334,7 +334,7 @@ def is_in_color(path: Path) -> bool:
 
 
 def _opened(path: Path) -> Image.Image:
-    """Open a photograph with Pillow's plugin for its format; ``Image.open`` refuses more than 179 million pixels.
+    """Open a photograph of any size with Pillow, or HEIF with pillow-heif.
 
     Raises:
         PhotoError: The file is empty, has an unknown format, or is HEIF, and pillow-heif is not installed.
@@ -344,8 +344,7 @@ def _opened(path: Path) -> Image.Image:
         format = _format_of(stream.read(256))
     if format == "HEIF":
         return heif.opened(path)
-    Image.init()
-    return Image.OPEN[format][0](os.fspath(path), "")  # type: ignore[arg-type]  # Pillow opens paths, too
+    return open_image(path, (format,))
 
 
 def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:

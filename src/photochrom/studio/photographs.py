@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from ..colorizer.alternative_captions import name_alternatives
 from ..colorizer.hints import Hint, hints_json, read_hints
@@ -16,7 +16,7 @@ from ..colorizer.options import ColorOptions
 from ..colorizer.suggestions import alternatives
 from ..errors import OptionError, PhotoError
 from ..photo import Photo, color_and_write, colored_path, read_photo
-from ..photo.formats.image import MAX_PIXELS, at_most, check_size
+from ..photo.formats.image import MAX_PIXELS, at_most, check_size, open_image
 from .full_size import FullSize
 from .history import History
 from .items import Item, hiding_folder
@@ -236,14 +236,14 @@ def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
         PhotoError: The file cannot be read or is too large.
     """
     try:
-        with at_most(max_pixels), Image.open(upload) as image:
+        with at_most(max_pixels), open_image(upload) as image:
             check_size(*image.size)
             image.draft("RGB", (PREVIEW, PREVIEW))
             image.thumbnail((PREVIEW, PREVIEW))
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except PhotoError as exc:
         raise PhotoError(exc.problem, path=upload.name, remedy=exc.remedy) from exc
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
+    except (OSError, ValueError, SyntaxError) as exc:
         raise PhotoError(
             "cannot be read in colour", path=upload.name, remedy="give a JPEG or PNG of moderate size"
         ) from exc

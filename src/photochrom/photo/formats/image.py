@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,6 +20,8 @@ from ...color.spaces import luma_of_rgb
 from ...errors import PhotoError
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from .jpeg_coefficients import CodedLuma
 
 NO_UNIT: Final = 1
@@ -26,6 +31,7 @@ C2PA_LOST: Final = "its content credentials (C2PA) are not kept: they sign the g
 GAIN_MAP_LOST: Final = "its gain map is not kept: the output is an SDR picture"
 HDR_REFUSED: Final = "is an HDR picture ({}), which would come out too dark: convert it to SDR first"
 HDR_TRANSFERS: Final = {16: "PQ", 18: "HLG"}  # code points of ITU-T H.273
+WEBP_LIMIT: Final = "has more pixels than Pillow reads from a WebP: convert it to PNG or TIFF"
 MAX_PIXELS: Final = 500_000_000  # of a picture; a plate of 40 x 50 cm at 2,800 dpi has 240 million
 
 
@@ -147,13 +153,42 @@ def check_size(width: int, height: int) -> None:
         PhotoError: The picture has no pixels, or more than ``MAX_PIXELS`` or ``at_most`` allow.
     """
     # Pillow's own limit (89 million pixels) is meant for web servers, is global to the process, and is applied by
-    # ``Image.open``. Therefore all formats use their Pillow plugin directly.
+    # ``Image.open``. Therefore all formats use their Pillow plugin directly, and ``open_image`` replaces that function.
     if width < 1 or height < 1:
         raise PhotoError(f"is {width} x {height} pixels: the file is damaged")
     if width * height > (limit := _most_pixels.get()):
         raise PhotoError(
             f"is {width} x {height} pixels, more than {limit / 10**6:g} million: scale it down or cut it into parts"
         )
+
+
+def open_image(source: Path | bytes, formats: Iterable[str] = ()) -> Image.Image:
+    """Open a picture as ``PIL.Image.open`` does, but without its limit of 179 million pixels, except for WebP.
+
+    Args:
+        source: Path of the picture, or its bytes.
+        formats: Pillow's names of the formats to try; empty for all.
+
+    Raises:
+        PhotoError: The picture is a WebP of more pixels.
+        OSError, ValueError, SyntaxError: The picture is damaged, of another format, or cannot be read.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    Image.init()
+    with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
+        start = stream.read(16)
+    for name in formats or Image.ID:
+        factory, accept = Image.OPEN[name]
+        try:
+            accepted = accept is None or accept(start)
+            if accepted and not isinstance(accepted, str):  # a text says what is missing for the format
+                return factory(BytesIO(source) if isinstance(source, bytes) else source, "")  # type: ignore[arg-type]
+        except Image.DecompressionBombError as exc:
+            raise PhotoError(WEBP_LIMIT) from exc
+        except (SyntaxError, IndexError, TypeError, struct.error):
+            continue  # as Pillow does: another format may fit
+    raise UnidentifiedImageError("is not a picture of a known format")
 
 
 def luma_of(rgb: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from ...color.pillow import from_pillow
 from ...errors import PhotoError
 from . import exif
-from .image import C2PA_LOST, Decoded, Metadata, check_one, check_size
+from .image import C2PA_LOST, WEBP_LIMIT, Decoded, Metadata, check_one, check_size
 
 _MAX_SIDE: Final = 16383
 _EFFORT: Final = 50  # ``quality`` of a lossless file means effort; more takes much longer and saves about 1 %
@@ -29,7 +29,7 @@ def read(data: bytes) -> Decoded:
     try:
         image = WebPImageFile(BytesIO(data))
     except Image.DecompressionBombError as exc:  # of Pillow's plugins, only that for WebP checks the size
-        raise PhotoError("has more pixels than Pillow reads from a WebP: convert it to PNG or TIFF") from exc
+        raise PhotoError(WEBP_LIMIT) from exc
     check_one(image.n_frames, "is an animation of")
     check_size(*image.size)
     luma, alpha = from_pillow(image)

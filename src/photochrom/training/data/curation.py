@@ -19,10 +19,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import simplejpeg
-from PIL import Image
 from tqdm import tqdm
 
-from ...errors import TrainingError
+from ...errors import PhotoError, TrainingError
+from ...photo.formats.image import check_size, open_image
 from ..atomic_files import write
 from .dataset import MIN_COLORFULNESS, Photograph, colorfulness, decode, from_index, is_held_out, no_photographs
 from .sources import File, files, read
@@ -152,6 +152,8 @@ def _inspect_file(file: File, known: dict[tuple[str, str, int, str], InspectedFi
         return replace(row, dropped="unreadable")
     try:
         rgb, short_side = _decode_strictly(data, file.path)
+    except PhotoError:
+        return replace(row, dropped="too large")
     except Exception:  # Pillow's decoders raise almost anything for damaged files
         return replace(row, dropped="damaged")
     color = colorfulness(rgb)
@@ -172,7 +174,8 @@ def _decode_strictly(data: bytes, path: Path) -> tuple[np.ndarray, int]:
             is_large = min(height, width) > _DECODED_SIDE
             minimum = {"min_height": _DECODED_SIDE, "min_width": _DECODED_SIDE} if is_large else {}
             return simplejpeg.decode_jpeg(data, "RGB", **minimum), min(height, width)
-    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+    with open_image(data, _FORMATS) as image:
+        check_size(*image.size)
         rgb = np.asarray(image.convert("RGB"))
     decode(data, path)  # raises an error if training could not decode it
     return rgb, min(rgb.shape[:2])
