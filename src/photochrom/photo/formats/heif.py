@@ -52,7 +52,7 @@ def read_heif(data: bytes) -> Decoded:
     """
     _refuse_hdr(data)
     opened = _pillow_heif().open_heif(data, convert_hdr_to_8bit=False)
-    check_one(len(opened))
+    check_one(len(opened), f"holds {len(opened)} pictures")
     check_size(*opened.size)
     stored = np.asarray(opened)
     luma, alpha = _from_16_bits(stored, opened.mode) if stored.dtype == np.uint16 else from_pillow(opened.to_pillow())
@@ -84,7 +84,7 @@ def read_avif(data: bytes) -> Decoded:
     from PIL.AvifImagePlugin import AvifImageFile
 
     image = AvifImageFile(BytesIO(data))
-    check_one(image.n_frames)
+    check_one(image.n_frames, f"holds {image.n_frames} pictures")
     check_size(*image.size)
     luma, alpha = from_pillow(image)
     crop = clean_aperture(data, *image.size)

@@ -136,14 +136,14 @@ def at_most(pixels: int) -> Iterator[None]:
         _most_pixels.reset(token)
 
 
-def check_one(count: int, kind: str = "holds") -> None:
-    """Check that a file has one picture only; ``kind`` is the verb of the message, such as ``is an animation of``.
+def check_one(count: int, problem: str) -> None:
+    """Check that a file has one picture only; ``problem`` is said if there are more, such as "holds 2 pictures".
 
     Raises:
         PhotoError: There are more.
     """
     if count > 1:
-        raise PhotoError(f"{kind} {count} pictures: save the one you want as a file of its own")
+        raise PhotoError(f"{problem}: save the one you want as a file of its own")
 
 
 def check_size(width: int, height: int) -> None:

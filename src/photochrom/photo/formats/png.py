@@ -74,7 +74,7 @@ def read(data: bytes) -> Decoded:
     if (code := found.get(b"cICP", b"\0\0")[1]) in HDR_TRANSFERS:
         raise PhotoError(HDR_REFUSED.format(HDR_TRANSFERS[code]))
     frames = int.from_bytes(found.get(b"acTL", b"\0\0\0\1")[:4], "big")
-    check_one(frames, "is an animation of")
+    check_one(frames, f"is an animation of {frames} pictures")
     # The decoder gets only the chunks it needs, so that a damaged text chunk cannot make it refuse the picture.
     pixels = b"".join([SIGNATURE, *(_chunk(name, payload) for name, payload in chunks if name in _PIXEL_CHUNKS)])
     transparent = found.get(b"tRNS")

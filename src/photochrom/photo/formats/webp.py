@@ -30,7 +30,7 @@ def read(data: bytes) -> Decoded:
         image = WebPImageFile(BytesIO(data))
     except Image.DecompressionBombError as exc:  # of Pillow's plugins, only that for WebP checks the size
         raise PhotoError(WEBP_LIMIT) from exc
-    check_one(image.n_frames, "is an animation of")
+    check_one(image.n_frames, f"is an animation of {image.n_frames} pictures")
     check_size(*image.size)
     luma, alpha = from_pillow(image)
     names = set(_chunk_names(data))
