@@ -311,7 +311,10 @@ def test_keyframes_of_a_film_without_chroma_are_decoded_alone(chroma, part, tmp_
         assert len({frame.pts for frame in frames}) >= 5
         assert all(frame.key_frame for frame in frames) or part == "all"
         assert film.colored_part() == part
-        assert [frame.pts for frame in reader.keyframes_near([0, frames[-1].pts])] == [0, frames[-1].pts]
+        found = reader.keyframes_near([0, frames[-1].pts])
+        assert [(frame.pts, frame.time_base) for frame in found] == [
+            (pts, reader.time_base) for pts in (0, frames[-1].pts)
+        ]
 
 
 def test_keyframes_of_an_interlaced_or_large_film_are_not_decoded_alone(tmp_path, monkeypatch):

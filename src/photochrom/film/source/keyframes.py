@@ -38,6 +38,7 @@ def lone_keyframes(
                 decoded = [*packet.decode(), *video.codec_context.decode(None)]  # None ends the codec's delay
                 if len(decoded) != 1 or decoded[0].is_corrupt:
                     return []
+                decoded[0].time_base = video.time_base  # which frames of a flushed decoder lack
                 found += decoded
                 last = packet.pts
     except av.error.FFmpegError:
