@@ -67,7 +67,7 @@ class TestEvaluate:
         found = evaluate.evaluate(painters, [gone, *photographs[1:]], skip=told.append)
         assert found.photographs == photographs[1:]
         assert {len(scores) for scores in found.scores.values()} == {3}
-        assert ["gone.png cannot be read" in str(exc) for exc in told] == [True]
+        assert ["gone.png: cannot be read" in str(exc) for exc in told] == [True]
         with pytest.raises(TrainingError, match="nothing was measured"):
             evaluate.evaluate(painters, [gone], skip=told.append)
 
