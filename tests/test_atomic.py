@@ -5,10 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from photochrom import atomic
 from photochrom.atomic import new_file, new_path, temporary_folder
+from photochrom.batch import Item
+from photochrom.batch.coloring import local_copy
+from photochrom.film import colorize_film
+from photochrom.photo import colorize_photo
+from tests.helpers.films import pan, write_film
+from tests.helpers.photographs import saved
 
 
 def write(path: Path, text: str, *, overwrite: bool = False) -> None:
@@ -119,3 +126,35 @@ with temporary_folder("studio") as folder:
         assert first != second
         assert (first.is_dir(), second.is_dir()) == (True, True)  # both belong to a process that lives
     assert names(tmp_path) == [other.name]
+
+
+def color_a_film(folder, colorizer):
+    colorize_film(write_film(folder / "a.mkv", pan(2), codec="ffv1"), None, colorizer=colorizer)
+
+
+def color_a_jpeg_with_colours(folder, colorizer):
+    pytest.importorskip("jpeglib")
+    colorize_photo(saved(np.full((64, 64, 3), 99, np.uint8), "JPEG"), folder / "a.jpg", colorizer=colorizer)
+
+
+def copy_a_remote_photograph(folder, _):
+    system = pytest.importorskip("fsspec").filesystem("memory")
+    system.pipe("/a.jpg", b"photograph")
+    with local_copy(Item("a.jpg", "memory://a.jpg")) as path:
+        assert path.read_bytes() == b"photograph"
+    system.store.clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "work"),
+    [("film", color_a_film), ("jpeg", color_a_jpeg_with_colours), ("batch", copy_a_remote_photograph)],
+)
+def test_temporary_folders_of_killed_processes_are_removed(name, work, tmp_path, fake_colorizer, monkeypatch):
+    system = tmp_path / "system"
+    monkeypatch.setattr("tempfile.tempdir", str(system))
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    left = system / f"photochrom-{name}-{atomic._host()}-{ended.pid}-0123abcd"
+    left.mkdir(parents=True)
+    work(tmp_path, fake_colorizer)
+    assert not list(system.iterdir())

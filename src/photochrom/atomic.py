@@ -98,7 +98,7 @@ def sweep(folder: Path) -> None:
 def temporary_folder(name: str) -> Iterator[Path]:
     """Create a folder in the system's temporary folder, yield its path, and remove it after the block.
 
-    Folders that killed processes created with the same ``name`` are removed first.
+    Folders that killed processes created with the same ``name`` are removed first, once per name and process.
 
     Args:
         name: Beginning of the folder's name, to which a unique text is appended.
@@ -107,16 +107,21 @@ def temporary_folder(name: str) -> Iterator[Path]:
         OSError: The folder cannot be created.
     """
     parent = Path(tempfile.gettempdir())
-    with suppress(OSError), os.scandir(parent) as entries:
-        for entry in entries:
-            if entry.name.startswith(f"{name}-") and _has_ended(entry.name.removeprefix(f"{name}-")):
-                shutil.rmtree(entry.path, ignore_errors=True)
+    _remove_abandoned(parent, name)
     folder = parent / f"{name}-{_owner()}"
     folder.mkdir(mode=0o700)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@functools.cache  # a batch may create a folder for each photograph
+def _remove_abandoned(parent: Path, name: str) -> None:
+    with suppress(OSError), os.scandir(parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(f"{name}-") and _has_ended(entry.name.removeprefix(f"{name}-")):
+                shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _is_abandoned(entry: os.DirEntry[str]) -> bool:

@@ -245,7 +245,7 @@ def test_an_estimate_without_room_for_temporary_files_says_so(number, tree, tmp_
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr("photochrom.batch.estimate.tempfile.TemporaryDirectory", full)
+        patch.setattr("photochrom.batch.estimate.temporary_folder", full)
         told = str(estimate_batch(tree, str(tmp_path / "out"), options))
     assert f"there is no temporary folder ({os.strerror(number)}): set TMPDIR to a folder with room" in told
     with monkeypatch.context() as patch:

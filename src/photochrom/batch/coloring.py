@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
+from ..atomic import temporary_folder
 from ..color.bands import limit_threads
 from ..errors import PhotochromError, PhotoError
 from ..machine import reuse_freed_memory
@@ -195,7 +195,7 @@ def local_copy(item: Item) -> Iterator[Path]:
         yield Path(item.source)
         return
     system, path = open_address(item.source)
-    with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
+    with temporary_folder("photochrom-batch") as folder:
         local = Path(folder, PurePosixPath(item.key).name)
         with naming_errors(item.source):
             system.get_file(path, str(local))
@@ -240,7 +240,7 @@ def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path
         return
     system, root = open_address(target)
     protocol = target.partition("://")[0]
-    with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
+    with temporary_folder("photochrom-batch") as folder:
         local = Path(folder, PurePosixPath(name).name)
 
         def publish(outputs: tuple[Path, ...]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from ..atomic import temporary_folder
 from ..color.bands import limited_threads
 from ..errors import PhotochromError
 from .coloring import BatchJob, local_copy, prepare
@@ -183,8 +183,8 @@ def _tried(items: Sequence[Item], options: BatchOptions) -> tuple[float | None, 
     if not items:
         return None, None, ""
     try:
-        with limited_threads(1), tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
-            return _measured(_spaced(items, _TRIED), BatchJob(folder, options))
+        with limited_threads(1), temporary_folder("photochrom-batch") as folder:
+            return _measured(_spaced(items, _TRIED), BatchJob(str(folder), options))
     except OSError as exc:
         return None, None, f"there is no temporary folder ({exc.strerror or exc}): set TMPDIR to a folder with room"
 

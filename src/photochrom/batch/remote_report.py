@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from pathlib import Path
 from typing import Final
 
+from ..atomic import temporary_folder
 from .remote_files import is_remote, naming_errors, open_address
 from .report import merge, report_paths
 
@@ -41,7 +41,7 @@ class ReportCopy:
             places = system.glob(f"{root}/report*.jsonl")
         for place in places:
             local = self._own.with_name(place.rpartition("/")[2])
-            with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
+            with temporary_folder("photochrom-batch") as folder:
                 fetched = Path(folder, local.name)
                 with naming_errors(self._target):
                     system.get_file(place, str(fetched))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import av
 
+from ..atomic import temporary_folder
 from ..color.polarity import at_small_size
 from ..errors import FilmError, OptionError
 from ..machine import lacks_memory
@@ -346,8 +346,8 @@ def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]
     frame = av.VideoFrame(reader.width, reader.height, plan.planes.name)
     for plane in frame.planes:
         plane.update(bytes(plane.buffer_size))  # codecs fail on values outside the format's range
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rehearsal.segment"
+    with temporary_folder("photochrom-film") as folder:
+        path = folder / "rehearsal.segment"
         try:
             segment = SegmentEncoder(path, reader, plan.planes, options)
             segment.write(frame, plan.first)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ..atomic import temporary_folder
 from ..color.gamut import rgb_of_luma
 from .frame_buffers import view
 from .frames import FrameColorizer, PreparedFrame
@@ -121,8 +121,8 @@ def preview_film(
     frame_colorizer = frame_colorizer.with_hints(track_hints(frame_colorizer, hints, on_frame))
     shots = _some([shot for shot, _ in _shots(frame_colorizer, plan, keep=1, on_frame=on_frame)])
     reader = frame_colorizer.reader
-    with tempfile.TemporaryDirectory() as folder:
-        part = Path(folder) / "preview.nut"
+    with temporary_folder("photochrom-film") as folder:
+        part = folder / "preview.nut"
         segment = SegmentEncoder(part, reader, plan.planes, frame_colorizer.options)
         count = 0
         for shot in shots:
@@ -168,8 +168,8 @@ def frames_per_second(frame_colorizer: FrameColorizer, plan: Plan) -> float:
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     frames = islice(frame_colorizer.reader.frames(plan.first), _TRIAL_FRAMES)
-    with tempfile.TemporaryDirectory() as folder:
-        segment = _trial_encoder(Path(folder), frame_colorizer, plan)
+    with temporary_folder("photochrom-film") as folder:
+        segment = _trial_encoder(folder, frame_colorizer, plan)
         started = time.perf_counter()
         for prepared, colors, _ in frame_colorizer.colors(frames, plan.first, None):
             segment.write(frame_colorizer.render(prepared, colors.ab), prepared.pts)

@@ -12,12 +12,12 @@ import importlib.util
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
 from simplejpeg import encode_jpeg_yuv_planes
 
+from ...atomic import temporary_folder
 from .splice import CannotSplice, LumaScans, without_application_segments
 
 INSTALL: Final = "pip install 'photochrom[jpeg]'"
@@ -125,7 +125,7 @@ def with_chroma(luma: LumaCoefficients, cb: np.ndarray, cr: np.ndarray, quality:
     black = np.zeros((height, width), np.uint8)[: luma.height, : luma.width]
     planes = [np.ascontiguousarray(plane) for plane in (cb, cr)]
     colored = encode_jpeg_yuv_planes(black, *planes, quality, False)
-    with _lock, TemporaryDirectory() as folder, jpeglib.version(_ENGINE):
+    with _lock, temporary_folder("photochrom-jpeg") as folder, jpeglib.version(_ENGINE):
         source, target = (_read(Path(folder, name), data) for name, data in (("s", luma.data), ("t", colored)))
         blocks, table = _upright_blocks(source.Y, source.qt[source.quant_tbl_no[0]], luma)
         target.Y = _fitted(blocks, target.Y)
