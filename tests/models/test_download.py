@@ -1,14 +1,12 @@
 """Downloads count only if they are complete and have the right hash."""
 
-import functools
 import hashlib
-import http.server
-import threading
 
 import pytest
 
 from photochrom import ModelError
 from photochrom.models.download import cache_folder, fetch
+from tests.helpers.web_server import FolderHandler, serving
 
 CONTENT = b"weights" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -19,18 +17,12 @@ def server(tmp_path):
     (tmp_path / "served").mkdir()
     (tmp_path / "served" / "weights.h5").write_bytes(CONTENT)
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
+    class Handler(FolderHandler):
         def copyfile(self, source, outputfile):
             outputfile.write(source.read()[:3000] if "broken" in self.path else source.read())
 
-    handler = functools.partial(Quiet, directory=str(tmp_path / "served"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(tmp_path / "served", Handler) as address:
+        yield address
 
 
 def test_a_file_is_fetched_once_and_checked_each_time(server, tmp_path):

@@ -3,13 +3,11 @@
 import csv
 import functools
 import hashlib
-import http.server
 import io
 import os
 import re
 import struct
 import tarfile
-import threading
 from contextvars import ContextVar
 
 import cv2
@@ -24,6 +22,7 @@ from photochrom.training.data import curation as inspection
 from photochrom.training.data import sources
 from photochrom.training.data.curation import inspect, read_table
 from photochrom.training.data.dataset import MIN_VALIDATION, Photograph, find_photographs, is_held_out, split
+from tests.helpers.web_server import FolderHandler, serving
 
 
 def jpeg(rgb, **options):
@@ -347,13 +346,8 @@ class TestRemote:
     @pytest.fixture
     def server(self, shard):
         """Serve the folder of the shard."""
-        handler = functools.partial(_Quiet, directory=shard.parent)
-        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-            thread = threading.Thread(target=server.serve_forever)
-            thread.start()
-            yield f"http://127.0.0.1:{server.server_port}"
-            server.shutdown()
-            thread.join()
+        with serving(shard.parent) as address:
+            yield address
 
     @pytest.mark.parametrize("name", ["photographs-000.tar", "photographs-{000..000}.tar"])
     def test_a_shard_is_copied_over_http(self, server, name, shard, tmp_path):
@@ -369,7 +363,7 @@ class TestRemote:
     @pytest.mark.parametrize("status", [403, 500])
     def test_an_answer_of_the_server_is_reported(self, status, server, tmp_path, monkeypatch):
         for method in ("do_GET", "do_HEAD"):
-            monkeypatch.setattr(_Quiet, method, lambda request: request.send_error(status), raising=False)
+            monkeypatch.setattr(FolderHandler, method, lambda request: request.send_error(status), raising=False)
         with pytest.raises(TrainingError, match=rf"cannot be copied to .*{status}.*: start again; the files copied"):
             sources.copy_here(f"{server}/photographs-000.tar", tmp_path / "copy")
 
@@ -411,11 +405,6 @@ class TestRemote:
     def test_an_unknown_kind_of_address_is_named(self, tmp_path):
         with pytest.raises(OptionError, match="nowhere://x"):
             sources.copy_here("nowhere://x", tmp_path)
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
 
 
 @pytest.mark.parametrize(("count", "least"), [(24, 2), (150, 15), (300, MIN_VALIDATION)])
