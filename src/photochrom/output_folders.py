@@ -45,9 +45,11 @@ def check_name(path: str | os.PathLike[str], error: type[PhotochromError]) -> No
     Raises:
         PhotochromError: No file can have it. The exception is of type ``error``.
     """
-    with suppress(UnicodeEncodeError):
+    try:
         if b"\0" not in os.fsencode(path):
             return
+    except UnicodeEncodeError:
+        pass
     raise error("has a character that no file name can have", path=path, remedy="choose another name")
 
 
