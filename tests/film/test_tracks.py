@@ -5,6 +5,7 @@ import struct
 from fractions import Fraction
 
 import av
+import numpy as np
 import pytest
 
 from photochrom.errors import FilmError
@@ -253,16 +254,60 @@ def test_a_part_is_cut_with_its_tracks_and_chapters(end, tmp_path, fake_colorize
     expected = [frame.to_ndarray(format="gray") for frame in decoded(source)]
     assert all((a == expected[i]).all() for a, i in zip(lumas, chosen, strict=True))
     begin = whole[chosen[0]]
-    kept = [(t - begin, b) for t, b in packets(source, 1, times=True) if begin <= t < whole[0] + Fraction(5, 2)]
-    found = packets(output, 1, times=True)
-    assert [b for _, b in found] == [b for _, b in kept]
-    assert max(abs(t - u) for (t, _), (u, _) in zip(found, kept, strict=True)) <= MILLISECOND
+    times, sound = zip(*packets(source, 1, times=True), strict=True)
+    last = max(i for i, time in enumerate(times) if time < whole[0] + Fraction(5, 2))
+    first = max(i for i, time in enumerate(times) if time <= begin)
+    found_times, found = zip(*packets(output, 1, times=True), strict=True)
+    assert found[1:] == sound[first + 1 : last + 1]
+    assert sound[first].endswith(found[0])
+    expected = [time - begin for time in times[first : last + 1]]
+    if end == "mkv":  # PCM is cut
+        assert len(found[0]) == pytest.approx(2 * 48000 * (times[first + 1] - begin), abs=2 * 48)
+        expected[0] = 0
+    assert max(abs(t - u) for t, u in zip(found_times, expected, strict=True)) <= MILLISECOND
     with av.open(str(output)) as container:
         chapters = [
             (c["start"] * c["time_base"], c["end"] * c["time_base"], c["metadata"]["title"])
             for c in container.chapters()
         ]
     assert chapters == [(0, Fraction(1, 2), "Two"), (Fraction(1, 2), Fraction(5, 4), "Three")]
+
+
+def heard(path):
+    """Return the samples of a film's sound, and the time of the first one."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(audio=0))
+    return np.concatenate([frame.to_ndarray().ravel() for frame in frames]), frames[0].pts * frames[0].time_base
+
+
+@pytest.mark.parametrize(("end", "codec"), [("mov", "prores"), ("mxf", "prores"), ("avi", "ffv1"), ("mkv", "ffv1")])
+def test_pcm_of_a_part_begins_at_its_first_frame(end, codec, tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mov", pan(30), sound="pcm_s16le")
+    part = FilmOptions(codec=codec, start=Fraction(25, 24))  # in the middle of a packet
+    output = colorize_film(source, tmp_path / f"b.{end}", part, colorizer=fake_colorizer).output
+    samples, begins = heard(output)
+    assert begins == seconds(output)[0] == 0
+    assert np.array_equal(samples[:9000], heard(source)[0][50000:59000])
+
+
+def test_sound_of_a_part_that_is_re_encoded_begins_at_its_first_frame(tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mp4", pan(30), sound="flac")
+    part = FilmOptions(codec="prores", start=Fraction(25, 24))
+    output = colorize_film(source, tmp_path / "b.mxf", part, colorizer=fake_colorizer).output
+    samples, begins = heard(output)
+    assert begins == 0
+    assert np.array_equal(samples[:9000] >> 16, heard(source)[0][50000:59000])
+
+
+def test_packets_of_sound_that_last_into_a_part_are_kept(tmp_path, fake_colorizer):
+    """The edit list of MP4 tells players to leave out what such a packet holds before the part."""
+    source = write_film(tmp_path / "a.mp4", pan(30), sound="aac")
+    part = FilmOptions(preset="ultrafast", start=Fraction(25, 24))
+    output = colorize_film(source, tmp_path / "b.mp4", part, colorizer=fake_colorizer).output
+    samples, begins = heard(output)
+    assert begins == seconds(output)[0] == 0
+    settled = 2048  # after two packets, the decoder no longer lacks those before
+    assert np.allclose(samples[settled:9000], heard(source)[0][50000 + settled : 59000], atol=1e-4)
 
 
 def test_a_part_up_to_the_end_and_one_from_the_beginning(tmp_path, fake_colorizer):

@@ -56,8 +56,8 @@ class Span:
             begins: Presentation time of the packet in seconds, on the source's clock.
 
         Returns:
-            Whether the packet is kept: it begins in the span, or, if it is a subtitle with a duration, is shown during
-            part of it. A packet that is not kept is left unchanged.
+            Whether the packet is kept: it begins in the span, or, if it is sound or a subtitle with a duration, lasts
+            into it. Such sound gets a time before 0. A packet that is not kept is left unchanged.
         """
         if not self.is_part:
             return True
@@ -68,8 +68,12 @@ class Span:
             if start >= end:
                 return False
             packet.duration = round((end - start) / base)
-        elif begins < self.start or (self.end is not None and begins >= self.end):
+        elif self.end is not None and begins >= self.end:
             return False
+        elif begins < self.start:
+            heard = packet.duration * base if packet.stream.type == "audio" and packet.duration else 0
+            if begins + heard <= self.start:
+                return False
         offset = round((start - begins) / base) - round(self.start / base)
         packet.pts = None if packet.pts is None else packet.pts + offset
         packet.dts = None if packet.dts is None else packet.dts + offset

@@ -1,7 +1,9 @@
-"""Re-encodes sound that the output's container cannot hold, as FLAC or PCM, without loss."""
+"""Re-encodes sound that the output's container cannot hold, as FLAC or PCM, without loss, and cuts PCM."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -10,12 +12,33 @@ import av
 _LOSSLESS = {"matroska": "flac", "mp4": "flac", "mov": "pcm_s24le", "nut": "flac"}
 _LOSSLESS |= {"mxf": "pcm_s24le", "avi": "pcm_s24le"}
 """Lossless sound codec by container format."""
+_PCM = re.compile(r"pcm_(?:[suf](8|16|24|32|64)(?:le|be)?|alaw|mulaw)")
 _SIXTEEN_BITS = ("u8", "u8p", "s16", "s16p")  # sample formats of at most 16 bits; FLAC stores others with 24 bits
 
 
 def lossless_codec(container: str) -> str:
     """Return FFmpeg's name of the lossless sound codec to use in a container format."""
     return _LOSSLESS[container]
+
+
+def after(packet: av.Packet, seconds: Fraction) -> av.Packet | None:
+    """Return the samples of a packet that come after its first ``seconds``, as a packet with their time.
+
+    The result is None if there are no such samples, or if the packet is not PCM of a fixed size per sample.
+    """
+    context = packet.stream.codec_context
+    if not isinstance(context, av.AudioCodecContext) or not (found := _PCM.fullmatch(context.name)):
+        return None
+    skipped = math.ceil(seconds * context.sample_rate)
+    data = bytes(packet)[skipped * context.layout.nb_channels * int(found[1] or 8) // 8 :]
+    if not data or packet.pts is None:
+        return None
+    rest = av.Packet(data)
+    moved = round(Fraction(skipped, context.sample_rate) / packet.time_base)
+    rest.pts = rest.dts = packet.pts + moved
+    rest.duration = max(0, (packet.duration or 0) - moved)
+    rest.time_base, rest.stream, rest.is_keyframe = packet.time_base, packet.stream, True
+    return rest
 
 
 class SoundTranscoder:

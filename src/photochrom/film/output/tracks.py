@@ -14,7 +14,7 @@ from ..reader import FilmReader
 from ..source.opening import reading
 from ..span import Span
 from ..times import time_text
-from .sound import SoundTranscoder
+from .sound import SoundTranscoder, after
 
 Item = tuple[Fraction, int, av.Packet]
 """A packet to mux: the time in seconds by which packets are ordered, a number that orders those of equal time, and the
@@ -80,8 +80,10 @@ def packets(
                 yield _output_time(last, span), number, encoded
             continue
         attached = packet.stream.disposition & av.stream.Disposition.attached_pic
-        if not attached and not span.adjust(packet, seconds):
-            continue
+        if not attached:
+            if (adjusted := _adjusted(packet, seconds, span)) is None:
+                continue
+            packet = adjusted
         last = max(last, seconds)
         index = packet.stream.index
         if _repair_times(packet, streams[index], last_dts):
@@ -100,8 +102,20 @@ def _output_time(time: Fraction, span: Span) -> Fraction:
 def _encoded(transcoder: SoundTranscoder, packet: av.Packet | None, span: Span) -> Iterator[av.Packet]:
     """Re-encode a packet, and yield the results that lie in the span."""
     for encoded in transcoder.packets(packet):
-        if encoded.pts is None or span.adjust(encoded, encoded.pts * encoded.time_base):
+        if encoded.pts is None:
             yield encoded
+        elif (adjusted := _adjusted(encoded, encoded.pts * encoded.time_base, span)) is not None:
+            yield adjusted
+
+
+def _adjusted(packet: av.Packet, begins: Fraction, span: Span) -> av.Packet | None:
+    """Return a packet with its times in the coloured film, without PCM samples before the span; None if outside.
+
+    Other sound that begins before the span is kept whole; players leave out what comes before 0.
+    """
+    if span.is_part and begins < span.start and (rest := after(packet, span.start - begins)) is not None:
+        packet, begins = rest, span.start
+    return packet if span.adjust(packet, begins) else None
 
 
 def _read(
