@@ -112,6 +112,18 @@ def test_an_edl_is_read_as_it_was_written(first, tmp_path):
     assert text.startswith("TITLE: Reel no. 1\nFCM: " + ("DROP FRAME" if first and ";" in first else "NON-DROP FRAME"))
 
 
+@pytest.mark.parametrize("hours", [1, 2.5])
+def test_an_edl_of_a_part_is_read_as_it_was_written(hours, tmp_path):
+    """A film without time code does not begin at the full hour before the part."""
+    clock = Clock(Fraction(25), None)
+    begins = round(hours * 3600)
+    text = write_edl([Shot(Fraction(begins + i), Fraction(begins + i + 1), 25) for i in range(3)], clock, "Reel")
+    (tmp_path / "a.edl").write_text(text)
+    assert [shot.start for shot in read_edl(tmp_path / "a.edl", clock)] == [begins, begins + 1, begins + 2]
+    # A copy of the film with a time code decides for itself.
+    assert read_edl(tmp_path / "a.edl", Clock(clock.rate, "01:00:00:00"))[0].start == begins - 3600
+
+
 def test_an_edl_of_an_editing_system(tmp_path):
     """It has sound, comments, a dissolve, and a timeline that begins at one hour."""
     (tmp_path / "a.edl").write_text(

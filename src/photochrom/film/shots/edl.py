@@ -1,7 +1,8 @@
 """Reads and writes edit decision lists (CMX 3600), whose events are the shots of a film.
 
-Record times are time codes of the film. If the film has no time code, it is assumed to begin at the last full hour
-before the first event, because lists often begin at 01:00:00:00.
+Record times are time codes of the film. If the film has no time code, that of its first frame is in a comment which
+``write_edl`` adds. Without it, the film is assumed to begin at the last full hour before the first event, because lists
+often begin at 01:00:00:00.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _TIME = r"(\d\d:\d\d:\d\d[:;.]\d\d)"
 _EVENT = re.compile(
     rf"\s*\d+\s+\S+\s+(\S+)\s+(?:C|D|W\d+|K\s?[BO]?)(?:\s+\d+)?\s+{_TIME}\s+{_TIME}\s+{_TIME}\s+{_TIME}\s*"
 )
+_BEGINNING = "* FILM BEGINS AT: "  # the comment with the time code of the film's first frame
 _PICTURE_TRACKS = ("V", "B", "AA/V", "A2/V", "A/V")  # track names of events with a picture; others are sound only
 _REEL = 8  # greatest length of a reel name
 
@@ -59,7 +61,8 @@ def write_edl(shots: Iterable[Shot], clock: Clock, title: str) -> str:
     """
     reel = re.sub(r"[^A-Z0-9]", "", title.upper())[:_REEL] or "AX"
     drop = clock.beginning[8] != ":"
-    lines = [f"TITLE: {title}", f"FCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}", ""]
+    lines = [f"TITLE: {title}", f"FCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}"]
+    lines += [f"{_BEGINNING}{clock.beginning}", ""]
     for number, shot in enumerate(shots, 1):
         first = round(shot.start * clock.rate)
         times = f"{_code(first, clock)} {_code(first + shot.frames, clock)}"
@@ -74,8 +77,8 @@ def read_edl(path: str | os.PathLike[str], clock: Clock) -> tuple[ShotOptions, .
 
     Args:
         path: The list.
-        clock: Frame rate and first time code of the film. Without a time code, the film is assumed to begin at
-            the last full hour before the first event.
+        clock: Frame rate and first time code of the film. Without a time code, the film begins as the list's comment
+            states, or is assumed to begin at the last full hour before the first event.
 
     Raises:
         OptionError: The file cannot be read, has no event with a picture, or has an event before the film's first
@@ -89,10 +92,12 @@ def read_edl(path: str | os.PathLike[str], clock: Clock) -> tuple[ShotOptions, .
     if not starts:
         raise OptionError("has no event with a picture", path=path, remedy="export it as CMX 3600")
     hour = _number("01:00:00:00", clock.rate)
-    offset = starts[0] // hour * hour if clock.first is None else _number(clock.first, clock.rate)
+    stated = re.search(rf"^{re.escape(_BEGINNING)}{_TIME}\s*$", text, re.MULTILINE)
+    first = clock.first or (stated and stated[1])
+    offset = _number(first, clock.rate) if first else starts[0] // hour * hour
     if starts[0] < offset:
         raise OptionError(
-            f"begins before the film, whose time code starts at {clock.first}",
+            f"begins before the film, whose time code starts at {first}",
             path=path,
             remedy="check its record times",
         )
