@@ -11,9 +11,11 @@ from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.frame_kinds.picture_area import parse_area, picture_area
 from photochrom.film.hints import FilmHint
+from photochrom.film.reader import FilmReader
 from photochrom.film.shots import titles
 from photochrom.film.source.negatives import is_surely_negative, score
-from photochrom.film.source.pulldown import has_pulldown
+from photochrom.film.source.pulldown import has_pulldown, note
+from photochrom.film.span import Span
 from tests.helpers.films import (
     colorizer,
     decoded,
@@ -274,6 +276,25 @@ def test_the_search_for_pulldown_ends_after_four_seconds_of_moving_pictures():
     assert seen(moving) == (False, 29)
     assert seen([*moving[:90], *telecined(moving[90:], order=1)])[0]
     assert seen([*still, *telecined(moving)])[0]
+
+
+@pytest.mark.parametrize(("codec", "options"), [("ffv1", {}), ("libx264", {"g": "60", "bf": "2"})])
+def test_pulldown_that_begins_later_is_reported_with_its_place(codec, options, tmp_path):
+    lumas = [*pan(180), *telecined(other_shot(240))]
+    film = write_film(tmp_path / "a.mkv", lumas, codec=codec, options=options, rate=Fraction(30000, 1001))
+    with FilmReader(film) as reader:
+        at_4_seconds = reader.pts_at(Fraction(4))
+        whole = note(reader, reader.first_pts, Span(Fraction(0), None, is_part=False), len(lumas))
+        part = note(reader, at_4_seconds, Span(Fraction(4), Fraction(6), is_part=True), 60)
+    assert whole.startswith("3:2 pulldown at 0:00:1")
+    assert part == ""
+
+
+def test_a_part_is_searched_for_pulldown_up_to_its_end(tmp_path):
+    film = write_film(tmp_path / "a.mkv", [*pan(31), *telecined(other_shot(64))], codec="ffv1", rate=30)
+    with FilmReader(film) as reader:
+        assert note(reader, 0, Span(Fraction(0), None, is_part=False), 95)
+        assert not note(reader, 0, Span(Fraction(0), Fraction(1), is_part=True), 30)
 
 
 def test_a_rate_given_for_a_film_that_has_one_is_said_to_be_unused(tmp_path, orange):

@@ -246,7 +246,7 @@ def check(
         _check_sequence(reader, plan, options, overwrite=overwrite)
     else:
         plan.notes.extend(_rehearse(reader, plan, options))
-    if found := pulldown.note(reader, plan.first):
+    if found := pulldown.note(reader, plan.first, plan.span, plan.total):
         plan.notes.append(found)
     if plan.frames is None and plan.output.exists():
         if not reader.is_sequence and plan.output.samefile(reader.path):

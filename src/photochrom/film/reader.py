@@ -229,6 +229,14 @@ class FilmReader:
         self._rewind()
         yield from self._decoded(Damage() if damage is None else damage)
 
+    def frames_near(self, pts: int) -> Iterator[av.VideoFrame]:
+        """Decode frames in display order, from the keyframe at or before a pts; yield none if the film is not seekable.
+
+        Raises:
+            FilmError: As for ``frames``.
+        """
+        yield from self._checked_frames(self._from_keyframe(pts, Damage()), Damage(), _ignore)
+
     def keyframes_near(self, times: Iterable[int]) -> list[av.VideoFrame]:
         """Decode the keyframes at or before each of ``times``, which are increasing pts; each keyframe once.
 
@@ -273,10 +281,14 @@ class FilmReader:
 
     def _decoded_from(self, pts: int, damage: Damage) -> Iterator[av.VideoFrame]:
         """Decode frames from about two seconds before a pts; yield none if the film is not seekable."""
+        yield from self._from_keyframe(pts - round(2 / self.time_base), damage)
+
+    def _from_keyframe(self, pts: int, damage: Damage) -> Iterator[av.VideoFrame]:
+        """Decode frames from the keyframe at or before a pts; yield none if the film is not seekable."""
         if self.container.format.name == "avi" and self.video.codec_context.has_b_frames:
             return  # AVI stores decoding times only; presentation times depend on all preceding packets
         try:
-            self.container.seek(pts - round(2 / self.time_base), stream=self.video, backward=True)
+            self.container.seek(pts, stream=self.video, backward=True)
         except av.error.FFmpegError:
             return
         yield from self._decoded(damage)
