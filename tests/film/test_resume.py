@@ -222,15 +222,36 @@ def test_a_file_in_place_of_the_working_folder_is_not_called_a_full_disk(film, t
 
 
 @pytest.mark.slow
-def test_a_damaged_record_of_the_settings_is_named(film, tmp_path, short_segments):
+def test_segments_outlive_a_damaged_record_of_the_settings(film, whole, tmp_path, short_segments):
     with pytest.raises(Stop):
         colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(60))
+    settings = unfinished(film) / "job.json"
+    before = settings.read_bytes()
     for content in (b"{", b"\xff", b"7"):
-        (unfinished(film) / "job.json").write_bytes(content)
+        settings.write_bytes(content)
         with pytest.raises(FilmError, match=r"job.json: is damaged, .*restart=True, which colours .* again$"):
-            colorize_film(film, None, FAST, colorizer=varied_model(tmp_path))
-    report = colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), restart=True)
-    assert report.frames == 106
+            colorize_film(film, None, FilmOptions(preset="medium"), colorizer=varied_model(tmp_path))
+    settings.unlink()
+    reported = []
+    with pytest.raises(Stop):
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(70))
+    assert settings.read_bytes() == before
+    settings.write_bytes(b"")
+    report = colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=reported.append)
+    assert next(state.done for state in reported if state.done) > 1
+    assert report.notes == ["job.json damaged in a.color.mp4.photochrom, and written again"]
+    assert all_packets(report.output) == all_packets(whole.output)
+
+
+@pytest.mark.slow
+def test_settings_that_no_segment_names_need_a_restart(film, tmp_path, short_segments):
+    with pytest.raises(Stop):
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(60))
+    for name in ("job.json", *(path.name for path in unfinished(film).glob("[0-9]*.json"))):
+        (unfinished(film) / name).write_bytes(b"{")
+    with pytest.raises(FilmError, match=r"job.json: is damaged"):
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path))
+    assert colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), restart=True).frames == 106
 
 
 def with_a_flipped_bit(content):

@@ -2,8 +2,9 @@
 
 For each finished segment, ``reel.color.mp4.photochrom/`` holds a file of frames, a JSON record, and, if the next
 segment begins inside a shot, the colours propagated so far. The record is written last: a segment without it is
-unfinished. The record holds digests of the other files, so that a damaged segment is noticed, and coloured again. If
-the output is a sequence, ``frames/`` holds the finished frames, including those of an unfinished segment. The folder is
+unfinished. The record holds digests of the other files, so that a damaged segment is noticed, and coloured again, and a
+digest of the settings, so that segments outlive a damaged ``job.json``, which has the settings themselves. If the
+output is a sequence, ``frames/`` holds the finished frames, including those of an unfinished segment. The folder is
 removed if it holds no finished work, or when the film is finished, unless ``FilmOptions.keep_parts`` is set.
 """
 
@@ -52,6 +53,8 @@ class FinishedSegment:
     """pts of the next segment's first frame; None at the end of the film."""
     warm_up: int | None
     """pts from which a resumed run must read to detect the same shots; None at the end of the film."""
+    settings: str = ""
+    """SHA-256 of the key of the ``ResumeFolder``, all of whose segments have the same; written by ``finish``."""
     digests: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the segment's other files by suffix, as ``ResumeFolder.finish`` wrote them."""
 
@@ -99,6 +102,8 @@ class ResumeFolder:
         self.frames = self.folder / "frames"
         """Folder of finished frames, if the output is a sequence."""
         self._key, self._restart = key, restart
+        self._settings = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+        self._notes: list[str] = []
 
     def __enter__(self) -> ResumeFolder:
         sweep(self.folder.parent)
@@ -131,7 +136,7 @@ class ResumeFolder:
         """Raise an error if unfinished work has another key. Without work, or to restart, empty the folder."""
         file = self.folder / "job.json"
         if self._has_work() and not self._restart:
-            found = _read(file)
+            found = self._found_key(file)
             if changed := sorted(k for k in found.keys() | self._key.keys() if found.get(k) != self._key.get(k)):
                 whole = (self.folder / "appearance.json").exists()
                 raise FilmError(
@@ -147,6 +152,24 @@ class ResumeFolder:
             elif path != Path(self._lock.lock_file):
                 path.unlink()
         _write(file, self._key)
+
+    def _found_key(self, file: Path) -> dict[str, Any]:
+        """Return the key in the folder; if its file is damaged, this run's key if any record of a segment names it."""
+        try:
+            return _read(file)
+        except FilmError:
+            if not any(map(self._has_same_settings, self._records())):
+                raise
+        _write(file, self._key)
+        self._notes.append(f"{file.name} damaged in {self.folder.name}, and written again")
+        return self._key
+
+    def _has_same_settings(self, record: Path) -> bool:
+        """Return whether the record of a segment can be read, and names the settings of this run."""
+        try:
+            return _segment(record).settings == self._settings
+        except FilmError:
+            return False
 
     def _has_work(self) -> bool:
         frames = self.frames.is_dir() and any(not path.name.startswith(".") for path in self.frames.iterdir())
@@ -206,13 +229,14 @@ class ResumeFolder:
         """Remove the finished segments that have a missing or damaged file, so that they are coloured again.
 
         Returns:
-            A note for the user, in a list; an empty list if all are whole.
+            Notes for the user, also about a damaged ``job.json``; an empty list if all is whole.
         """
-        damaged = [record for record in self._records() if not _is_whole(record)]
+        damaged = [record for record in self._records() if not (self._has_same_settings(record) and _is_whole(record))]
         for record in damaged:
             _remove(record)
         names = ", ".join(record.stem for record in damaged)
-        return [f"segments damaged in {self.folder.name}, and coloured again: {names}"] if damaged else []
+        again = [f"segments damaged in {self.folder.name}, and coloured again: {names}"]
+        return self._notes + (again if damaged else [])
 
     def _records(self) -> list[Path]:
         return sorted(self.folder.glob("[0-9]*.json"))
@@ -235,7 +259,7 @@ class ResumeFolder:
 
         Args:
             number: Number of the segment, from 0.
-            segment: Record of the segment; its ``digests`` are computed here.
+            segment: Record of the segment; its ``settings`` and ``digests`` are computed here.
             propagated: ``Colors.before`` of the next segment's first frame, float32 ``[h, w, 4]``; None if a shot
                 begins there.
         """
@@ -245,7 +269,7 @@ class ResumeFolder:
             with new_file(self._state(number), overwrite=True) as stream:
                 np.savez(stream, colors=propagated)
         record = self._record(number)
-        _write(record, asdict(replace(segment, digests=_digests(record))))
+        _write(record, asdict(replace(segment, settings=self._settings, digests=_digests(record))))
 
     def propagated(self, number: int) -> np.ndarray | None:
         """Return the colours that ``finish`` stored with a segment, float32 ``[h, w, 4]`` (see ``Colors.before``).
@@ -281,11 +305,8 @@ def sync(path: Path) -> None:
 
 
 def _is_whole(record: Path) -> bool:
-    """Return whether the record of a segment can be read, and its other files are as ``finish`` recorded them."""
-    try:
-        return _segment(record).digests == _digests(record)
-    except FilmError:
-        return False
+    """Return whether the other files of a segment are as ``finish`` noted in its record, which can be read."""
+    return _segment(record).digests == _digests(record)
 
 
 def _digests(record: Path) -> dict[str, str]:
