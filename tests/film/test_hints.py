@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -172,6 +173,24 @@ def test_a_still_is_not_mixed_with_the_prediction(tmp_path):
     orange = colorizer(tmp_path, lambda _: (30, 40))
     frames = decoded(colorize_film(source, None, LOSSLESS, stills=[known], colorizer=orange).output)
     assert np.abs(plane(frames[4], 2).astype(int) - 128).max() <= 1
+
+
+def test_a_still_of_a_negative_shows_the_positive(tmp_path, grey_colorizer):
+    lumas = [luma // 2 + 60 for luma in pan(8, WIDTH, HEIGHT)]
+    still = np.dstack([lumas[4]] * 3).astype(int)
+    still += (30, -10, -30)
+    still = np.clip(still, 0, 255).astype(np.uint8)
+    lumas[4] = luma_of_rgb(still)
+    Image.fromarray(still).save(tmp_path / "still.png")
+    how = {"codec": "ffv1", "tags": (6, 6, 6), "full": True}
+    source = write_film(tmp_path / "a.mkv", [255 - luma for luma in lumas], **how)
+    options = replace(LOSSLESS, negative=True)
+    with pytest.raises(OptionError, match="is not a picture of the frame"):
+        read_still(source, Fraction(4, 24), tmp_path / "still.png")
+    known = read_still(source, Fraction(4, 24), tmp_path / "still.png", options)
+    frame = decoded(colorize_film(source, None, options, stills=[known], colorizer=grey_colorizer).output)[4]
+    positive = 255 - frame.to_ndarray(format="rgb24")
+    assert deltaE_ciede2000(rgb2lab(still), rgb2lab(positive)).mean() < 1
 
 
 def test_a_still_may_be_of_a_numbered_frame(tmp_path):

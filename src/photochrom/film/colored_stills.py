@@ -15,6 +15,7 @@ from ..colorizer.hint_propagation import propagate_hints
 from ..colorizer.hints import Hint
 from ..errors import OptionError, PhotoError
 from ..photo.formats.image import check_size, open_image
+from .frame_kinds import negative
 from .hints import FilmHint
 from .options import FilmOptions
 from .sequences.reader import open_film
@@ -55,7 +56,8 @@ def read_still(
         film: The film: a file, a folder of numbered frames, or a pattern of their names.
         time: Time of the frame, in seconds from the film's beginning.
         path: The picture, in any format that Pillow can read.
-        options: Options of the film; only those for numbered frames matter.
+        options: Options of the film; only those for numbered frames, and ``negative``, matter. A still of a negative
+            shows the positive.
 
     Raises:
         FilmError: The film cannot be read, or ends before that time.
@@ -102,12 +104,12 @@ def hints_of_still(
 def frame_at(
     film: str | os.PathLike[str], time: Fraction, options: FilmOptions | None = None
 ) -> tuple[int, np.ndarray]:
-    """Return the pts of the frame shown at a time, and a small upright copy of its luma.
+    """Return the pts of the frame shown at a time, and a small upright copy of its luma, inverted for a negative.
 
     Args:
         film: The film: a file, a folder of numbered frames, or a pattern of their names.
         time: Seconds from the film's beginning.
-        options: Options of the film; only those for numbered frames matter.
+        options: Options of the film; only those for numbered frames, and ``negative``, matter.
 
     Returns:
         The pts, and luma as uint8 ``[h, w]`` with a short side of at most 128 pixels.
@@ -115,7 +117,8 @@ def frame_at(
     Raises:
         FilmError: The film cannot be read, or ends before that time.
     """
-    with open_film(film, options or FilmOptions()) as reader:
+    options = options or FilmOptions()
+    with open_film(film, options) as reader:
         shown = next(reader.frames(reader.pts_at(max(Fraction(0), time - 1 / reader.rate))))
         for frame in reader.frames(shown.pts):
             if frame.pts is None or reader.seconds(frame.pts) > time + ROUNDED:
@@ -124,7 +127,8 @@ def frame_at(
         scale = min(1, _HINT_SIDE / min(shown.width, shown.height))
         small = shown.reformat(max(1, round(shown.width * scale)), max(1, round(shown.height * scale)), format="gray")
         assert shown.pts is not None  # guaranteed by FilmReader.frames
-        return int(shown.pts), np.rot90(small.to_ndarray(), reader.turns)
+        luma = np.rot90(small.to_ndarray(), reader.turns)
+        return int(shown.pts), negative.for_network(luma) if options.negative else luma
 
 
 def _read_still(path: str | os.PathLike[str], side: int = _HINT_SIDE) -> np.ndarray:
