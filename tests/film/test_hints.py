@@ -193,6 +193,46 @@ def test_a_still_of_a_negative_shows_the_positive(tmp_path, grey_colorizer):
     assert deltaE_ciede2000(rgb2lab(still), rgb2lab(positive)).mean() < 1
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_still_of_a_frame_of_which_only_a_part_is_coloured(turned, tmp_path, grey_colorizer):
+    lumas = [luma // 2 + 60 for luma in pan(8, 176, 144)]
+    still = np.dstack([lumas[4]] * 3).astype(int)
+    still[:, :90] += (18, 0, -40)
+    still[:, 90:] += (-30, 8, 30)
+    still = np.clip(still, 0, 255).astype(np.uint8)
+    lumas[4] = luma_of_rgb(still)
+    Image.fromarray(np.rot90(still) if turned else still).save(tmp_path / "still.png")
+    how = {"codec": "ffv1", "tags": (6, 6, 6), "full": True, "rotation": 90 if turned else 0}
+    source = write_film(tmp_path / "a.mkv", lumas, **how)
+    known = read_still(source, Fraction(4, 24), tmp_path / "still.png")
+    options = replace(LOSSLESS, frame=(40, 16, 128, 112))
+    frame = decoded(colorize_film(source, None, options, stills=[known], colorizer=grey_colorizer).output)[4]
+    inside = slice(18, 126), slice(42, 166)
+    found = frame.to_ndarray(format="rgb24")
+    assert deltaE_ciede2000(rgb2lab(still[inside]), rgb2lab(found[inside])).mean() < 1
+    assert np.all(plane(frame, 2)[:, :20] == 128)
+
+
+def test_a_hint_keeps_its_size_in_a_part_of_frames_with_wide_pixels(tmp_path, grey_colorizer):
+    """The frame is shown with 192 x 64 pixels, and its part with 48 x 64."""
+    source = write_film(tmp_path / "a.mkv", pan(2, 96, 64), aspect=Fraction(2))
+    options = replace(LOSSLESS, frame=(0, 0, 24, 64))
+    hints = [FilmHint(Fraction(0), Hint(0.125, 0.5, RED, radius=0.15))]
+    with FilmReader(source) as reader:
+        of_film = FrameColorizer(grey_colorizer, reader, make_plan(reader, None, options).planes, options)
+        (found,) = of_film.hints_in_area(hints)
+    assert (found.hint.x, found.hint.y, found.hint.radius) == pytest.approx((0.5, 0.5, 0.2))
+
+
+def test_hints_outside_the_picture_are_not_in_the_label(tmp_path, grey_colorizer):
+    source = write_film(tmp_path / "a.mkv", pan(2, WIDTH, HEIGHT), codec="ffv1")
+    hints = [FilmHint(Fraction(0), Hint(x, 0.5, RED)) for x in (0.05, 0.5, 0.6)]
+    options = replace(LOSSLESS, frame=(WIDTH // 4, 0, WIDTH // 2, HEIGHT))
+    output = colorize_film(source, None, options, hints=hints, colorizer=grey_colorizer).output
+    with av.open(str(output)) as container:
+        assert "2 colours given" in container.metadata["COMMENT"]
+
+
 def test_a_still_may_be_of_a_numbered_frame(tmp_path):
     (tmp_path / "reel").mkdir()
     lumas = pan(6, WIDTH, HEIGHT)

@@ -67,13 +67,13 @@ class Box:
     def _contains(self, hint: Hint) -> bool:
         return self.left <= hint.x <= self.right and self.top <= hint.y <= self.bottom
 
-    def hints(self, hints: Sequence[Hint], height: int, width: int) -> tuple[Hint, ...]:
+    def hints(self, hints: Sequence[Hint], height: float, width: float) -> tuple[Hint, ...]:
         """Return the hints inside the box, moved and scaled so that they are relative to the box.
 
         Args:
             hints: Hints of the whole picture.
-            height: Height of the whole picture, in pixels.
-            width: Width of the whole picture, in pixels.
+            height: Height of the whole picture, in any unit.
+            width: Width of the whole picture, in the same unit.
         """
         rows, columns = self.bottom - self.top, self.right - self.left
         wider = min(height, width) / min(rows * height, columns * width)

@@ -22,6 +22,7 @@ from .frame_buffers import luma_plane, pool, view
 from .frame_kinds import logarithmic, negative
 from .frame_kinds.interlaced import render_fields
 from .frame_kinds.picture_area import PictureArea, picture_area
+from .hints import FilmHint
 from .options import FilmOptions
 from .planes import PlaneFormat, in_format, luma_only
 from .reader import FilmReader
@@ -106,7 +107,7 @@ class FrameColorizer:
         hints: Hints for single frames, by the frame's pts.
         is_kept: Returns, for a frame's pts, whether the frame keeps its own chroma.
         shots: Known shots and their options; None to detect shots and colour all of them alike.
-        stills: Known a*b* of upright frames, float32 ``[2, h, w]`` at any size, by the frame's pts.
+        stills: Known a*b* of the picture area of upright frames, float32 ``[2, h, w]`` at any size, by the frame's pts.
     """
 
     def __init__(
@@ -142,19 +143,26 @@ class FrameColorizer:
             turns=self.reader.turns,
         )
 
+    def hints_in_area(self, hints: Sequence[FilmHint]) -> list[FilmHint]:
+        """Return the hints inside the picture area, with positions relative to that area.
+
+        Raises:
+            FilmError: The picture area is invalid; see ``area``.
+        """
+        height, width = float(self.reader.height), float(self.reader.width * self.reader.aspect)
+        return self.area.hints_within(hints, *((width, height) if self.reader.turns % 2 else (height, width)))
+
     def with_hints(self, hints: Mapping[int, Sequence[Hint]]) -> FrameColorizer:
         """Return a copy of this colorizer with other hints, by the frames' pts."""
         return self._changed(hints, self._is_kept, self.shots, self.stills)
 
     def with_stills(self, stills: Mapping[int, np.ndarray]) -> FrameColorizer:
-        """Return a copy of this colorizer with other stills, in the form of the class's argument.
-
-        Stills show whole frames, so they are ignored if only a part of each frame is coloured (``FilmOptions.frame``).
+        """Return a copy of this colorizer with other stills, of whole frames, in the form of the class's argument.
 
         Raises:
             FilmError: The picture area is invalid; see ``area``.
         """
-        return self._changed(self.hints, self._is_kept, self.shots, {} if self.area.box else stills)
+        return self._changed(self.hints, self._is_kept, self.shots, {p: self.area.crop(ab) for p, ab in stills.items()})
 
     def keeping(self, is_kept: Callable[[int], bool]) -> FrameColorizer:
         """Return a copy of this colorizer that also leaves those frames unchanged for whose pts ``is_kept`` is true."""

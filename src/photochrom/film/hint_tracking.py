@@ -70,8 +70,7 @@ def track_hints(
         FilmError: The film cannot be read, or has no frame at a hint's time; or the picture area is invalid.
     """
     reader = frame_colorizer.reader
-    height, width = (reader.height, reader.width)[:: -1 if reader.turns % 2 else 1]
-    hints = frame_colorizer.area.hints_within(hints, height, width)
+    hints = frame_colorizer.hints_in_area(hints)
     if not hints:
         return {}
     remaining = sorted(hints, key=lambda hint: hint.time)

@@ -122,7 +122,8 @@ def colorize_film(
         frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in stills})
         hints = [*hints, *(hint for shot in options.shots for hint in shot.hints)]
         hints += [hint for still in stills for hint in still.hints]
-        label = credit(frame_colorizer.colorizer.label, [hint.hint for hint in hints])
+        used = frame_colorizer.hints_in_area(hints)
+        label = credit(frame_colorizer.colorizer.label, [hint.hint for hint in used])
         damage = Damage()
         with (
             _disk_errors(place, plan.place),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ...colorizer.margins import Box
 from ...errors import FilmError, OptionError
@@ -24,13 +27,21 @@ class PictureArea:
     box: Box | None = None
     """The area as shares of the upright frame; None for the whole frame."""
 
-    def hints_within(self, hints: Sequence[FilmHint], height: int, width: int) -> list[FilmHint]:
+    def crop(self, planes: np.ndarray) -> np.ndarray:
+        """Return the picture area of planes that show the whole upright frame at any size, ``[..., h, w]``."""
+        if self.box is None:
+            return planes
+        height, width = planes.shape[-2:]
+        rows = slice(math.floor(self.box.top * height), math.ceil(self.box.bottom * height))
+        return planes[..., rows, math.floor(self.box.left * width) : math.ceil(self.box.right * width)]
+
+    def hints_within(self, hints: Sequence[FilmHint], height: float, width: float) -> list[FilmHint]:
         """Return the hints inside the picture area, with positions relative to that area.
 
         Args:
             hints: Hints with positions relative to the frame.
-            height: Rows of the upright frame.
-            width: Columns of the upright frame.
+            height: Height of the upright frame as it is shown.
+            width: Width of the upright frame as it is shown, in the same unit.
         """
         if self.box is None:
             return list(hints)
