@@ -26,6 +26,7 @@ from tests.helpers.films import (
     same_lumas,
     seconds,
     still_frame,
+    with_chroma,
     write_film,
     write_frames,
 )
@@ -127,6 +128,27 @@ def test_invalid_places(text):
         parse_area(text)
     with pytest.raises(OptionError, match="give left, top, width and height"):
         FilmOptions(frame=(0, 0, 0, 4))
+
+
+def left_third(_, index, shape, high=170, low=90):
+    """Return chroma for two colours, one above the other, in the left third of the picture."""
+    chroma = np.full(shape, 128.0)
+    chroma[: shape[0] // 2, : shape[1] // 3] = high if index == 1 else low
+    chroma[shape[0] // 2 :, : shape[1] // 3] = low if index == 1 else high
+    return chroma
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "bgr0"])
+def test_colours_around_the_picture_do_not_count(name, tmp_path, orange):
+    frames = [frame.reformat(format=name) for frame in with_chroma(pan(16, top=130), left_third)]
+    film = write_frames(tmp_path / "a.mkv", frames, name=name, codec="ffv1", options={"g": "1"})
+    for recolor, notes in ((False, []), ("grey-shots", ["no shot is in colour: all of them were coloured"])):
+        options = FilmOptions(**LOSSLESS, recolor=recolor, frame=(32, 0, 64, 64))
+        report = made(film, tmp_path / f"{recolor}.mkv", options, orange)
+        assert report.notes == notes
+        assert plane(decoded(report.output)[0], 2)[20:, -16:].mean() > 130
+    with pytest.raises(FilmError, match="in colour already"):
+        made(film, tmp_path / "c.mkv", FilmOptions(**LOSSLESS, frame=(0, 0, 48, 64)), orange)
 
 
 # Negatives

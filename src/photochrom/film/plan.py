@@ -17,6 +17,7 @@ from ..errors import FilmError, OptionError
 from ..machine import lacks_memory
 from ..output_folders import check_folder
 from .frame_buffers import luma_plane
+from .frame_kinds.picture_area import picture_area
 from .options import FilmOptions
 from .output import losses
 from .output.codecs import AUTO, CODECS, CONSTANT_RATE, FORMATS, SEQUENCES, suffixes
@@ -238,7 +239,8 @@ def check(
 
     Raises:
         FilmError: The film is in colour already or certainly a negative, or cannot be read; the output is the film
-            itself, exists, or is in a folder that does not exist; or the codec or the container cannot hold the film.
+            itself, exists, or is in a folder that does not exist; the codec or the container cannot hold the film; or
+            the picture area is invalid.
         OptionError: The options ask for content credentials in a sequence.
         OSError: The system's temporary folder cannot be written.
     """
@@ -261,7 +263,7 @@ def check(
 def check_pictures(
     reader: FilmReader, plan: Plan, options: FilmOptions, on_frame: Callable[[], None] = lambda: None
 ) -> FilmOptions:
-    """Examine some frames of a film to check that it should be coloured.
+    """Examine some frames of a film to check that it should be coloured; colours outside the picture area do not count.
 
     Args:
         reader: The film.
@@ -274,9 +276,11 @@ def check_pictures(
         only a part of a colour film is to be coloured, since that part may be grey.
 
     Raises:
-        FilmError: The film is in colour already or certainly a negative, or cannot be read.
+        FilmError: The film is in colour already or certainly a negative, or cannot be read; or the picture area is
+            invalid.
     """
-    samples = FrameSamples(reader, on_frame)
+    area = picture_area(options.frame, (reader.height, reader.width), plan.planes.subsampling)
+    samples = FrameSamples(reader, on_frame, area)
     if options.negative is None:
         _refuse_negatives(reader, plan, samples)
     if options.recolor or (part := samples.colored_part()) == "none":

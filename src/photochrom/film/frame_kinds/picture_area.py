@@ -27,6 +27,17 @@ class PictureArea:
     box: Box | None = None
     """The area as shares of the upright frame; None for the whole frame."""
 
+    def of_plane(self, plane: np.ndarray, height: int, width: int) -> np.ndarray:
+        """Return the part inside the picture area of a stored plane, luma or chroma, ``[h, w]``; at least one sample.
+
+        Args:
+            plane: A plane whose format may differ from that of ``chroma``.
+            height: Rows of luma of the plane's frame.
+            width: Columns of luma of the plane's frame.
+        """
+        rows, columns = (_scaled(*part) for part in zip(self.luma, (height, width), plane.shape, strict=True))
+        return plane[rows, columns]
+
     def crop(self, planes: np.ndarray) -> np.ndarray:
         """Return the picture area of planes that show the whole upright frame at any size, ``[..., h, w]``."""
         if self.box is None:
@@ -103,6 +114,13 @@ def _whole(start: int, length: int, side: int, step: int) -> slice:
 def _shared(luma: slice, step: int) -> slice:
     """Return the range of chroma samples for a range of luma; ``step`` luma samples share one chroma sample."""
     return slice(luma.start // step, -(-luma.stop // step))
+
+
+def _scaled(part: slice, side: int, samples: int) -> slice:
+    """Convert a range of the pixels of a side to that of the samples inside it; at least one."""
+    start, stop, _ = part.indices(side)
+    first = min(-(-start * samples // side), samples - 1)
+    return slice(first, max(stop * samples // side, first + 1))
 
 
 def _upright(rows: slice, columns: slice, size: tuple[int, int], turns: int) -> Box:

@@ -91,7 +91,7 @@ def find_colored_shots(
             scores.append([])
             number, last = 0, None
         if number % GAP == 0 and not is_blank(prepared.small):
-            chroma = unexplained_chroma(prepared.frame)
+            chroma = unexplained_chroma(prepared.frame, frame_colorizer.area)
             scores[-1].append(coherent_chroma(chroma if last is None else last, chroma))
             last = chroma
         number += 1

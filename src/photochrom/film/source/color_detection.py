@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from ..frame_buffers import view
+from ..frame_kinds.picture_area import PictureArea
 from ..shots.detection import is_blank
 
 # Coherent chroma was measured with 24 cells along the short side and frames 4 apart: 0 to 1.4 for the chroma noise of a
@@ -21,11 +22,12 @@ _CORRELATED = 0.5  # correlation of two frames' chroma above which it is colour,
 _CELLS = 24  # cells of the grid along the short side; averaging over a cell removes noise and grain
 _TINTS = 8  # ranges of luma, each of which may have its own tint in a toned film
 _GRID = 256  # most samples along each side
+_WHOLE = PictureArea()
 GAP = 4
 """Distance, in frames, between two frames that are compared: colours persist over this distance, noise does not."""
 
 
-def has_colors(frames: Sequence[av.VideoFrame]) -> bool:
+def has_colors(frames: Sequence[av.VideoFrame], area: PictureArea = _WHOLE) -> bool:
     """Return whether frames are in colour; a cast, toning (one tint per level of luma) and noise do not count.
 
     Frames are in colour if their chroma is not determined by the luma, and persists from one frame to the next. Noise
@@ -34,8 +36,9 @@ def has_colors(frames: Sequence[av.VideoFrame]) -> bool:
     Args:
         frames: Frames of one shot, ``GAP`` apart. For a single frame, or if their sizes differ, persistence is not
             examined.
+        area: The part of the frames to examine.
     """
-    found = [unexplained_chroma(frame) for frame in frames]
+    found = [unexplained_chroma(frame, area) for frame in frames]
     if len({chroma.shape for chroma in found}) > 1:  # the size of the picture changes
         found = found[:1]
     pairs = list(itertools.pairwise(found)) or [(found[0], found[0])]
@@ -62,9 +65,9 @@ def coherent_chroma(earlier: np.ndarray, later: np.ndarray) -> float:
     return math.sqrt(covariance / earlier.shape[1])
 
 
-def is_blank_frame(frame: av.VideoFrame) -> bool:
-    """Return whether a frame is blank: uniformly black, white or grey."""
-    return is_blank(_samples(frame)[0])
+def is_blank_frame(frame: av.VideoFrame, area: PictureArea = _WHOLE) -> bool:
+    """Return whether the picture area of a frame is blank: uniformly black, white or grey."""
+    return is_blank(_samples(frame, area)[0])
 
 
 def is_neutral(frame: av.VideoFrame) -> bool:
@@ -77,9 +80,12 @@ def is_neutral(frame: av.VideoFrame) -> bool:
     return all(plane.min() == plane.max() for plane in chroma)
 
 
-def unexplained_chroma(frame: av.VideoFrame) -> np.ndarray:
-    """Return the part of Cb and Cr that the luma does not determine, float64 ``[2, cells]``, in 8-bit steps."""
-    planes = _samples(frame)
+def unexplained_chroma(frame: av.VideoFrame, area: PictureArea = _WHOLE) -> np.ndarray:
+    """Return the part of Cb and Cr that the luma does not determine, float64 ``[2, cells]``, in 8-bit steps.
+
+    Only the picture area is examined.
+    """
+    planes = _samples(frame, area)
     scale = _CELLS / min(planes[0].shape)
     size = tuple(max(1, round(side * scale)) for side in planes[0].shape[::-1])
     luma, *chroma = (cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA) for plane in planes)
@@ -101,13 +107,16 @@ def _less_means(values: np.ndarray, level: np.ndarray) -> np.ndarray:
     return less
 
 
-def _samples(frame: av.VideoFrame) -> list[np.ndarray]:
-    """Sample luma, Cb and Cr of a frame, uint8 ``[h, w]`` each."""
+def _samples(frame: av.VideoFrame, area: PictureArea) -> list[np.ndarray]:
+    """Sample luma, Cb and Cr of a frame's picture area, uint8 ``[h, w]`` each."""
     if len(frame.planes) < 3 or frame.format.is_rgb or len(frame.format.components) > 3:
-        size = {"width": min(frame.width, _GRID) // 2 * 2, "height": min(frame.height, _GRID) // 2 * 2}
-        return list(frame.reformat(**size, format="yuv444p").to_ndarray())
-    # Reads the frame's planes directly, because FFmpeg's scaler reads past the planes of some interlaced frames.
-    luma, *chroma = (view(frame, index) >> (frame.format.components[0].bits - 8) for index in range(3))
+        most = max(frame.width, frame.height) if area.box else _GRID  # the picture itself keeps its resolution
+        size = {"width": min(frame.width, most) // 2 * 2, "height": min(frame.height, most) // 2 * 2}
+        planes = frame.reformat(**size, format="yuv444p").to_ndarray()
+    else:
+        # Reads the frame's planes directly, because FFmpeg's scaler reads past the planes of some interlaced frames.
+        planes = [view(frame, index) >> (frame.format.components[0].bits - 8) for index in range(3)]
+    luma, *chroma = (area.of_plane(plane, frame.height, frame.width) for plane in planes)
     height, width = (min(side, _GRID) for side in chroma[0].shape)
     return [
         cv2.resize(plane.astype(np.uint8), (width, height), interpolation=cv2.INTER_AREA) for plane in (luma, *chroma)

@@ -7,6 +7,7 @@ from typing import Literal
 
 import av
 
+from ..frame_kinds.picture_area import PictureArea
 from ..reader import FilmReader
 from .color_detection import GAP, has_colors, is_blank_frame, is_neutral
 
@@ -26,10 +27,13 @@ class FrameSamples:
         reader: The film.
         on_frame: Called before each frame of a film that is read whole, because it has no stated length or is not
             seekable; an exception that it raises ends the reading.
+        area: The part of the frames whose colours are examined.
     """
 
-    def __init__(self, reader: FilmReader, on_frame: Callable[[], None] = lambda: None) -> None:
-        self._reader, self._on_frame = reader, on_frame
+    def __init__(
+        self, reader: FilmReader, on_frame: Callable[[], None] = lambda: None, area: PictureArea | None = None
+    ) -> None:
+        self._reader, self._on_frame, self._area = reader, on_frame, area or PictureArea()
         self._are_colored: list[bool] | None = None  # for each sample that is not blank; None until all are decoded
 
     def frames(self) -> Iterator[av.VideoFrame]:
@@ -42,8 +46,8 @@ class FrameSamples:
         if keyframes := self._grey_keyframes():
             yield from keyframes
         for pair in () if keyframes else self._pairs():
-            if self._reader.may_have_colors and not is_blank_frame(pair[0]):
-                found.append(has_colors(pair))
+            if self._reader.may_have_colors and not is_blank_frame(pair[0], self._area):
+                found.append(has_colors(pair, self._area))
             yield pair[0]
         self._are_colored = found
 
