@@ -199,6 +199,12 @@ def test_one_sign_of_a_negative_is_not_enough():
     assert not is_surely_negative([negative[20:-20, 24:-24]] * 8)  # no clear film is seen
     positive_on_white = np.pad(255 - negative[20:-20, 24:-24], 16, constant_values=240)
     assert not is_surely_negative([positive_on_white] * 8)
+    assert is_surely_negative([np.pad(negative, 40, constant_values=5)] * 4)  # the scanner's gate is black
+    assert not is_surely_negative([np.pad(positive_on_white, 40, constant_values=5)] * 8)
+    perforated = np.pad(negative, ((0, 0), (24, 0)), constant_values=int(negative[0, 0]))
+    perforated.reshape(4, 32, -1)[:, 8:20, 6:18] = 255
+    assert is_surely_negative([perforated] * 4)
+    assert not is_surely_negative([255 - perforated] * 4)
     assert score(negative) == pytest.approx(-score(255 - negative), abs=0.05)
 
 

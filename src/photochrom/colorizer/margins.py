@@ -22,7 +22,7 @@ _CLEAN = 0.98  # share of each row of a margin that must be flat; the rest may b
 _STEP = 12.0  # grey levels by which the picture must differ from the margin at their common edge ...
 _STRAIGHT = 0.5  # ... along at least this share of the edge; a horizon or a silhouette is less straight
 _ALIKE = 8.0  # grey levels by which the tones of a margin at different sides may differ
-_MIN_DEPTH = 0.02  # share of the picture's side; thinner margins do no harm
+MIN_DEPTH = 0.02  # share of the picture's side; thinner margins do no harm
 _MIN_SIDE = 0.25  # share of the whole side that the picture inside the margins must have
 _MAX_NESTED = 3  # margins inside margins, such as a print's white border on a scanner's lid
 
@@ -193,7 +193,7 @@ def _depth(side: np.ndarray, tone: float) -> int:
     Returns:
         Their number; 0 if they are too few for a margin, or if all rows have that tone.
     """
-    least = max(2, math.ceil(_MIN_DEPTH * len(side)))
+    least = max(2, math.ceil(MIN_DEPTH * len(side)))
     if not _is_flat_row(side[:least], tone).all():  # the case of most pictures, decided quickly
         return 0
     depth = int(_is_flat_row(side, tone).argmin())  # first row that is not flat; 0 if all are

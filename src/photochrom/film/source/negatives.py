@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...color.polarity import statistics
-from ...colorizer.margins import find_picture
+from ...colorizer.margins import MIN_DEPTH, find_picture
 from ..shots.detection import is_blank
 
 _CLEAR = 150  # least luma of clear film, 0 to 255
@@ -42,12 +42,16 @@ def is_surely_negative(lumas: Sequence[np.ndarray]) -> bool:
 
 def _in_clear_film(luma: np.ndarray) -> np.ndarray | None:
     """Return the picture inside a margin of clear film; None if there is no such margin."""
-    if (box := find_picture(luma)) is None:
+    edge = float(np.median(np.concatenate([luma[0], luma[-1], luma[:, 0], luma[:, -1]])))
+    without_holes = np.minimum(luma, round(edge)) if edge >= _CLEAR else luma  # holes are brighter than clear film
+    if (box := find_picture(without_holes)) is None:
         return None
     rows, columns = box.pixels(*luma.shape)
-    inside = np.zeros(luma.shape, bool)
-    inside[rows, columns] = True
-    clear = float(np.median(luma[~inside]))
+    depth = round(MIN_DEPTH * min(luma.shape)) + 1  # not further out, where the scanner's black gate may lie
+    around = np.zeros(luma.shape, bool)
+    around[max(0, rows.start - depth) : rows.stop + depth, max(0, columns.start - depth) : columns.stop + depth] = True
+    around[rows, columns] = False
+    clear = float(np.median(luma[around]))
     picture = luma[rows, columns]
     return picture if clear >= max(_CLEAR, np.percentile(picture, 90) - _BRIGHTER) else None
 
