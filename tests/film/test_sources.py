@@ -196,6 +196,18 @@ def test_sound_that_a_container_cannot_hold_is_encoded_without_loss(suffix, code
     assert np.array_equal(before, after if suffix != ".mov" else after >> 16)
 
 
+@pytest.mark.parametrize("sound", ["flac", "libopus"])
+def test_sound_that_only_the_muxer_of_mov_refuses_is_pcm_there(sound, tmp_path, red):
+    path = write_film(tmp_path / "old.mkv", pan(24), sound=sound)
+    report = colorize_film(path, tmp_path / "new.mov", FilmOptions(preset="ultrafast"), colorizer=red)
+    name = sound.removeprefix("lib")
+    assert report.notes == [
+        f"the sound of track 1 is re-encoded without loss as pcm_s24le, because mov cannot hold {name}"
+    ]
+    if sound == "flac":
+        assert np.array_equal(sound_of(path), sound_of(report.output) >> 16)
+
+
 def raw_stream(tmp_path):
     """Return a raw H.264 stream that states 24 frames per second, while FFmpeg assumes 25."""
     return write_film(tmp_path / "pi.h264", pan(30), rate=24, format="h264")

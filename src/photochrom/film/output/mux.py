@@ -19,7 +19,7 @@ from ..source.opening import address
 from ..source.time_code import add_frames
 from ..span import Span
 from . import tracks
-from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, codec_tag
+from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, NOT_IN_MOV, codec_tag
 from .matroska_aspect import write_aspect
 from .segments import EncodedSegment, decoding_times, number_of, set_tags
 from .sound import SoundTranscoder, lossless_codec
@@ -195,7 +195,9 @@ def _is_of_a_package(key: str) -> bool:
 
 
 def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) -> None:
-    """Raise ValueError if the container is MXF and cannot hold a track; FFmpeg would report it only at the end."""
+    """Raise ValueError if MXF or MOV cannot hold a track; FFmpeg would report it only when it writes the file."""
+    if out.format.name == "mov" and stream.codec_context is not None and stream.codec_context.name in NOT_IN_MOV:
+        raise ValueError(f"it cannot hold {stream.codec_context.name}")
     if out.format.name != "mxf":
         return
     if not isinstance(stream, av.AudioStream):
