@@ -223,14 +223,8 @@ def prepare_run(config: TrainingConfig, fabric: Fabric, initial: InitialModel, i
         OptionError: The recipe is for another network than the initial model's.
         TrainingError: No photographs are left to train on, or there are fewer views than a step takes.
     """
-    training, held_out = split(inspection.photographs)
-    if not training:
-        raise TrainingError(
-            f"all {len(held_out):,} photographs of {config.photographs} are held out, and none are left to train on",
-            remedy="add photographs",
-        )
+    training, validation = training_and_validation(config, inspection)
     recipe = config.recipe_for(initial, len(training), fabric.world_size)
-    per_source = max(VALIDATION // 10, math.ceil(VALIDATION / len({p.source for p in held_out})))
     chosen = sample(training, recipe.photographs, recipe.per_source)
     training_views = views(chosen, recipe.views, recipe.first_view, recipe.aged)
     needed = recipe.batch * fabric.world_size
@@ -238,7 +232,25 @@ def prepare_run(config: TrainingConfig, fabric: Fabric, initial: InitialModel, i
         raise TrainingError(
             f"a step takes {needed} views, but there are {len(training_views)}", remedy="give a smaller batch"
         )
-    return TrainingRun(config, fabric, initial, recipe, training_views, sample(held_out, VALIDATION, per_source))
+    return TrainingRun(config, fabric, initial, recipe, training_views, validation)
+
+
+def training_and_validation(
+    config: TrainingConfig, inspection: Inspection
+) -> tuple[list[Photograph], list[Photograph]]:
+    """Return the photographs to train on, and up to ``VALIDATION`` of those held out, from many sources.
+
+    Raises:
+        TrainingError: No photographs are left to train on.
+    """
+    training, held_out = split(inspection.photographs)
+    if not training:
+        raise TrainingError(
+            f"all {len(held_out):,} photographs of {config.photographs} are held out, and none are left to train on",
+            remedy="add photographs",
+        )
+    per_source = max(VALIDATION // 10, math.ceil(VALIDATION / len({p.source for p in held_out})))
+    return training, sample(held_out, VALIDATION, per_source)
 
 
 def inspect_photographs(config: TrainingConfig, fabric: Fabric) -> Inspection:

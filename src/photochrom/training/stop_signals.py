@@ -14,12 +14,11 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl+C, termination by a cluster, 
 
 
 class Stopped(Exception):  # noqa: N818
-    """Raised when a signal has stopped the run, after a checkpoint was written."""
+    """Raised when a signal has stopped the run; what the remedy needs, such as a checkpoint, was written before."""
 
-    remedy = "go on with resume=True"
-
-    def __init__(self, problem: str, status: int) -> None:
-        super().__init__(f"{problem}: {self.remedy}")
+    def __init__(self, problem: str, status: int, remedy: str = "go on with resume=True") -> None:
+        super().__init__(f"{problem}: {remedy}")
+        self.remedy = remedy
         self.status = status
         """Exit status by the shells' convention, 128 + signal: 130, 143 or 129."""
 

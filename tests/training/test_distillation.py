@@ -1,0 +1,204 @@
+"""Teaching the encoder grey pictures: what is taught, what stays, and that training goes on from it."""
+
+import importlib.util
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from photochrom import OptionError, TrainingError
+from photochrom.training import checkpoint, distillation
+from photochrom.training.config import BEST, TrainingConfig
+from photochrom.training.data.curation import inspect
+from photochrom.training.data.dataset import split
+from photochrom.training.distillation import distill, main
+from photochrom.training.export import load_trained
+from photochrom.training.initial_model import load_initial_model
+from photochrom.training.networks.feature_distillation import FeatureDistillation, unexplained
+from photochrom.training.preparation import prepare_run
+from photochrom.training.processes import launch
+
+_TOY = Path(__file__).parents[2] / "examples" / "train" / "toy.py"
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """Return a folder of 40 crops of 96 pixels."""
+    spec = importlib.util.spec_from_file_location("toy", _TOY)
+    toy = importlib.util.module_from_spec(spec)
+    sys.modules["toy"] = toy
+    spec.loader.exec_module(toy)
+    folder = tmp_path_factory.mktemp("photographs")
+    toy.write_crops(folder, 40, 96)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch):
+    """Make the command's steps small."""
+    monkeypatch.setattr(distillation, "BATCH", 4)
+    monkeypatch.setattr(distillation, "SIZE", 64)
+
+
+def config(photographs, start, **options):
+    return TrainingConfig(str(photographs), start, precision="fp32", **options)
+
+
+def tensors(start):
+    return checkpoint.load(start / BEST)[0]
+
+
+def stages(head):
+    return {f"ema.{name}": value for name, value in head.state_dict().items() if name.startswith("stages.")}
+
+
+@pytest.fixture(scope="module")
+def taught(photographs, tmp_path_factory):
+    """Return the folder of a model whose encoder was taught, and the figures before and after."""
+    start = tmp_path_factory.mktemp("runs") / "taught"
+    return start, *distill(config(photographs, start, batch=8, size=192), 160)
+
+
+@pytest.mark.slow
+class TestTaughtModel:
+    def test_the_features_come_nearer_to_those_of_the_picture_in_colour(self, taught):
+        _, before, after = taught
+        assert all(0 < share < 1 for share in before.unexplained)
+        assert after.unexplained[0] == before.unexplained[0]  # that of the backbone
+        assert after.unexplained[1] < 0.95 * before.unexplained[1]
+        assert after.unexplained[2] < 0.7 * before.unexplained[2]
+        for one, other in zip(before.variances, after.variances, strict=True):
+            assert torch.equal(one, other)  # the teacher's
+
+    def test_only_the_taught_kernels_and_biases_of_the_stages_change(self, taught):
+        head = load_initial_model("default", None, None).head
+        after = tensors(taught[0])
+        depthwise = {f"ema.{name}" for name, p in head.named_parameters() if not p.requires_grad}
+        assert all(name.endswith("depthwise.weight") for name in depthwise)
+        assert len(depthwise) == 14
+        changed = {name for name, value in head.state_dict().items() if not torch.equal(value, after[f"ema.{name}"])}
+        assert {f"ema.{name}" for name in changed} == stages(head).keys() - depthwise
+
+    def test_a_run_starts_from_the_taught_stages(self, taught, photographs, tmp_path):
+        start = taught[0]
+        options = config(photographs, tmp_path / "run", recipe="broad", initial=str(start), batch=4)
+        initial = load_initial_model(str(start), None, None)
+        run = prepare_run(options, launch(options), initial, inspect(photographs, tmp_path / "photographs.csv"))
+        expected = {name: value for name, value in tensors(start).items() if name.startswith("ema.stages.")}
+        frozen = {f"ema.stages.{name}": value for name, value in run.backbone.stages.state_dict().items()}
+        for found in (frozen, stages(run._head(initial.bins))):
+            assert found.keys() == expected.keys()
+            assert all(torch.equal(found[name], value) for name, value in expected.items())
+        assert run.recipe.size == 256
+
+    def test_the_colours_keep_their_bins_and_weights(self, taught):
+        initial, after = (load_initial_model(name, None, None) for name in ("default", str(taught[0])))
+        assert torch.equal(initial.bins.centres, after.bins.centres)
+        assert torch.equal(initial.head.decoder.classify.bias, after.head.decoder.classify.bias)
+        assert load_trained(taught[0] / BEST).photographs == 32
+
+
+@pytest.mark.slow
+def test_a_seed_determines_the_result(photographs, tmp_path):
+    for name, seed in (("one", 1), ("same", 1), ("other", 2)):
+        distill(config(photographs, tmp_path / name, batch=4, size=64, seed=seed), 8)
+    one, same, other = (tensors(tmp_path / name) for name in ("one", "same", "other"))
+    assert all(torch.equal(value, same[name]) for name, value in one.items())
+    assert any(not torch.equal(value, other[name]) for name, value in one.items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [8, 80])
+def test_held_out_photographs_are_never_learnt_from(count, photographs, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(distillation, "teach", lambda _, taught, *others: shown.extend(taught))
+    distill(config(photographs, tmp_path / "start", batch=4), count)
+    training, _ = split(inspect(photographs, tmp_path / "photographs.csv").photographs)
+    assert len(set(shown)) == count
+    assert {view.photograph for view in shown} <= set(training)
+    assert all(view.number > 0 for view in shown)  # random squares
+
+
+def test_features_that_explain_nothing_have_a_share_of_one():
+    """The mean of the teacher's features, the best answer that does not depend on the picture, explains nothing."""
+    torch.manual_seed(0)
+    true = torch.randn(10_000, 3) * torch.tensor([1.0, 5.0, 2.0]) + 3
+    errors = (true - true.mean(0)).square().mean(0)
+    assert float(unexplained(errors, true.var(0))) == pytest.approx(1, abs=0.01)
+    assert float(unexplained(0 * errors, true.var(0))) == 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_cleanly_and_the_same_command_starts_again(photographs, tmp_path, monkeypatch, capsys):
+    start, loss = tmp_path / "start", FeatureDistillation.loss
+    command = [str(photographs), str(start), "--views", "8"]
+
+    def press(*arguments):
+        signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
+        return loss(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FeatureDistillation, "loss", staticmethod(press))
+        assert main(command) == 130
+    assert "stopped at step 1 of 2, and nothing was saved: give the same command" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert {path.name for path in start.iterdir()} == {"photographs.csv"}
+    assert main(command) == 0
+    counts, sets, head, *shares, agreement = capsys.readouterr().out.splitlines()
+    assert counts.endswith("40 photographs, 40 usable")
+    assert sets == "36 to learn from, 4 to check with"
+    assert head.split() == ["held-out", "photographs", "before", "after"]
+    assert [line.split()[:-2] for line in shares] == [["unexplained", "at", "stride", n] for n in ("8", "16", "32")]
+    assert agreement.startswith("same ImageNet class")
+
+
+@pytest.mark.slow
+class TestDestroyedFeatures:
+    def test_features_that_are_constant_end_it(self, photographs, tmp_path, monkeypatch):
+        compare = FeatureDistillation.compare
+
+        def blind(distillation, *pictures):
+            for name, value in distillation.stages.stages[-1].named_parameters():
+                value.data.fill_(-100.0 if name.endswith("expand.bias") else 0.0)
+            return compare(distillation, *pictures)
+
+        monkeypatch.setattr(FeatureDistillation, "compare", blind)
+        with pytest.raises(TrainingError, match=r"stride 32 are the same for all pictures at step 1.* a lower"):
+            distill(config(photographs, tmp_path / "start"), 8)
+        assert not (tmp_path / "start" / BEST).exists()
+
+    def test_a_loss_that_is_not_a_number_ends_it(self, photographs, tmp_path, monkeypatch):
+        monkeypatch.setattr(FeatureDistillation, "loss", lambda *_: torch.tensor(torch.nan))
+        with pytest.raises(TrainingError, match="not a number at step 1, and nothing was saved: give a lower"):
+            distill(config(photographs, tmp_path / "start"), 8)
+        assert not (tmp_path / "start" / BEST).exists()
+
+
+class TestRefused:
+    def test_a_folder_with_other_files(self, photographs, tmp_path, capsys):
+        (tmp_path / BEST).write_bytes(b"precious")
+        assert main([str(photographs), str(tmp_path)]) == 2
+        assert f"{tmp_path}: exists: choose another folder" in capsys.readouterr().err
+        assert (tmp_path / BEST).read_bytes() == b"precious"
+
+    def test_a_file(self, photographs, tmp_path, capsys):
+        (tmp_path / "start").write_bytes(b"precious")
+        assert main([str(photographs), str(tmp_path / "start")]) == 1
+        assert "start: cannot be read (Not a directory): choose another folder" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("name", ["reference", "scratch"])
+    def test_models_without_stages_to_teach(self, name, photographs, tmp_path):
+        with pytest.raises(OptionError, match=f"{name} is not a trained model with an EfficientNet-Lite encoder"):
+            distill(config(photographs, tmp_path / "start", initial=name))
+        assert not (tmp_path / "start").exists()
+
+    @pytest.mark.parametrize("count", [-1, 3, 10**12])
+    def test_numbers_of_views(self, count, photographs, tmp_path):
+        with pytest.raises(OptionError, match=f"view_count is {count}: give a number from 4 on"):
+            distill(config(photographs, tmp_path / "start"), count)
+
+    def test_a_missing_folder_of_photographs(self, tmp_path, capsys):
+        assert main([str(tmp_path / "none"), str(tmp_path / "start")]) == 1
+        assert f"there is no {tmp_path / 'none'}" in capsys.readouterr().err
