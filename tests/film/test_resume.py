@@ -236,7 +236,7 @@ def test_segments_outlive_a_damaged_record_of_the_settings(film, whole, tmp_path
     with pytest.raises(Stop):
         colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(70))
     assert settings.read_bytes() == before
-    settings.write_bytes(b"")
+    settings.write_bytes(before.replace(b"preset", b"prexet"))
     report = colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=reported.append)
     assert next(state.done for state in reported if state.done) > 1
     assert report.notes == ["job.json damaged in a.color.mp4.photochrom, and written again"]

@@ -11,6 +11,7 @@ import pytest
 
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.output.codecs import REFUSED_SOUND
 from photochrom.film.reader import FilmReader
 from photochrom.film.source import samples
 from photochrom.film.source.color_detection import has_colors
@@ -206,6 +207,29 @@ def test_sound_that_only_the_muxer_of_mov_refuses_is_pcm_there(sound, tmp_path, 
     ]
     if sound == "flac":
         assert np.array_equal(sound_of(path), sound_of(report.output) >> 16)
+
+
+@pytest.mark.parametrize(("name", "sound"), [(name, sound) for name in REFUSED_SOUND for sound in REFUSED_SOUND[name]])
+def test_the_table_of_refused_sound_agrees_with_ffmpeg(name, sound, tmp_path):
+    with av.open(str(tmp_path / "a"), "w", format=name) as out:
+        out.add_mux_stream(sound, rate=48000)
+        with pytest.raises((av.error.ArgumentError, av.error.ExperimentalError)):
+            out.start_encoding()
+
+
+def test_sound_that_neither_fits_nor_can_be_decoded_is_an_error(tmp_path, red):
+    """The track has no packets, so that its sample format is unknown."""
+    with av.open(str(tmp_path / "a.mkv"), "w") as out, av.open(str(write_film(tmp_path / "b.mkv", pan(4)))) as film:
+        video = out.add_stream_from_template(film.streams.video[0])
+        out.add_mux_stream("truehd", rate=48000)
+        for packet in film.demux(video=0):
+            packet.stream = video
+            if packet.size:
+                out.mux(packet)
+    with pytest.raises(
+        FilmError, match=r"mp4 cannot hold its audio track 1 \(it cannot hold truehd\): write to a .mkv"
+    ):
+        colorize_film(tmp_path / "a.mkv", tmp_path / "c.mp4", FilmOptions(preset="ultrafast"), colorizer=red)
 
 
 def raw_stream(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.output import tracks
 from tests.helpers.films import decoded, packets, pan, same_lumas, seconds, write_film
 
 FAST = FilmOptions(preset="ultrafast")
@@ -288,6 +289,25 @@ def test_pcm_of_a_part_begins_at_its_first_frame(end, codec, tmp_path, fake_colo
     samples, begins = heard(output)
     assert begins == seconds(output)[0] == 0
     assert np.array_equal(samples[:9000], heard(source)[0][50000:59000])
+
+
+def test_pcm_that_ends_before_a_part_is_left_out_whatever_duration_its_packet_states(
+    tmp_path, fake_colorizer, monkeypatch
+):
+    source = write_film(tmp_path / "a.mkv", pan(30), sound="pcm_s16le")
+    read = tracks._read
+
+    def overstated(*arguments):
+        for packet in read(*arguments):
+            packet.duration *= 2
+            yield packet
+
+    monkeypatch.setattr(tracks, "_read", overstated)
+    part = FilmOptions(codec="ffv1", start=Fraction(25, 24))
+    output = colorize_film(source, tmp_path / "b.mkv", part, colorizer=fake_colorizer).output
+    samples, begins = heard(output)
+    assert begins == 0
+    assert np.array_equal(samples[:9000], heard(source)[0][50016:59016])  # Matroska rounds times to 1 ms
 
 
 def test_sound_of_a_part_that_is_re_encoded_begins_at_its_first_frame(tmp_path, fake_colorizer):

@@ -29,8 +29,8 @@ CONSTANT_RATE = ("mxf", "avi", *SEQUENCES)
 """Containers that store no time stamps, so that the frame rate must be constant."""
 MXF_SOUND, MXF_HERTZ = ("pcm_s16le", "pcm_s24le"), 48000
 """Codecs and sample rate of the sound that MXF can hold."""
-NOT_IN_MOV = ("flac", "opus")
-"""Codecs of sound that MOV cannot hold, although FFmpeg's table of its codecs lists them."""
+REFUSED_SOUND = {"mov": ("flac", "opus", "truehd"), "mp4": ("truehd",)}
+"""Codecs of sound, by container format, that FFmpeg's table of codecs lists, but its muxer does not write."""
 AUTO = "auto"
 """Value of ``FilmOptions.codec`` with which source and output decide the codec."""
 ALIASES = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "dnxhd": "dnxhr"}

@@ -19,7 +19,7 @@ from ..source.opening import address
 from ..source.time_code import add_frames
 from ..span import Span
 from . import tracks
-from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, NOT_IN_MOV, codec_tag
+from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, REFUSED_SOUND, codec_tag
 from .matroska_aspect import write_aspect
 from .segments import EncodedSegment, decoding_times, number_of, set_tags
 from .sound import SoundTranscoder, lossless_codec
@@ -195,9 +195,10 @@ def _is_of_a_package(key: str) -> bool:
 
 
 def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) -> None:
-    """Raise ValueError if MXF or MOV cannot hold a track; FFmpeg would report it only when it writes the file."""
-    if out.format.name == "mov" and stream.codec_context is not None and stream.codec_context.name in NOT_IN_MOV:
-        raise ValueError(f"it cannot hold {stream.codec_context.name}")
+    """Raise ValueError if the container cannot hold a track, but FFmpeg would report it only when it writes the file."""
+    name = None if stream.codec_context is None else stream.codec_context.name
+    if name in REFUSED_SOUND.get(out.format.name, ()):
+        raise ValueError(f"it cannot hold {name}")
     if out.format.name != "mxf":
         return
     if not isinstance(stream, av.AudioStream):
@@ -213,10 +214,11 @@ def _transcoder(
     """Return a transcoder for a sound track whose codec the container cannot hold.
 
     Raises:
-        FilmError: The track is not sound, or its sample rate is not 48 kHz, which MXF requires.
+        FilmError: The track is not sound, or FFmpeg cannot decode it; or its sample rate is not 48 kHz, which MXF
+            requires.
     """
     name = out.format.name
-    if isinstance(stream, av.AudioStream) and stream.codec_context is not None:
+    if isinstance(stream, av.AudioStream) and stream.codec_context is not None and stream.codec_context.format:
         if name == "mxf" and stream.codec_context.sample_rate != MXF_HERTZ:
             raise FilmError(
                 f"{path}: mxf holds sound of {MXF_HERTZ} Hz only, and track {stream.index} has "

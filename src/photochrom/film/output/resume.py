@@ -10,6 +10,7 @@ removed if it holds no finished work, or when the film is finished, unless ``Fil
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -136,8 +137,9 @@ class ResumeFolder:
         """Raise an error if unfinished work has another key. Without work, or to restart, empty the folder."""
         file = self.folder / "job.json"
         if self._has_work() and not self._restart:
-            found = self._found_key(file)
-            if changed := sorted(k for k in found.keys() | self._key.keys() if found.get(k) != self._key.get(k)):
+            if any(map(self._has_same_settings, self._records())):
+                self._repair(file)
+            elif changed := self._changed(_read(file)):
                 whole = (self.folder / "appearance.json").exists()
                 raise FilmError(
                     f"{self.folder} holds {'kept parts' if whole else 'unfinished work'} with other settings "
@@ -153,16 +155,17 @@ class ResumeFolder:
                 path.unlink()
         _write(file, self._key)
 
-    def _found_key(self, file: Path) -> dict[str, Any]:
-        """Return the key in the folder; if its file is damaged, this run's key if any record of a segment names it."""
-        try:
-            return _read(file)
-        except FilmError:
-            if not any(map(self._has_same_settings, self._records())):
-                raise
+    def _changed(self, found: dict[str, Any]) -> list[str]:
+        """Return the names of the settings in which two keys differ."""
+        return sorted(k for k in found.keys() | self._key.keys() if found.get(k) != self._key.get(k))
+
+    def _repair(self, file: Path) -> None:
+        """Write the file of the key again if it is damaged: if it differs from the key that a segment's record names."""
+        with contextlib.suppress(FilmError):
+            if not self._changed(_read(file)):
+                return
         _write(file, self._key)
         self._notes.append(f"{file.name} damaged in {self.folder.name}, and written again")
-        return self._key
 
     def _has_same_settings(self, record: Path) -> bool:
         """Return whether the record of a segment can be read, and names the settings of this run."""

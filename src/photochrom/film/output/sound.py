@@ -21,21 +21,27 @@ def lossless_codec(container: str) -> str:
     return _LOSSLESS[container]
 
 
-def after(packet: av.Packet, seconds: Fraction) -> av.Packet | None:
-    """Return the samples of a packet that come after its first ``seconds``, as a packet with their time.
+def is_pcm(stream: av.stream.Stream) -> bool:
+    """Return whether a stream is PCM of a fixed size per sample, which ``after`` can cut."""
+    return stream.codec_context is not None and _PCM.fullmatch(stream.codec_context.name) is not None
 
-    The result is None if there are no such samples, or if the packet is not PCM of a fixed size per sample.
+
+def after(packet: av.Packet, seconds: Fraction) -> av.Packet | None:
+    """Return the samples of a packet of PCM that come after its first ``seconds``, as a packet with their time.
+
+    The result is None if there are no such samples.
     """
     context = packet.stream.codec_context
-    if not isinstance(context, av.AudioCodecContext) or not (found := _PCM.fullmatch(context.name)):
-        return None
+    found = _PCM.fullmatch(context.name)
+    assert isinstance(context, av.AudioCodecContext) and found
     skipped = math.ceil(seconds * context.sample_rate)
     data = bytes(packet)[skipped * context.layout.nb_channels * int(found[1] or 8) // 8 :]
-    if not data or packet.pts is None:
+    if not data:
         return None
     rest = av.Packet(data)
     moved = round(Fraction(skipped, context.sample_rate) / packet.time_base)
-    rest.pts = rest.dts = packet.pts + moved
+    rest.pts = None if packet.pts is None else packet.pts + moved
+    rest.dts = None if packet.dts is None else packet.dts + moved
     rest.duration = max(0, (packet.duration or 0) - moved)
     rest.time_base, rest.stream, rest.is_keyframe = packet.time_base, packet.stream, True
     return rest

@@ -14,7 +14,7 @@ from ..reader import FilmReader
 from ..source.opening import reading
 from ..span import Span
 from ..times import time_text
-from .sound import SoundTranscoder, after
+from .sound import SoundTranscoder, after, is_pcm
 
 Item = tuple[Fraction, int, av.Packet]
 """A packet to mux: the time in seconds by which packets are ordered, a number that orders those of equal time, and the
@@ -113,8 +113,9 @@ def _adjusted(packet: av.Packet, begins: Fraction, span: Span) -> av.Packet | No
 
     Other sound that begins before the span is kept whole; players leave out what comes before 0.
     """
-    if span.is_part and begins < span.start and (rest := after(packet, span.start - begins)) is not None:
-        packet, begins = rest, span.start
+    if span.is_part and begins < span.start and is_pcm(packet.stream):
+        rest = after(packet, span.start - begins)
+        return rest if rest is not None and span.adjust(rest, span.start) else None
     return packet if span.adjust(packet, begins) else None
 
 
