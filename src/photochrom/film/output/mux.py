@@ -195,7 +195,7 @@ def _is_of_a_package(key: str) -> bool:
 
 
 def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) -> None:
-    """Raise ValueError if the container cannot hold a track, but FFmpeg would report it only when it writes the file."""
+    """Raise ValueError if the container cannot hold a track, which FFmpeg would report only when it writes the file."""
     name = None if stream.codec_context is None else stream.codec_context.name
     if name in REFUSED_SOUND.get(out.format.name, ()):
         raise ValueError(f"it cannot hold {name}")

@@ -160,7 +160,7 @@ class ResumeFolder:
         return sorted(k for k in found.keys() | self._key.keys() if found.get(k) != self._key.get(k))
 
     def _repair(self, file: Path) -> None:
-        """Write the file of the key again if it is damaged: if it differs from the key that a segment's record names."""
+        """Write the key's file again if it is damaged, given that the record of a segment names this run's key."""
         with contextlib.suppress(FilmError):
             if not self._changed(_read(file)):
                 return

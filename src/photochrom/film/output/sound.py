@@ -33,7 +33,8 @@ def after(packet: av.Packet, seconds: Fraction) -> av.Packet | None:
     """
     context = packet.stream.codec_context
     found = _PCM.fullmatch(context.name)
-    assert isinstance(context, av.AudioCodecContext) and found
+    assert isinstance(context, av.AudioCodecContext)
+    assert found
     skipped = math.ceil(seconds * context.sample_rate)
     data = bytes(packet)[skipped * context.layout.nb_channels * int(found[1] or 8) // 8 :]
     if not data:
