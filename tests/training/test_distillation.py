@@ -121,6 +121,13 @@ def test_held_out_photographs_are_never_learnt_from(count, photographs, tmp_path
     assert all(view.number > 0 for view in shown)  # random squares
 
 
+@pytest.mark.slow
+def test_it_computes_on_the_processor_whatever_the_options_of_a_run_say(photographs, tmp_path, monkeypatch):
+    monkeypatch.setattr(distillation, "teach", lambda *_: None)
+    before, after = distill(config(photographs, tmp_path / "start", batch=4, accelerator="cuda", devices=2), 8)
+    assert before.unexplained == after.unexplained
+
+
 def test_features_that_explain_nothing_have_a_share_of_one():
     """The mean of the teacher's features, the best answer that does not depend on the picture, explains nothing."""
     torch.manual_seed(0)
@@ -196,7 +203,7 @@ class TestRefused:
 
     @pytest.mark.parametrize("count", [-1, 3, 10**12])
     def test_numbers_of_views(self, count, photographs, tmp_path):
-        with pytest.raises(OptionError, match=f"view_count is {count}: give a number from 4 on"):
+        with pytest.raises(OptionError, match=f"the number of views is {count}: give a number from 4 on"):
             distill(config(photographs, tmp_path / "start"), count)
 
     def test_a_missing_folder_of_photographs(self, tmp_path, capsys):

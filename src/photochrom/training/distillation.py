@@ -2,7 +2,8 @@
 
 The encoder's stages at strides 16 and 32 are taught; its backbone and all depthwise kernels stay as they are.
 
-Command: ``python -m photochrom.training.distillation PHOTOS START``, then ``photochrom train PHOTOS --from START``
+Command: ``python -m photochrom.training.distillation PHOTOS START``
+Then: ``photochrom train PHOTOS -o RUN --recipe broad --from START``
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from .schedule import Schedule
 from .stop_signals import Stopped, stopping
 
 VIEWS, BATCH, SIZE = 35_000, 32, 224  # views in all and in a step, and the side of their squares in pixels
-LEARNING_RATE = 6e-5  # 4e-4 destroys the features
+LEARNING_RATE = 6e-5  # 4e-4 destroyed the features when the backbone was taught, too
 AGED = 0.15  # share of the views that are aged
 EMA_DECAY = 0.998
 _FOR_VARIANCES = 128  # views from which the variances in the loss are measured
@@ -49,7 +50,7 @@ _LEFT = {"photographs", "photographs.csv", ".lock"}  # files that an interrupted
 
 
 def distill(config: TrainingConfig, view_count: int = VIEWS) -> tuple[Figures, Figures]:
-    """Teach the encoder of a model, and write the model into the run's folder as ``best.safetensors``.
+    """Teach the encoder of a model on the processor, and write the model to a new folder as ``best.safetensors``.
 
     Args:
         config: Options, of which ``photographs``, ``run_folder``, ``initial``, ``batch``, ``size``, ``learning_rate``,
@@ -66,8 +67,10 @@ def distill(config: TrainingConfig, view_count: int = VIEWS) -> tuple[Figures, F
     keep_memory()
     smallest = config.batch or BATCH
     if not smallest <= view_count < 1e9:
-        raise OptionError(f"view_count is {view_count}", remedy=f"give a number from {smallest} on, below a billion")
-    fabric, initial = launch(config), _load(config.initial or "default")
+        remedy = f"give a number from {smallest} on, below a billion"
+        raise OptionError(f"the number of views is {view_count}", remedy=remedy)
+    fabric = launch(replace(config, accelerator="cpu", devices=1, nodes=1))
+    initial = _load(config.initial or "default")
     assert isinstance(initial.encoder, EfficientNetLite)
     assert isinstance(initial.head, ColorizationHead)
     assert initial.bins is not None
