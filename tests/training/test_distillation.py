@@ -122,7 +122,7 @@ def test_held_out_photographs_are_never_learnt_from(count, photographs, tmp_path
 
 
 @pytest.mark.slow
-def test_it_computes_on_the_processor_whatever_the_options_of_a_run_say(photographs, tmp_path, monkeypatch):
+def test_the_encoder_is_taught_on_the_processor_whatever_device_is_given(photographs, tmp_path, monkeypatch):
     monkeypatch.setattr(distillation, "teach", lambda *_: None)
     before, after = distill(config(photographs, tmp_path / "start", batch=4, accelerator="cuda", devices=2), 8)
     assert before.unexplained == after.unexplained
