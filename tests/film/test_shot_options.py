@@ -124,6 +124,14 @@ def test_an_edl_of_a_part_is_read_as_it_was_written(hours, tmp_path):
     assert read_edl(tmp_path / "a.edl", Clock(clock.rate, "01:00:00:00"))[0].start == begins - 3600
 
 
+@pytest.mark.parametrize(("rate", "first"), [(Fraction(25), "23:59:59:00"), (Fraction(30000, 1001), "23:59:59;00")])
+def test_an_edl_is_read_as_it_was_written_when_time_codes_start_over_at_midnight(rate, first, tmp_path):
+    clock = Clock(rate, first)
+    shots = [Shot(begins / rate, (begins + 10) / rate, 10) for begins in (0, 10, 30, 100_000)]
+    (tmp_path / "a.edl").write_text(write_edl(shots, clock, "Reel"))
+    assert [shot.start for shot in read_edl(tmp_path / "a.edl", clock)] == [shot.start for shot in shots]
+
+
 def test_an_edl_of_an_editing_system(tmp_path):
     """It has sound, comments, a dissolve, and a timeline that begins at one hour."""
     (tmp_path / "a.edl").write_text(

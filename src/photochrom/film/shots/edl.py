@@ -91,10 +91,14 @@ def read_edl(path: str | os.PathLike[str], clock: Clock) -> tuple[ShotOptions, .
     starts = sorted(set(_record_ins(text, clock.rate)))
     if not starts:
         raise OptionError("has no event with a picture", path=path, remedy="export it as CMX 3600")
-    hour = _number("01:00:00:00", clock.rate)
     stated = re.search(rf"^{re.escape(_BEGINNING)}{_TIME}\s*$", text, re.MULTILINE)
     first = clock.first or (stated and stated[1])
-    offset = _number(first, clock.rate) if first else starts[0] // hour * hour
+    if first:
+        offset, day = (_number(code, clock.rate) for code in (first, f"24:00:00{first[8]}00"))
+        starts = sorted(_after_midnight(number, offset, day) for number in starts)
+    else:
+        hour = _number("01:00:00:00", clock.rate)
+        offset = starts[0] // hour * hour
     if starts[0] < offset:
         raise OptionError(
             f"begins before the film, whose time code starts at {first}",
@@ -102,6 +106,11 @@ def read_edl(path: str | os.PathLike[str], clock: Clock) -> tuple[ShotOptions, .
             remedy="check its record times",
         )
     return tuple(ShotOptions((number - offset) / clock.rate) for number in starts)
+
+
+def _after_midnight(number: int, offset: int, day: int) -> int:
+    """Return the number of a frame, plus a ``day`` if it is less than half a day after ``offset`` on the next day."""
+    return number + day if number < offset and number + day < offset + day // 2 else number
 
 
 def _record_ins(text: str, rate: Fraction) -> Iterator[int]:
