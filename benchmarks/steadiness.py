@@ -128,7 +128,10 @@ def warp_error(frames: list[np.ndarray], lumas: list[np.ndarray], starts: list[b
 def write_sheet(path: Path, truth: list[np.ndarray], colored: dict[str, list[np.ndarray]]) -> None:
     places = np.linspace(0, len(truth) - 1, 6).astype(int)
     rows = [np.hstack([frames[i] for i in places]) for frames in (*colored.values(), truth)]
-    cv2.imwrite(str(path), cv2.resize(np.vstack(rows), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)[..., ::-1])
+    sheet = cv2.resize(np.vstack(rows), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), sheet[..., ::-1]):
+        raise SystemExit(f"cannot write {path}")
 
 
 def main() -> None:
