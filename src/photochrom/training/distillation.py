@@ -40,6 +40,7 @@ from .recipes import Recipe
 from .run_folder import locked
 from .schedule import Schedule
 from .stop_signals import Stopped, stopping
+from .train import update_ema
 
 VIEWS, BATCH, SIZE = 35_000, 32, 224  # views in all and in a step, and the side of their squares in pixels
 LEARNING_RATE = 6e-5  # 4e-4 destroyed the features when the backbone was taught, too
@@ -155,9 +156,7 @@ def teach(distillation: FeatureDistillation, taught: Sequence[View], size: int, 
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
-            decay = min(EMA_DECAY, (1 + step) / (10 + step))  # lower in early steps, as in the training loop
-            for name, value in stages.state_dict().items():
-                ema[name].lerp_(value, 1 - decay)
+            update_ema(ema, stages, EMA_DECAY, step)
             bar.set_postfix_str(f"loss {loss.item():.3f}", refresh=False)
             bar.update()
             if stop := signal_number():

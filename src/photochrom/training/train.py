@@ -225,7 +225,7 @@ class Trainer:
             group["lr"] = group["relative_rate"] * self.schedule.learning_rate(self.step)
         self.optimizer.step()
         self.step += 1
-        self.update_ema()
+        update_ema(self.ema, self.head, self.recipe.ema_decay, self.step)
         self.losses.append(mean_loss)
         return mean_loss
 
@@ -261,12 +261,6 @@ class Trainer:
         positions = range(self.fabric.global_rank, self.schedule.views_per_step, self.fabric.world_size)
         seeds = [[self.recipe.seed, 2, step, position] for position in positions]
         return [simulate_hints(chroma, seeds, self.recipe.hintless)]
-
-    def update_ema(self) -> None:
-        """Update the EMA of the weights, with a lower decay in early steps, so that the first weights are forgotten."""
-        decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step)) if self.recipe.ema_decay else 0.0
-        for name, value in self.head.state_dict().items():
-            self.ema[name].lerp_(value, 1 - decay)
 
     @torch.no_grad()
     def validate(self, source: Batches) -> float:
@@ -395,3 +389,10 @@ class Trainer:
             checkpoint.unpack_optimizer(self.optimizer, tensors)
         except (RuntimeError, KeyError, ValueError) as exc:
             raise TrainingError(f"{path} has another architecture", remedy="train in another folder") from exc
+
+
+def update_ema(ema: Mapping[str, Tensor], network: nn.Module, decay: float, step: int) -> None:
+    """Update the EMA of a network's weights in place; the decay is lower in early steps, and 0 copies the weights."""
+    decay = min(decay, (1 + step) / (10 + step)) if decay else 0.0
+    for name, value in network.state_dict().items():
+        ema[name].lerp_(value, 1 - decay)
