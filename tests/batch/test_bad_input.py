@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -182,6 +183,25 @@ def test_hints_and_vividness_of_a_manifest(tree, tmp_path, options):
     assert rows["b.png"].colorfulness < 1 < rows["1934/deep/c.tif"].colorfulness
     red, _, blue = Image.open(tmp_path / "out" / "a.color.jpg").convert("RGB").getpixel((24, 18))
     assert blue > red
+
+
+def test_an_item_is_coloured_again_if_its_vividness_or_its_hints_change(tree, tmp_path, options):
+    hints, table, target = tree / "blue.json", tree / "list.csv", tmp_path / "out"
+    hints.write_text(hints_json((Hint.parse("0.5,0.5,#2030c0"),)))
+    table.write_text("path,hints,vividness\na.jpg,blue.json,\nb.png,,0\n1934/a.jpg,,0.5\n")
+    assert color_batch(table, target, options).colored == 3
+    assert color_batch(table, target, options).done_before == 3
+    table.write_text(table.read_text().replace("b.png,,0", "b.png,,1"))
+    assert (color_batch(table, target, options).colored, row_of(target, "b.png").colorfulness > 1) == (1, True)
+    hints.write_text(hints_json((Hint.parse("0.5,0.5,#c03020"),)))
+    assert color_batch(table, target, options).colored == 1
+    recorded = hashlib.sha256(hints.read_bytes()).hexdigest()
+    assert row_of(target, "a.jpg").options.endswith(f" hints={recorded}")
+    assert row_of(target, "b.png").options.endswith(" vividness=1.0")
+
+
+def row_of(target, key):
+    return next(row for row in read_rows(target / "report.jsonl") if row.key == key)
 
 
 INTERRUPTED = """

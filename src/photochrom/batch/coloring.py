@@ -53,12 +53,23 @@ class BatchJob:
         """How to write the outputs; the coordinator has checked that they replace only those of earlier runs."""
         return replace(self.options.output, overwrite=True, preview=self.options.thumbnails)
 
-    @property
-    def recorded(self) -> str:
-        """All options on which an output depends, as stored in the report."""
+    def recorded(self, item: Item) -> str:
+        """Return all options on which an item's output depends, as stored in the report."""
         negative = " negative" if self.options.negative else ""
         output = replace(self.options.output, overwrite=False, preview=False)
-        return f"{self.options.color!r} {output!r}{negative}"
+        own = {"vividness": item.vividness, "strength": item.strength, "hints": _version_of_hints(item.hints)}
+        texts = [f" {name}={value}" for name, value in own.items() if value not in (None, "")]
+        return f"{self.options.color!r} {output!r}{negative}{''.join(texts)}"
+
+
+def _version_of_hints(address: str) -> str:
+    """Return the SHA-256 of a local file of hints; its address if it is remote, or cannot be read (reported later)."""
+    if not address or is_remote(address):
+        return address
+    try:
+        return digest(Path(address))
+    except OSError:
+        return address
 
 
 def unread_row(item: Item) -> Row:
@@ -109,7 +120,7 @@ def coloring(job: BatchJob, colorizer: Colorizer) -> Callable[[Item], Colored]:
         started = time.perf_counter()
         known = Row(
             item.key, "error", item.source, "", item.size, item.version,
-            model=label, options=job.recorded, photochrom=__version__,
+            model=label, options=job.recorded(item), photochrom=__version__,
         )  # fmt: skip
         try:
             colored = _color(item, job, colorizer, known)

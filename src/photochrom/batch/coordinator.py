@@ -159,9 +159,10 @@ def _unreported(unread: Sequence[Item], folder: Path) -> list[Item]:
 def pending_items(items: list[Item], folder: Path, job: BatchJob) -> Iterator[tuple[Item, str]]:
     """Yield each item with its state: ``done``, ``failed before``, ``skipped before`` or ``to do``.
 
-    An item is done if its output exists, and the report records it for the same source, model and options. An item that
-    failed is not retried unless its source, the model or the options change, or ``retry_errors`` is set. An item that
-    was skipped is skipped again unless one of these changes, or ``recolor`` is set.
+    An item is done if its output exists, and the report records it for the same source, model and options, its own
+    among them. An item that failed is not retried unless its source, the model or the options change, or
+    ``retry_errors`` is set. An item that was skipped is skipped again unless one of these changes, or ``recolor`` is
+    set.
 
     Args:
         items: The items.
@@ -178,12 +179,12 @@ def pending_items(items: list[Item], folder: Path, job: BatchJob) -> Iterator[tu
     model = known_digest(find_model(job.options.model)) if any(marks.values()) else ""
     exists = _existing(job.target)
     for item in items:
-        name = possible_name(item, job.options.name)
-        known = mark(item.size, item.version, model, job.recorded, name)
+        name, recorded = possible_name(item, job.options.name), job.recorded(item)
+        known = mark(item.size, item.version, model, recorded, name)
         if done.get(item.key) == known and exists(name):
             yield item, "done"
             continue
-        unwritten = mark(item.size, item.version, model, job.recorded, "")
+        unwritten = mark(item.size, item.version, model, recorded, "")
         if failed.get(item.key) == unwritten and not job.options.retry_errors:
             yield item, "failed before"
         elif skipped.get(item.key) == unwritten and not job.options.recolor:

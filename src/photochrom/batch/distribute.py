@@ -79,7 +79,7 @@ def _failed(item: Item, job: BatchJob, reason: str) -> Colored:
         source_size=item.size,
         source_version=item.version,
         model=f"{Path(model).stem}, sha256 {known_digest(find_model(model))}",  # only another model retries it
-        options=job.recorded,
+        options=job.recorded(item),
         photochrom=__version__,
         error=f"{item.source}: the process that coloured it {reason}",
         remedy="open the file in another program, and report the problem if that succeeds",
