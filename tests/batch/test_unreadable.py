@@ -39,6 +39,25 @@ def test_a_line_of_a_manifest_that_is_not_an_object_is_named(line):
         list(read_manifest(f'{{"path": "a.jpg"}}\n{line}'.encode(), "list.jsonl", "."))
 
 
+@pytest.mark.parametrize(
+    ("table", "paths"),
+    [
+        ("path\nSmith, John.tif\nold; new/1.tif\n", ["Smith, John.tif", "old; new/1.tif"]),
+        ('path\r\n"Smith, John.tif"\r\n', ["Smith, John.tif"]),
+        ("path,vividness\n'Twas night.tif,0.5\nthe boys',0.3\n", ["'Twas night.tif", "the boys'"]),
+        ("path;vividness\n" + '"a.tif";0.5\n' * 999 + '"say ""cheese"".tif";1', ['say "cheese".tif']),
+    ],
+    ids=["commas", "quoted commas", "apostrophes", "quotes after many rows"],
+)
+def test_a_table_is_read_by_the_delimiter_of_its_header(table, paths):
+    assert [item.key for item in read_manifest(table.encode(), "list.csv", ".")][-len(paths) :] == paths
+
+
+def test_line_breaks_that_json_does_not_escape_are_part_of_names():
+    lines = '{"path": "a\u2028b.tif"}\r\n\n{"path": "c\u0085.tif"}\n'
+    assert [item.key for item in read_manifest(lines.encode(), "list.jsonl", ".")] == ["a\u2028b.tif", "c\u0085.tif"]
+
+
 def test_choices_within_choices_are_refused_if_there_are_too_many():
     choice = '{"type": "Choice", "items": ' * 3000 + '""' + "}" * 3000  # Python 3.11 cannot even parse this
     page = f'{{"type": "Manifest", "items": [{{"items": [{{"items": [{{"body": {choice}}}]}}]}}]}}'

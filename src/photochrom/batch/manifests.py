@@ -105,9 +105,9 @@ def _key(path: str) -> str:
 def _csv(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
     try:
         text = data.decode("utf-8-sig")
-        sample = text[:10_000]
-        dialect = csv.Sniffer().sniff(sample, ",;\t") if any(mark in sample for mark in ",;\t") else csv.excel
-        reader = csv.DictReader(io.StringIO(text, newline=""), dialect=dialect)
+        header = text.partition("\n")[0]
+        delimiter = max("\t,;", key=header.count)  # a tab if there is one column, whose names may contain commas
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
         reader.fieldnames = [field.strip().lower() for field in reader.fieldnames or ()]
         _check_columns(reader.fieldnames, name)
         yield from reader
@@ -116,7 +116,8 @@ def _csv(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _json_lines(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
-    for number, line in enumerate(data.decode("utf-8-sig", "surrogateescape").splitlines(), 1):
+    # str.splitlines would also divide lines at U+2028 and others, which JSON does not escape.
+    for number, line in enumerate(data.decode("utf-8-sig", "surrogateescape").split("\n"), 1):
         if not line.strip():
             continue
         try:
