@@ -151,6 +151,8 @@ def test_sidecars_are_read_and_written(tree, tmp_path, options):
     assert not is_labelled(target / "a.color.jpg")
     assert is_labelled(target / "a.color.jpg.xmp")
     assert color_batch(tree, target, beside).done_before == 4
+    scan(tree / "b.png", 7)
+    assert color_batch(tree, target, beside).colored == 1  # the label beside the output shows whose it is
 
 
 @pytest.mark.slow

@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ..errors import OptionError, PhotochromError, system_errors
-from ..label import is_labelled
 from ..models.download import known_digest
 from ..models.registry import find_model
+from ..photo.names import is_own_output
 from .coloring import BatchJob, Colored, coloring, unread_row
 from .distribute import by_processes, by_ray, worker_count
 from .items import Item
@@ -220,7 +220,7 @@ def _existing(target: str) -> Callable[[str], bool]:
 
 
 def _check_outputs(items: list[Item], job: BatchJob) -> None:
-    """Check that no output would replace a file without Photochrom's label; remote targets are not checked.
+    """Check that no output would replace a file of others than Photochrom; remote targets are not checked.
 
     Raises:
         OptionError: Such files exist, or a file in the target cannot be read.
@@ -232,7 +232,7 @@ def _check_outputs(items: list[Item], job: BatchJob) -> None:
         name = possible_name(item, job.options.name)
         path = Path(job.target, name)
         with system_errors(OptionError, path, "name another target"):
-            if name and path.exists() and not (path.is_file() and is_labelled(path)):  # reading a pipe would never end
+            if name and path.exists() and not is_own_output(path):
                 foreign.append(str(path))
     if foreign:
         names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")

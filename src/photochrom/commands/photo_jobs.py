@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OptionError, PhotochromError, PhotoError
-from ..label import is_labelled
 from ..output_folders import create_folder
 from ..photo.library_errors import naming
 from ..photo.names import (
@@ -19,7 +18,7 @@ from ..photo.names import (
     colored_path,
     confidence_path,
     destination_of,
-    sidecar_path,
+    is_own_output,
 )
 from ..photo.options import OutputOptions
 
@@ -134,7 +133,7 @@ def unread_pictures(inputs: Sequence[str], *, recursive: bool = True) -> list[Pa
 def _is_own(path: Path) -> bool:
     """Return whether a photograph, or the sidecar beside it, has the label of Photochrom's outputs."""
     try:
-        return any(file.is_file() and is_labelled(file) for file in (path, sidecar_path(path)))
+        return is_own_output(path)
     except (OSError, ValueError):  # reported when the photograph is read
         return False
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import OptionError, PhotoError
+from ..label import is_labelled
 from ..output_folders import check_folder
 from .library_errors import REMEDIES, naming
 from .options import OutputOptions
@@ -77,6 +78,15 @@ def confidence_path(destination: Path) -> Path:
 def sidecar_path(photograph: Path) -> Path:
     """Return the path of a photograph's XMP sidecar: ``old.color.jpg.xmp`` for ``old.color.jpg``."""
     return photograph.with_name(f"{photograph.name}.xmp")
+
+
+def is_own_output(photograph: Path) -> bool:
+    """Return whether a photograph, or the sidecar beside it, has Photochrom's label.
+
+    Raises:
+        OSError: One of the files cannot be read.
+    """
+    return any(file.is_file() and is_labelled(file) for file in (photograph, sidecar_path(photograph)))
 
 
 def companion_paths(destination: Path, output: OutputOptions) -> list[Path]:
