@@ -13,10 +13,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import defusedxml.ElementTree
 import pytest
 
 from photochrom.batch import BatchOptions, color_batch
-from photochrom.batch.archival import write_parquet
+from photochrom.batch.archival import write_parquet, write_premis
 from photochrom.batch.coloring import BatchJob, coloring
 from photochrom.batch.coordinator import _report_writer
 from photochrom.batch.report import Row, read_rows
@@ -238,6 +239,15 @@ def test_ctrl_c_finishes_the_items_in_progress(tmp_path, model):
     assert 0 < len(names) < 200
     assert names == {row.output for row in read_rows(target / "report.jsonl")}
     assert not list(target.glob(".photochrom-*.part"))
+
+
+def test_events_are_xml_whatever_characters_a_file_name_has(tmp_path):
+    names = ("a\x01&<\n.jpg", "b\udcff.jpg")
+    path = write_premis(tmp_path, [Row(name, "ok", name, name) for name in names])
+    found = [
+        node.text for node in defusedxml.ElementTree.parse(path).iter() if node.tag.endswith("ObjectIdentifierValue")
+    ]
+    assert found == ["a?&<\n.jpg"] * 2 + ["b?.jpg"] * 2
 
 
 @pytest.mark.slow

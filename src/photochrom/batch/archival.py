@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ..atomic import new_file
 from ..errors import OptionError, PhotochromError, needed_for, system_errors
+from ..photo.formats.xmp import ILLEGAL
 from .report import Row
 
 PREMIS: Final = "premis.xml"
@@ -69,7 +70,7 @@ def write_premis(folder: Path, rows: Iterable[Row]) -> Path:
         stream.write(b' version="3.0">\n')
         versions = set()
         for row in (row for row in rows if row.status in _OUTCOMES):
-            stream.write(_event(row).encode("utf-8", "replace"))
+            stream.write(ILLEGAL.sub("?", _event(row)).encode())  # file names may have such characters
             versions.add(row.photochrom)
         for version in sorted(versions):
             stream.write(_agent(version).encode())

@@ -13,7 +13,8 @@ from xml.parsers.expat import ExpatError
 
 from defusedxml import DefusedXmlException
 
-_ILLEGAL: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+ILLEGAL: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Characters that XML cannot represent, not even escaped."""
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 NAMESPACES: Final = {
     "Container": "http://ns.google.com/photos/1.0/container/",
@@ -311,4 +312,4 @@ def _markup(node: minidom.Node) -> str:
 
 def _legal(text: str) -> str:
     """Return the text without lone surrogates and other characters that XML cannot represent."""
-    return _ILLEGAL.sub("", text)
+    return ILLEGAL.sub("", text)
