@@ -179,6 +179,25 @@ def test_grey_rgb_is_coloured_by_the_matrix_that_it_is_stored_with(name, tmp_pat
     assert np.median(after[middle][:, 2]) == pytest.approx(40, abs=4)
 
 
+@pytest.mark.parametrize("codec", ["libx264", "ffv1"])
+def test_grey_png_in_a_film_is_not_tagged_as_rgb(codec, tmp_path, fake_colorizer):
+    """Decoders of PNG state the matrix of RGB, with which players would show the new chroma in wrong colours."""
+    frames = [still_frame(stripes(64, 96), "gray") for _ in range(3)]
+    source = write_frames(tmp_path / "a.mov", frames, name="gray", codec="png")
+    assert decoded(source)[0].colorspace == 0
+    frame = decoded(colored(source, fake_colorizer, FilmOptions(codec=codec), tmp_path / "b.mkv"))[1]
+    assert frame.colorspace == 6
+    _, a, b = lab(frame).mean(axis=0)
+    assert (a, b) == (pytest.approx(30, abs=2), pytest.approx(40, abs=2))
+
+
+@pytest.mark.parametrize("matrix", [8, 14], ids=["YCgCo", "ICtCp"])
+def test_an_unusual_matrix_is_refused(matrix, tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mkv", pan(2), name="yuv444p", codec="ffv1", tags=(matrix, 1, 1))
+    with pytest.raises(FilmError, match=rf"unusual matrix \(code {matrix} .*convert it"):
+        colored(source, fake_colorizer)
+
+
 def test_odd_sizes_in_h264_get_chroma_at_full_size(tmp_path, fake_colorizer):
     frames = pan(5, 65, 49)
     source = write_film(tmp_path / "a.mkv", frames, codec="ffv1")

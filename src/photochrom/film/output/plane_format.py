@@ -15,6 +15,7 @@ from .codecs import SEQUENCES, Codec
 
 _UNTAGGED = 0  # FFmpeg's code of a color range that is not stated
 _HDR = {16: "PQ", 18: "HLG"}  # transfer characteristics of HDR films, by code in ITU-T H.273
+_RGB, _UNSTATED, _RESERVED = 0, 2, 3  # codes of matrices in ITU-T H.273; PNG decoders give even grey frames that of RGB
 _SD = (1024, 576)  # largest size at which players assume BT.601 for an untagged film
 _DEPTHS = (8, 10, 12, 14, 16)  # bits per sample of FFmpeg's planar formats
 
@@ -32,14 +33,17 @@ def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, b
         bits: Bits per sample; None for those of the source, or the next greater depth that the codec has.
 
     Raises:
-        FilmError: The film is HDR, but the model expects standard dynamic range; or the codec does not support the
-            frame size or the depth.
+        FilmError: The film is HDR, but the model expects standard dynamic range; its chroma has a matrix that is not
+            supported; or the codec does not support the frame size or the depth.
     """
     context, path = reader.video.codec_context, reader.path
     source = context.format
     if context.color_trc in _HDR:
         problem = f"the film is HDR ({_HDR[context.color_trc]})"
         raise FilmError(problem, path=path, remedy="convert it to standard dynamic range first")
+    if len(source.components) >= 3 and context.colorspace not in (*MATRICES, _RGB, _UNSTATED, _RESERVED):
+        problem = f"its colours have an unusual matrix (code {context.colorspace} in ITU-T H.273)"
+        raise FilmError(problem, path=path, remedy="convert it to BT.709 first")
     subsampling, depths = _subsampling_and_depths(
         path, codec, profile, (context.width, context.height), _shared(source)
     )
@@ -50,8 +54,9 @@ def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, b
     into_frames = codec.containers[0] in SEQUENCES
     full = reader.is_sequence or (not source.is_rgb and _is_full(source, context.color_range))
     matrix = BT601 if into_frames else _matrix(context)  # numbered frames are written with the luma of photographs
-    stated = context.colorspace if not (source.is_rgb or reader.is_sequence or into_frames) else None
-    colorspace = (1 if matrix == BT709 else 6) if stated is None else stated
+    colorspace = context.colorspace
+    if source.is_rgb or reader.is_sequence or into_frames or colorspace not in (*MATRICES, _UNSTATED):
+        colorspace = 1 if matrix == BT709 else 6
     old = Coding(old_bits, full, matrix)
     new = Coding(new_bits, into_frames or (full and codec.full_range), matrix)
     converted = source.name not in same or old != new
