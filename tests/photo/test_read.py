@@ -277,6 +277,34 @@ def test_a_heif_in_colour_is_recognised(tmp_path: Path) -> None:
         assert upright_size(tmp_path / name) == photo.read_photo(tmp_path / name).shape[::-1]
 
 
+COLORED = np.kron(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8), np.ones((8, 8, 1), np.uint8))
+DEEP = COLORED.astype(np.uint16) * 257
+
+
+@pytest.mark.parametrize(
+    ("pixels", "layout"),
+    [
+        (COLORED, {"bigtiff": True, "byteorder": ">"}),
+        (np.dstack([DEEP, DEEP[..., :1], DEEP[..., :1]]), {"extrasamples": [0, 0]}),
+        (np.moveaxis(DEEP, 2, 0), {"planarconfig": "separate"}),
+    ],
+    ids=["big-endian BigTIFF", "infrared and mask", "planar"],
+)
+def test_a_tiff_in_colour_is_recognised_whatever_its_layout(pixels: np.ndarray, layout: dict, tmp_path: Path) -> None:
+    for number, picture in enumerate((np.full_like(pixels, pixels.max() // 2), pixels)):
+        tifffile.imwrite(tmp_path / "a.tif", picture, photometric="rgb", metadata=None, **layout)
+        assert is_in_color(tmp_path / "a.tif") == (number == 1)
+
+
+def test_a_tiff_is_in_colour_if_the_page_after_a_grey_one_or_after_its_preview_is(tmp_path: Path) -> None:
+    for kind in (0, 1):  # a page, a reduced copy
+        with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+            file.write(COLORED[..., 0], metadata=None, subfiletype=kind)
+            file.write(COLORED, photometric="rgb", metadata=None)
+        assert is_in_color(tmp_path / "a.tif")
+        assert is_in_color(tmp_path / "a.tif", 1) == (kind == 1)
+
+
 def test_deep_heif_stays_deep() -> None:
     heif = pytest.importorskip("pillow_heif")
     grey = np.repeat(np.linspace(0, 65535, 128).astype(np.uint16)[None], 64, axis=0)

@@ -326,7 +326,7 @@ class _Work:
             return f"{job.destination} exists already: skipped; --overwrite replaces it", _EXISTING
         if self.recolor or job.is_stream:
             return None
-        if is_in_color(Path(job.source)):
+        if is_in_color(Path(job.source), self.page):
             if job.is_named:
                 raise PhotoError("is in colour already", path=job.source, remedy="--recolor colours it anyway")
             return "is in colour already: skipped; --recolor colours it anyway", _IN_COLOR

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from mmap import mmap
 from pathlib import Path
@@ -315,22 +316,42 @@ def _coded_luma(decoded: Decoded, orientation: int) -> tuple[CodedLuma | None, s
         return None, str(exc)
 
 
-def is_in_color(path: Path) -> bool:
-    """Return whether a photograph is in colour (see ``color.toning``); False for a file that cannot be read."""
-    from ..color.toning import has_colors  # OpenCV takes a tenth of a second to import
+def is_in_color(path: Path, page: int | None = None) -> bool:
+    """Return whether a photograph is in colour (see ``color.toning``); False for a file that cannot be read.
 
+    Args:
+        path: The photograph.
+        page: Page of a TIFF, from 1; None to return whether any page is in colour.
+    """
     try:
         if not path.is_file():
             return False
-        with decoding(), _opened(path) as image:
-            if image.mode in ("1", "L", "LA", "La") or image.mode.startswith(("I", "F")):
-                return False
-            image.draft("RGB", (_SMALL, _SMALL))  # JPEGs are decoded at a reduced size
-            small = image.convert("RGBA" if image.has_transparency_data else "RGB")
-            small.thumbnail((_SMALL, _SMALL), Image.Resampling.BOX)
-            return has_colors(np.asarray(small.convert("RGB")))
+        with decoding():
+            return any(map(_has_colors, _images(path, page)))
     except (PhotoError, MemoryError, OSError, ValueError):
         return False  # the error is reported when the photograph is read
+
+
+def _images(path: Path, page: int | None) -> Iterator[Image.Image]:
+    """Open a photograph, but of a TIFF only the pages, or the page, in colour; errors are those of their readers."""
+    if not _is_tiff(path):
+        with _opened(path) as image:
+            yield image
+        return
+    data = path.read_bytes()
+    starts = tiff_pages.page_starts(data) if page is None else [tiff_pages.page_start(data, page)]
+    yield from filter(None, (tiff.color_image(data, start) for start in starts))
+
+
+def _has_colors(image: Image.Image) -> bool:
+    from ..color.toning import has_colors  # OpenCV takes a tenth of a second to import
+
+    if image.mode in ("1", "L", "LA", "La") or image.mode.startswith(("I", "F")):
+        return False
+    image.draft("RGB", (_SMALL, _SMALL))  # JPEGs are decoded at a reduced size
+    small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    small.thumbnail((_SMALL, _SMALL), Image.Resampling.BOX)
+    return has_colors(np.asarray(small.convert("RGB")))
 
 
 def _opened(path: Path) -> Image.Image:
@@ -347,6 +368,11 @@ def _opened(path: Path) -> Image.Image:
     return open_image(path, (format,))
 
 
+def _is_tiff(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in _TIFF
+
+
 def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
     """Return width and height of the upright picture, in pixels.
 
@@ -358,9 +384,7 @@ def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
         PhotoError: The file or its size cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            is_tiff = file.read(4) in _TIFF
-        if page is not None or is_tiff:
+        if page is not None or _is_tiff(path):
             return tiff_pages.upright_size(path.read_bytes(), page or 1)
         with decoding(), _opened(path) as image:
             width, height = image.size

@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from PIL import Image
 from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ...color.bands import bands, in_parallel
+from ...color.bands import at_8_bits, bands, in_parallel
 from ...color.pillow import from_pillow
 from ...errors import PhotoError
 from . import damage, exif, jpeg, photoshop, tiff_cut, tiff_pages, tiff_repair
@@ -105,6 +106,31 @@ def read_page(data: bytes, start: int) -> Decoded:
     return _decoded(data, tiff, tiff.directory(start)[0], False)
 
 
+def color_image(data: bytes, start: int) -> Image.Image | None:
+    """Return a page at 8 bits, in its stored orientation; None if it is stored in grey. Pillow may decode it later.
+
+    Raises:
+        PhotoError, OSError, ValueError, SyntaxError, TypeError, struct.error, zlib.error, cv2.error: As for ``read``.
+    """
+    tiff = exif.open_tiff(data)
+    entries = tiff.directory(start)[0]
+    page = _page(tiff, entries)
+    check_size(page.width, page.height)
+    if page.photometric not in (_RGB, _PALETTE, _CMYK, _YCBCR):
+        return None
+    if (stream := tiff_repair.old_jpeg(data, tiff, entries)) is not None:
+        return JpegImageFile(BytesIO(stream))
+    if page.bits == 16 and page.compression == _ZSTD:
+        rgb = _by_strips(tiff, entries, page, _parts(tiff, entries, page))
+    else:
+        file = _single_page_file(data, tiff, entries, start == tiff.first)
+        if _suits_pillow(page):
+            return _PillowDecoder(BytesIO(file))
+        stored, blue_first = _read_by_others(file, page)
+        rgb = stored[..., 2::-1] if blue_first else stored
+    return Image.fromarray(at_8_bits(np.ascontiguousarray(rgb[..., :3])))
+
+
 def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> Decoded:
     page = _page(tiff, entries)
     check_size(page.width, page.height)
@@ -120,11 +146,15 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
         luma = tiff_repair.ycbcr_luma(tiff, entries, parts.places, page.height, page.width)
         return Decoded(luma, None, metadata, warnings=tuple(_warnings(entries, page, None)))
     if page.bits == 16 and page.compression == _ZSTD:
-        planes = _planes_of(_by_strips(tiff, entries, page, parts), page)
+        planes = _planes_of(_by_strips(tiff, entries, page, parts), False, page)
     else:
         file = _single_page_file(data, tiff, entries, is_first)
         with damage.collected_fax_errors() as fax_errors:
-            planes = _read_by_pillow(file, page, icc) if _suits_pillow(page) else _read_by_others(file, page)
+            planes = (
+                _read_by_pillow(file, page, icc)
+                if _suits_pillow(page)
+                else _planes_of(*_read_by_others(file, page), page)
+            )
         damages = [*fax_errors]
         if not damages and page.compression in _GROUP_3 and page.bits == page.samples == 1:
             damages.extend(damage.in_group3(file, planes.luma))
@@ -263,16 +293,15 @@ def _read_by_pillow(data: bytes, page: _Page, icc: bytes | None) -> _Planes:
     return _Planes(*from_pillow(cmyk_to_srgb(image, icc) if page.photometric == _CMYK else image))
 
 
-def _read_by_others(data: bytes, page: _Page) -> _Planes:
-    """Read pixels of 16 bits, or of 8 bits with extra channels, by OpenCV or tifffile."""
+def _read_by_others(data: bytes, page: _Page) -> tuple[np.ndarray, bool]:
+    """Read 16 bits, or 8 bits with extra channels, ``[H, W, samples]``; also return whether B comes before R."""
     is_interleaved = not page.planar and page.samples in (1, 3, 4) and page.bits == 16
     stored = _by_opencv_16(data) if is_interleaved else _by_tifffile(data, page)
-    return _planes_of(stored, page, blue_first=is_interleaved)
+    return stored.reshape(page.height, page.width, page.samples), is_interleaved
 
 
-def _planes_of(stored: np.ndarray, page: _Page, *, blue_first: bool = False) -> _Planes:
-    """Convert the samples of a page to luma, alpha and further channels."""
-    stored = stored.reshape(page.height, page.width, page.samples)
+def _planes_of(stored: np.ndarray, blue_first: bool, page: _Page) -> _Planes:
+    """Convert the samples of a page, ``[H, W, samples]``, to luma, alpha and further channels."""
     channels = _CHANNELS[page.photometric]
     if page.bits == 8:
         luma, _ = from_pillow(Image.fromarray(stored[..., :3] if channels == 3 else stored[..., 0]))
