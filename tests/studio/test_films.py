@@ -106,6 +106,29 @@ def test_a_film_is_hinted_frame_by_frame_and_coloured(visitor, film, tmp_path):
     assert visitor.item(again)["marked"] == pytest.approx([0, 32 / 24], abs=1e-4)
 
 
+@pytest.mark.parametrize("end", ["mp4", "mkv"])
+def test_a_time_after_the_last_frame_shows_that_frame(visitor, tmp_path, end):
+    film = write_film(tmp_path / f"old.{end}", pan(20), rate=18)
+    item = visitor.add(film.name, film.read_bytes())
+    for late in (visitor.item(item)["duration"] - 0.001, 9_999):
+        assert visitor.edit(item, "go", time=late)["time"] == pytest.approx(19 / 18, abs=1e-3)
+    visitor.put(item, 0.5, 0.5)
+    assert colored(visitor, item)["job"]["status"] == "done"
+
+
+def test_a_frame_that_cannot_be_read_leaves_the_displayed_one(visitor, film, monkeypatch):
+    item = dropped(visitor, film)
+    before = visitor.edit(item, "go", time=1.5)
+
+    def fail(*_, **__):
+        raise FilmError("cannot be read", path="old.mp4")
+
+    monkeypatch.setattr(FilmReader, "pts_at", fail)
+    with pytest.raises(RefusedError, match=r"400 old\.mp4: cannot be read"):
+        visitor.edit(item, "go", time=3)
+    assert visitor.item(item) == before
+
+
 def studio_colorizer(folder):
     from photochrom import Colorizer
     from tests.helpers.suggesting import hinting_engine

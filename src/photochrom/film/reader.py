@@ -255,25 +255,32 @@ class FilmReader:
         """
         return keyframe_pairs(self.container, self.video, times, lambda: self._decoded(Damage()))
 
-    def pts_at(self, seconds: Fraction) -> int:
+    def pts_at(self, seconds: Fraction, *, or_last: bool = False) -> int:
         """Return the pts of the first frame at or after a time in seconds from the film's beginning.
 
+        If there is none, and ``or_last`` is set, return that of the last frame.
+
         Raises:
-            FilmError: The film ends before that time, or cannot be read up to it (see ``frames``).
+            FilmError: The film ends before that time, and ``or_last`` is not set; or it cannot be read up to it (see
+                ``frames``).
         """
         wanted = min(self.first_pts + (seconds - ROUNDED) / self.time_base, _LAST_PTS)
-        before = False
+        last = None
         for frame in self._decoded_from(round(wanted), Damage()):
-            if frame.pts is None or (frame.pts >= wanted and not before):
-                break  # seeking failed
+            if frame.pts is None or (frame.pts >= wanted and last is None):
+                last = None  # seeking failed
+                break
             if frame.pts >= wanted:
                 return frame.pts
-            before = True
-        last = self.first_pts
-        for frame in self._checked_frames(self.unchecked_frames(), Damage(), _ignore):
             last = frame.pts
-            if last >= wanted:
-                return last
+        if last is None:
+            last = self.first_pts
+            for frame in self._checked_frames(self.unchecked_frames(), Damage(), _ignore):
+                last = frame.pts
+                if last >= wanted:
+                    return last
+        if or_last:
+            return last
         end = time_text(self.seconds(last))
         raise FilmError(
             f"{self.path} has no frame at {time_text(seconds)}: it is shorter, and its last frame begins at {end}"

@@ -72,14 +72,14 @@ class Film(Item[FilmChoices]):
         self._begun: tuple[FilmOptions, tuple[FilmHint, ...]] | None = None  # with which the kept parts were coloured
         self._is_whole = False  # whether the kept parts made a finished film, so that single shots can be recoloured
         self._finished: tuple[FilmChoices, bool] | None = None  # choices and recolor with which the result was made
-        self._time, self._shape, self._duration = Fraction(0), (1, 1), 0.0
+        self._time, self._shape, self._duration, self._step = Fraction(0), (1, 1), 0.0, 0.0
         self._colored_shots: MarkedShots | None = None  # None until they are found
         self._is_frame_colored = False  # whether the displayed frame is in a shot in colour
         with open_film(self._colorizer, source, _ANY_CHROMA, state.max_pixels) as (frame_colorizer, _):
             reader = frame_colorizer.reader
             self.colored_part = FrameSamples(reader).colored_part()
-            self._duration = float(reader.duration or 0)
-            state.pictures.put(self.id, self._frame(frame_colorizer))
+            self._duration, self._step = float(reader.duration or 0), float(1 / reader.rate)
+            state.pictures.put(self.id, self._frame(frame_colorizer, self._time))
         state.searches.add(self.search, lambda: self._unless_closed(self._find_shots))
 
     def options(self) -> ColorOptions:
@@ -128,7 +128,7 @@ class Film(Item[FilmChoices]):
         height, width = self._shape
         shots = [{"start": float(shot.start), "end": float(shot.end), "frames": shot.frames} for shot in self.shots]
         return super().describe() | {
-            "width": width, "height": height, "time": float(self._time), "duration": self._duration,
+            "width": width, "height": height, "time": float(self._time), "duration": self._duration, "step": self._step,
             "coloredPart": self.colored_part, "recolor": self._recolor, "shots": shots,
             "isKept": self._is_kept(),
             "marked": sorted({float(mark.time) for mark in self._history.now.marks if mark.time is not None}),
@@ -174,25 +174,25 @@ class Film(Item[FilmChoices]):
         self._recolor = recolor
 
     def _go(self, time: Any) -> None:
-        """Display the first frame at or after a time in seconds.
+        """Display the first frame at or after a time in seconds, or the last frame if there is none.
 
         Raises:
             OptionError: The time is not a number from 0 up.
-            FilmError: The frame cannot be read.
+            FilmError: The frame cannot be read; the displayed one stays.
         """
         if not isinstance(time, int | float) or not 0 <= time < 1e7:
             raise OptionError("the time is not a number of seconds")
-        self._time = Fraction(time).limit_denominator(10**6)
-        self._state.pictures.put(self.id, self._load())
+        self._state.pictures.put(self.id, self._load(Fraction(time).limit_denominator(10**6)))
         self._revision += 1
 
-    def _load(self) -> Picture:
+    def _load(self, time: Fraction | None = None) -> Picture:
         with open_film(self._colorizer, self.source, _ANY_CHROMA) as (frame_colorizer, _):
-            return self._frame(frame_colorizer)
+            return self._frame(frame_colorizer, self._time if time is None else time)
 
-    def _frame(self, frame_colorizer: FrameColorizer) -> Picture:
+    def _frame(self, frame_colorizer: FrameColorizer, time: Fraction) -> Picture:
         reader = frame_colorizer.reader
-        frames = list(islice(reader.frames(reader.pts_at(self._time)), GAP + 1 if self.colored_part == "some" else 1))
+        first = reader.pts_at(time, or_last=True)
+        frames = list(islice(reader.frames(first), GAP + 1 if self.colored_part == "some" else 1))
         self._is_frame_colored = self.colored_part == "some" and self._is_colored(frames)
         prepared = frame_colorizer.prepare(frames[0])
         self._time = reader.seconds(prepared.pts)

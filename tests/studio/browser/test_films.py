@@ -43,3 +43,15 @@ def test_a_film_from_its_shots_to_its_player(visit, tmp_path, size):
     path = download(page, page.locator("#download").click, tmp_path)
     assert path.name == "old.color.mp4"
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+def test_one_frame_forward_and_back(visit, tmp_path):
+    rate = 18  # so slow that a twentieth of a second back is no other frame
+    film = write_film(tmp_path / "old.mp4", pan(20, 320, 240), rate=rate)
+    page = visit()
+    drop(page, film)
+    shown = []
+    for name in ("Next frame", "Next frame", "Previous frame"):
+        changed(page, page.get_by_role("button", name=name).click)
+        shown.append(round(state(page)["time"] * rate))
+    assert shown == [1, 2, 1]

@@ -252,13 +252,17 @@ class SequenceReader(FilmReader):
             both = (pts, min(pts + GAP, self.count - 1))
             yield [frame for each in both for frame in itertools.islice(self._decoded_from(each, Damage()), 1)]
 
-    def pts_at(self, seconds: Fraction) -> int:
+    def pts_at(self, seconds: Fraction, *, or_last: bool = False) -> int:
         """Return the pts of the first frame at or after a time in seconds from the film's beginning.
 
+        If there is none, and ``or_last`` is set, return that of the last frame.
+
         Raises:
-            FilmError: The film ends before that time.
+            FilmError: The film ends before that time, and ``or_last`` is not set.
         """
         found = math.ceil((seconds - ROUNDED) * self.rate)
+        if or_last:
+            found = min(found, self.count - 1)
         if found >= self.count:
             end = time_text(self.seconds(self.count - 1))
             raise FilmError(f"{self.path} has no frame at {time_text(seconds)}: its last frame begins at {end}")

@@ -33,8 +33,8 @@ function build(film) {
   section.replaceChildren(make("div", { class: "timeline" },
     make("div", { class: "shots", id: "shots", role: "group", "aria-label": t("Shots") }),
     make("div", { class: "row" },
-      make("button", { type: "button", "aria-label": t("Previous frame"), onclick: () => go(store.item.time - 0.05) }, "‹"), scrub,
-      make("button", { type: "button", "aria-label": t("Next frame"), onclick: () => go(store.item.time + 0.04) }, "›"),
+      make("button", { type: "button", "aria-label": t("Previous frame"), onclick: () => step(-1.25) }, "‹"), scrub,
+      make("button", { type: "button", "aria-label": t("Next frame"), onclick: () => step(0.5) }, "›"),
       make("output", { id: "clock" })),
     make("div", { class: "row", id: "job" },
       make("label", { id: "recolor-label" }, make("input", { type: "checkbox", id: "recolor", onchange: recolor }),
@@ -48,10 +48,14 @@ function build(film) {
   /** @type {HTMLInputElement} */ (find("#recolor")).checked = film.recolor;
 }
 
-/** @param {number} time */
+/** Show the first frame at or after a time, or the last frame. @param {number} time */
 function go(time) {
-  const film = store.item;
-  return store.edit({ do: "go", time: Math.min(Math.max(time, 0), Math.max(0, film.duration - 0.001)) });
+  return store.edit({ do: "go", time: Math.max(time, 0) });
+}
+
+/** Show another frame. @param {number} frames number of frames; with a fraction, since times may be rounded */
+function step(frames) {
+  return go(store.item.time + frames * store.item.step);
 }
 
 /** @param {Event} event */
