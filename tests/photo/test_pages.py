@@ -18,6 +18,7 @@ from photochrom.photo.options import OutputOptions
 from photochrom.photo.pages import colorize_pages
 from photochrom.photo.read import upright_size
 
+from ..batch.conftest import XMP
 from ..helpers.fakes import tiny_model
 from ..helpers.photographs import smooth
 
@@ -54,6 +55,14 @@ def test_each_page_is_coloured_and_keeps_its_luma_and_its_metadata(tmp_path, fak
         assert np.abs(luma_of_rgb(page).astype(int) - luma).max() <= 1
         assert not np.array_equal(page[..., 0], page[..., 2])
     assert is_labelled(tmp_path / "out.tif")
+
+
+def test_captions_beside_the_file_are_copied_into_the_first_page(tmp_path, fake_colorizer):
+    source = album(tmp_path / "album.tif")
+    (tmp_path / "album.xmp").write_bytes(XMP)
+    photo.colorize_photo(source, tmp_path / "out.tif", colorizer=fake_colorizer)
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert [b"Archive" in page.tags[700].value for page in file.pages] == [True, False, False]
 
 
 @pytest.mark.parametrize("data", [b"", b"II*\0", b"II*\0\x08\0\0\0\xff\xff"])

@@ -21,7 +21,7 @@ from .metadata import metadata_for
 from .names import format_of, sidecar_path
 from .options import OutputOptions
 from .picture_kinds import chroma_of_unusual
-from .read import Photo, read_page
+from .read import Photo, read_page, with_sidecar
 from .report import PhotoReport, preview, report_on
 from .signing import signed
 from .write import write_data
@@ -159,8 +159,8 @@ class _Pages:
         return (LOOP_LOST,) if has_loop(self._data) else ()
 
     def _write_page(self, writer: TiffWriter, number: int) -> PhotoReport:
+        photo = self._read(number)
         with _naming_page(self._name, number), enough_memory(self._name):
-            photo = self._read(number)
             hints = tuple(hint for hint in self._options.hints if hint.page == number)
             options = self._options.with_hints(hints)
             prediction = self._colorizer.predict(photo.scene, options)
@@ -183,9 +183,14 @@ class _Pages:
         return replace(report, preview=shown)
 
     def _read(self, number: int) -> Photo:
-        photo = read_page(self._data, self._starts[number - 1], self._name, negative=self._negative)
+        """Read a page; the captions of a sidecar beside the file belong to the first page."""
+        with _naming_page(self._name, number):
+            photo = read_page(self._data, self._starts[number - 1], self._name, negative=self._negative)
         path = Path(self._name)
-        return replace(photo, origin=path if path.is_file() else self._data)
+        if not path.is_file():
+            return replace(photo, origin=self._data)
+        photo = replace(photo, origin=path)
+        return with_sidecar(photo, path) if number == 1 else photo
 
 
 def _by_page(warnings: list[tuple[str, ...]]) -> tuple[str, ...]:

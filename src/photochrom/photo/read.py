@@ -156,7 +156,7 @@ def read_photo(
     photo = replace(photo, origin=Path(name) if can_be_read_again else data)
     if negative:
         photo = replace(photo, kind="negative")
-    return _with_sidecar(photo, Path(source)) if isinstance(source, str | os.PathLike) else photo
+    return with_sidecar(photo, Path(source)) if isinstance(source, str | os.PathLike) else photo
 
 
 def _directory_of(data: bytes, page: int | None) -> int:
@@ -196,7 +196,7 @@ def count_pages(data: bytes | mmap) -> int:
         return 1
 
 
-def _with_sidecar(photo: Photo, path: Path) -> Photo:
+def with_sidecar(photo: Photo, path: Path) -> Photo:
     """Return the photograph with captions and rights added from the XMP sidecar beside its path, if there is one.
 
     Raises:
