@@ -151,6 +151,24 @@ def test_the_label_in_a_sidecar(colorizer: Colorizer, tmp_path: Path, capsys: py
         photo.colorize_photo(source, tmp_path / "market.color.jpg", colorizer=colorizer, output=output)
 
 
+def colorizer_surest_of(lightness: float) -> Colorizer:
+    """Return a colorizer whose confidence falls with the difference of a picture's mean lightness from this one."""
+
+    def answer(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        small = inputs["lightness"][:, :, ::8, ::8]
+        return {"ab": np.repeat(small, 2, 1), "confidence": 1 - np.abs(small.mean() - lightness) + 0 * small}
+
+    return Colorizer(engine=FakeEngine(answer, card_metadata()))
+
+
+def test_the_pages_that_are_likely_negatives_are_named(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "film.tif") as file:
+        for level in (60, 190):
+            file.write((level + PICTURE // 8).astype(np.uint8), metadata=None)
+    report = photo.colorize_photo(tmp_path / "film.tif", tmp_path / "out.tif", colorizer=colorizer_surest_of(0.0))
+    assert report.warnings == (f"page 2: {LOOKS_NEGATIVE}",)
+
+
 @pytest.mark.parametrize(
     ("level", "surest", "negative", "noticed"),
     [(190, 0.0, False, True), (190, 0.0, True, False), (60, 0.0, False, False), (190, 1.0, False, False)],
@@ -160,11 +178,7 @@ def test_a_likely_negative_is_reported(
 ) -> None:
     """The picture is bright or dark, and the fake network is most confident of dark or of bright pictures."""
 
-    def answer(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        small = inputs["lightness"][:, :, ::8, ::8]
-        return {"ab": np.repeat(small, 2, 1), "confidence": 1 - np.abs(small.mean() - surest) + 0 * small}
-
-    colorizer = Colorizer(engine=FakeEngine(answer, card_metadata()))
+    colorizer = colorizer_surest_of(surest)
     source = saved((level + PICTURE // 8).astype(np.uint8), "PNG")
     report = photo.colorize_photo(source, tmp_path / "out.png", colorizer=colorizer, negative=negative)
     assert report.warnings == ((LOOKS_NEGATIVE,) if noticed else ())

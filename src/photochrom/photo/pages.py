@@ -19,6 +19,7 @@ from .formats.tiff_writer import TiffWriter
 from .library_errors import THE_PICTURE, decoding, encoding, enough_memory, naming
 from .metadata import metadata_for
 from .names import format_of, sidecar_path
+from .negatives import LOOKS_NEGATIVE, looks_negative
 from .options import OutputOptions
 from .picture_kinds import chroma_of_unusual
 from .read import Photo, read_page, with_sidecar
@@ -173,6 +174,8 @@ class _Pages:
             with encoding():
                 writer.add(Planes(photo.luma, cb, cr, photo.alpha, photo.extra), metadata)
         report = report_on(photo, "TIFF", (), prediction, cb, cr)
+        if photo.kind == "ordinary" and not hints and looks_negative(self._colorizer, prediction, options):
+            report = replace(report, warnings=(*report.warnings, LOOKS_NEGATIVE))
         if number > 1:
             return report
         self.first = photo
