@@ -59,6 +59,12 @@ def jpeg_with(segments: bytes = b"", trailer: bytes = b"") -> bytes:
         (jpeg_with(trailer=saved(GREY[:30], "JPEG")), "further pictures"),
         (jpeg_with(segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + CONTAINER), saved(GREY[:30], "JPEG")), "gain map"),
         (jpeg_with(segment(0xEB, b"JP\0\0\0\0\0\1\0\0\0 jumbc2pa")), "content credentials"),
+        (jpeg_with(segment(0xEC, b"Ducky\0\1\0\4\0\0\0\x3c\0\0") + segment(0xE2, b"MPF\0II*\0")), None),
+        (jpeg_with(segment(0xE6, b"NITF\0\2") * 2), "its segment APP6 (NITF) is not kept"),
+        (
+            jpeg_with(segment(0xE1, b"Exif\0\0") * 2 + segment(0xEC, b"Agfa")),
+            "its segments APP1 (Exif) and APP12 (Agfa) are not",
+        ),
     ],
 )
 def test_content_that_a_jpeg_loses_is_named(data: bytes, expected: str | None) -> None:

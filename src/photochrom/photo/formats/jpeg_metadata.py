@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Final
 
@@ -15,7 +16,7 @@ from .xmp import Packet
 
 APP1, APP2, APP13, COMMENT = 0xE1, 0xE2, 0xED, 0xFE
 JFIF: Final = b"JFIF\0"
-_APP0, _APP11 = 0xE0, 0xEB
+_APP0, _APP11, _APP15 = 0xE0, 0xEB, 0xEF
 _MAX_PAYLOAD: Final = 65533  # bytes in the payload of a segment
 _EXIF: Final = b"Exif\0\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
@@ -23,6 +24,9 @@ _MORE_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
 _ICC: Final = b"ICC_PROFILE\0"
 _PHOTOSHOP: Final = b"Photoshop 3.0\0"
 _GAIN_MAPS: Final = (b"hdr-gain-map", b"GainMap", b"HDRGainMap", b"urn:iso:std:iso:ts:21496")
+_KEPT: Final = ((APP1, _EXIF), (APP1, _XMP), (APP1, _MORE_XMP), (APP2, _ICC), (APP13, _PHOTOSHOP))
+# Thumbnails, how the old pixels are coded, and where further pictures are.
+_OF_THE_OLD_FILE: Final = (b"JFIF", b"JFXX", b"Adobe", b"Ducky", b"MPF\0", *_GAIN_MAPS)
 _UNITS: Final = (NO_UNIT, PER_INCH, PER_CM)  # for JFIF's codes 0, 1, 2
 
 
@@ -164,5 +168,23 @@ def losses(segments: list[tuple[int, bytes]], trailer: bytes, stray: int) -> Ite
         yield GAIN_MAP_LOST if gain_map else "its further pictures are not kept"
     if b"ftyp" in trailer[:64] or b"MotionPhoto_Data" in trailer:
         yield "its film (motion photo) is not kept"
-    if any(marker == _APP11 and b"c2pa" in payload for marker, payload in segments):
+    has_c2pa = any(marker == _APP11 and b"c2pa" in payload for marker, payload in segments)
+    if has_c2pa:
         yield C2PA_LOST
+    if names := list(dict.fromkeys(_dropped(one for one in segments if not (has_c2pa and one[0] == _APP11)))):
+        yield f"its {'segment' if len(names) == 1 else 'segments'} {' and '.join(names)} " + (
+            "is not kept" if len(names) == 1 else "are not kept"
+        )
+
+
+def _dropped(segments: Iterable[tuple[int, bytes]]) -> Iterator[str]:
+    """Yield the names of application segments that are neither read nor made obsolete by the new file."""
+    single = {_EXIF, _XMP}  # only the first of each is read
+    for marker, payload in segments:
+        if not _APP0 <= marker <= _APP15 or payload.startswith(_OF_THE_OLD_FILE):
+            continue
+        kind = next((name for kept, name in _KEPT if kept == marker and payload.startswith(name)), None)
+        if kind is None or (kind in (_EXIF, _XMP) and kind not in single):
+            label = re.sub(rb"[^ -~].*", b"", payload[:30], flags=re.S).decode("ascii")
+            yield f"APP{marker - _APP0}{f' ({label})' if label else ''}"
+        single.discard(kind or b"")
