@@ -95,13 +95,14 @@ def test_comment_of_a_jpeg() -> None:
     assert b"<rdf:li>Comment: a comment</rdf:li>" in xmp_of(coloured(picture, "PNG"), "PNG")
 
 
-@pytest.mark.parametrize("unit", [0, 1, 2])
-def test_jfif_density_to_the_bit(unit: int) -> None:
+@pytest.mark.parametrize(("unit", "down"), [(0, 119), (1, 119), (2, 119), (0, 117)])
+def test_jfif_density_to_the_bit(unit: int, down: int) -> None:
+    """Without a unit, the numbers are the shape of the pixels, and nothing if they are equal."""
     data = bytearray(saved(smooth(8, 8), "JPEG"))
-    data[13:18] = struct.pack(">BHH", unit, 117, 119)
+    data[13:18] = struct.pack(">BHH", unit, 117, down)
     again = coloured(photo.read_photo(bytes(data)), "JPEG")
     assert again[:2] + again[6:11] == b"\xff\xd8JFIF\0"
-    assert struct.unpack(">BHH", again[13:18]) == ((unit, 117, 119) if unit else (0, 1, 1))
+    assert struct.unpack(">BHH", again[13:18]) == ((0, 1, 1) if down == 117 else (unit, 117, down))
 
 
 @pytest.mark.parametrize("density", [(11811, 23622, 1), (1, 2, 0), (3937, 3937, 1)])

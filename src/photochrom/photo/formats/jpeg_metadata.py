@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from fractions import Fraction
 from typing import Final
 
@@ -43,7 +43,7 @@ def metadata_of(segments: list[tuple[int, bytes]]) -> Metadata:
         iptc=iptc,
         photoshop=resources,
         icc=icc or None,
-        density=_jfif_density(segments) or exif.density(exif_block),
+        density=_jfif_density(segments, (1, 2)) or exif.density(exif_block) or _jfif_density(segments, (0,)),
         native=tuple((b"COM", comment) for comment in comments),
         texts=tuple("Comment: " + _decoded(comment) for comment in comments),
     )
@@ -68,13 +68,13 @@ def _whole_xmp(segments: list[tuple[int, bytes]]) -> bytes | None:
     return packet.to_bytes()
 
 
-def _jfif_density(segments: list[tuple[int, bytes]]) -> Density | None:
-    """Return the resolution in the JFIF segment, or None if it has no unit."""
+def _jfif_density(segments: list[tuple[int, bytes]], units: Container[int]) -> Density | None:
+    """Return the resolution in the JFIF segment; None if its unit is not among ``units``, or it has none and is 1:1."""
     for payload in _named(segments, _APP0, JFIF):
         if len(payload) < 7:
             continue  # damaged, which is no reason to refuse the picture
         unit, x, y = struct.unpack_from(">BHH", payload, 2)
-        if unit in (1, 2) and x and y:
+        if unit in units and x and y and (unit or x != y):
             return Density(Fraction(x), Fraction(y), _UNITS[unit])
     return None
 
