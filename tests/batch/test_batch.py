@@ -305,6 +305,15 @@ def test_files_of_others_are_never_replaced(tree, tmp_path, options):
     assert mine.read_bytes() == before
 
 
+def test_an_input_that_photochrom_coloured_earlier_is_not_replaced(tmp_path, options):
+    color_batch(scan(tmp_path / "b.jpg"), tmp_path, options)
+    before = (tmp_path / "b.color.jpg").rename(tmp_path / "a.jpg").read_bytes()
+    in_place = replace(options, name="{stem}{suffix}", include=("a.jpg",), recolor=True)
+    with pytest.raises(OptionError, match=r"a\.jpg: would be replaced, but is itself to be coloured"):
+        color_batch(tmp_path, tmp_path, in_place)
+    assert (tmp_path / "a.jpg").read_bytes() == before
+
+
 def test_outputs_in_the_source_are_not_inputs(tmp_path, options):
     scan(tmp_path / "a.jpg")
     assert color_batch(tmp_path, tmp_path, options).colored == 1

@@ -84,7 +84,7 @@ def color_batch(
         copy = ReportCopy(target, report_path(folder, options))
         copy.fetch()
         pending = list(_missing(pending_items(items, folder, job), summary))
-        _check_outputs(pending, job)
+        _check_outputs(pending, items, job)
         progress(summary, None)
         with _report_writer(folder, options) as write:
             for item in _unreported(unread, folder):
@@ -219,26 +219,35 @@ def _existing(target: str) -> Callable[[str], bool]:
     return names.__contains__
 
 
-def _check_outputs(items: list[Item], job: BatchJob) -> None:
-    """Check that no output would replace a file of others than Photochrom; remote targets are not checked.
+def _check_outputs(pending: list[Item], items: list[Item], job: BatchJob) -> None:
+    """Check that no output would replace an input, or a file of others; remote targets are not checked.
+
+    Args:
+        pending: Items whose outputs will be written.
+        items: All items of the source.
+        job: The target, and how the outputs are named.
 
     Raises:
         OptionError: Such files exist, or a file in the target cannot be read.
     """
     if is_remote(job.target):
         return
-    foreign = []
-    for item in items:
+    own, foreign = list[Path](), list[Path]()
+    for item in pending:
         name = possible_name(item, job.options.name)
         path = Path(job.target, name)
         with system_errors(OptionError, path, "name another target"):
-            if name and path.exists() and not is_own_output(path):
-                foreign.append(str(path))
-    if foreign:
-        names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
-        raise OptionError(
-            f"{names}: would be replaced, but was not coloured by Photochrom", remedy="name another target"
-        )
+            if name and path.exists():
+                (own if is_own_output(path) else foreign).append(path)
+    _refuse(foreign, "was not coloured by Photochrom")
+    inputs = {os.path.realpath(item.source) for item in items} if own else set()
+    _refuse([path for path in own if os.path.realpath(path) in inputs], "is itself to be coloured")
+
+
+def _refuse(paths: Sequence[Path], reason: str) -> None:
+    if paths:
+        names = ", ".join(map(str, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+        raise OptionError(f"{names}: would be replaced, but {reason}", remedy="name another target")
 
 
 @contextmanager
