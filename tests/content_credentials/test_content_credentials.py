@@ -1,4 +1,5 @@
 import base64
+import datetime
 import io
 import stat
 import sys
@@ -170,6 +171,19 @@ def test_a_wrong_identity_is_reported_before_any_work(tmp_path, certificates, ki
         key.write_bytes(private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, best))
     with pytest.raises(OptionError, match=r"cannot be read|unencrypted key|is not the key of"):
         Identity(certificates / "certificate.pem", key)
+
+
+def test_an_expired_certificate_is_reported_before_any_work(tmp_path, monkeypatch):
+    from photochrom.content_credentials import certificates as module
+
+    monkeypatch.setattr(module, "_CERTIFICATE_DAYS", 1)
+    monkeypatch.setattr(module, "_CLOCKS_APART", datetime.timedelta(days=9))
+    Identity(*make_certificates(tmp_path / "valid", "x", "y"))
+    monkeypatch.setattr(module, "_CERTIFICATE_DAYS", -1)
+    with pytest.raises(
+        OptionError, match=r"certificate\.pem is valid from 20..-..-.. to 20..-..-.. only: make another"
+    ):
+        Identity(*make_certificates(tmp_path / "expired", "x", "y"))
 
 
 @pytest.mark.parametrize("kind", ["p384", "p521", "ed25519", "rsa"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import json
 import re
@@ -35,7 +36,7 @@ class Identity:
 
     Raises:
         OptionError: The certificate or the key cannot be read, C2PA does not allow the kind of the key, the two do not
-            belong together, or the time stamp authority has no valid address.
+            belong together, the certificate has expired, or the time stamp authority has no valid address.
         PhotochromError: The package ``cryptography`` is missing.
     """
 
@@ -81,6 +82,12 @@ class Identity:
         if not is_pair:
             raise OptionError(
                 f"{self.key} is not the key of {self.certificate}", remedy="name the one that belongs to it"
+            )
+        begins, ends = own.not_valid_before_utc, own.not_valid_after_utc
+        if not begins <= datetime.datetime.now(datetime.UTC) <= ends:
+            raise OptionError(
+                f"{self.certificate} is valid from {begins:%Y-%m-%d} to {ends:%Y-%m-%d} only",
+                remedy="make another one with 'photochrom c2pa init', or set the clock",
             )
         sign, algorithm = _signing_function(key)
         return sign, algorithm, chain
