@@ -11,7 +11,7 @@ import pytest
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.output import tracks
-from tests.helpers.films import decoded, packets, pan, same_lumas, seconds, write_film
+from tests.helpers.films import decoded, packets, pan, same_lumas, seconds, still_frame, write_film
 
 FAST = FilmOptions(preset="ultrafast")
 FILM_RATE = Fraction(24000, 1001)
@@ -289,6 +289,59 @@ def test_pcm_of_a_part_begins_at_its_first_frame(end, codec, tmp_path, fake_colo
     samples, begins = heard(output)
     assert begins == seconds(output)[0] == 0
     assert np.array_equal(samples[:9000], heard(source)[0][50000:59000])
+
+
+def reel_with_click(path, picture, sound, codec, ends=None):
+    """Write two seconds of picture from one time on, and sound from another, with a click at the picture's 30th frame.
+
+    All times are in seconds; the sound ends with the picture unless ``ends`` states another time.
+    """
+    click, hertz = picture + Fraction(30, 24), 48000
+    wave = np.zeros(round(((ends or picture + 2) - sound) * hertz), np.int16)
+    at = round((click - sound) * hertz)
+    wave[at : at + 960] = np.sin(np.arange(960) / 5) * 25000
+    with av.open(str(path), "w") as out:
+        video, audio = out.add_stream("ffv1", rate=24), out.add_stream(codec, rate=hertz)
+        video.width, video.height, video.pix_fmt, audio.layout = 96, 64, "yuv420p", "mono"
+        video.codec_context.time_base = MILLISECOND
+        made = []
+        for number, luma in enumerate(pan(48)):
+            frame = still_frame(luma)
+            frame.pts, frame.time_base = round((picture + Fraction(number, 24)) * 1000), MILLISECOND
+            made += video.encode(frame)
+        for start in range(0, len(wave), 1024):
+            frame = av.AudioFrame.from_ndarray(wave[None, start : start + 1024], format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = hertz, start + round(sound * hertz), Fraction(1, hertz)
+            made += audio.encode(frame)
+        for packet in sorted([*made, *video.encode(None), *audio.encode(None)], key=lambda p: p.dts * p.time_base):
+            out.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("end", ["mxf", "avi"])
+@pytest.mark.parametrize("codec", ["pcm_s16le", "ac3", "libmp3lame", "libopus"])
+@pytest.mark.parametrize(("picture", "sound"), [("0", "0.5"), ("0.5", "0"), ("1.4", "1.2"), ("1.4", "1.6")])
+def test_sound_is_in_step_in_containers_without_time_stamps(end, codec, picture, sound, tmp_path, fake_colorizer):
+    source = reel_with_click(tmp_path / "a.mkv", Fraction(picture), Fraction(sound), codec)
+    report = colorize_film(source, tmp_path / f"b.{end}", FilmOptions(codec="ffv1"), colorizer=fake_colorizer)
+    samples, begins = heard(report.output)
+    loud = np.abs(samples) > 0.3 * np.abs(samples).max()
+    found = seconds(report.output)
+    assert len(found) == 48
+    slack = 0.03 if end == "avi" and (codec, picture) != ("pcm_s16le", "0") else 0.003  # whole packets are kept
+    assert float(begins) + int(loud.argmax()) / 48000 == pytest.approx(float(found[30] - found[0]), abs=slack)
+    assert any("s of sound of track 1 before the first frame" in note for note in report.notes) == (
+        Fraction(picture) > Fraction(sound)
+    )
+
+
+def test_sound_that_ends_early_does_not_end_mxf(tmp_path, fake_colorizer):
+    source = reel_with_click(tmp_path / "a.mkv", Fraction(0), Fraction(0), "pcm_s16le", ends=Fraction(3, 2))
+    options = FilmOptions(codec="ffv1")
+    output = colorize_film(source, tmp_path / "b.mxf", options, colorizer=fake_colorizer).output
+    assert same_lumas(output, source)
+    samples, _ = heard(output)
+    assert np.array_equal(samples, np.pad(heard(source)[0], (0, 24000)))
 
 
 def test_pcm_that_ends_before_a_part_is_left_out_whatever_duration_its_packet_states(

@@ -20,7 +20,7 @@ from .frame_buffers import luma_plane
 from .frame_kinds.picture_area import picture_area
 from .options import FilmOptions
 from .output import losses
-from .output.codecs import AUTO, CODECS, CONSTANT_RATE, FORMATS, SEQUENCES, suffixes
+from .output.codecs import AUTO, CODECS, CONSTANT_RATE, FORMATS, SEQUENCES, UNTIMED, suffixes
 from .output.mux import mux, remedy_for
 from .output.plane_format import plane_format
 from .output.resume import is_publishing, work_folder
@@ -139,7 +139,8 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     first = reader.first_pts if wanted is None else reader.pts_at(start)
     end = None if until is None else reader.first_pts * reader.time_base + until
     is_cut = wanted is not None or until is not None
-    moves = is_cut or first < 0  # players leave out what comes before 0
+    # Players leave out what comes before 0. Without time stamps, sound must begin with the picture.
+    moves = is_cut or first < 0 or (first > 0 and container in UNTIMED)
     begins = first * reader.time_base if moves else Fraction(0)
     span = Span(begins, end, moves)
     if not span.is_before_end(begins):

@@ -25,7 +25,9 @@ FORMATS = {
 """FFmpeg's names of the container formats of coloured films, by file suffix."""
 SEQUENCES = ("dpx", "tiff", "png", "jp2", "exr")
 """File formats of numbered frames; each is both a codec and a container."""
-CONSTANT_RATE = ("mxf", "avi", *SEQUENCES)
+UNTIMED = ("mxf", "avi")
+"""Containers that store no time stamps, so that sound begins with the picture, and has no gaps."""
+CONSTANT_RATE = (*UNTIMED, *SEQUENCES)
 """Containers that store no time stamps, so that the frame rate must be constant."""
 MXF_SOUND, MXF_HERTZ = ("pcm_s16le", "pcm_s24le"), 48000
 """Codecs and sample rate of the sound that MXF can hold."""

@@ -11,7 +11,7 @@ from ..sequences import frame_metadata
 from ..sequences.reader import SequenceReader
 from ..sequences.writer import keeps_alpha
 from . import tracks
-from .codecs import SEQUENCES
+from .codecs import SEQUENCES, UNTIMED
 from .mux import metadata_to_copy
 
 _WITHOUT_TIME_CODE = ("avi", "tiff", "png", "jp2")  # containers and frame formats that store no time code
@@ -40,6 +40,8 @@ def notes(reader: FilmReader, planes: PlaneFormat, container: str, options: Film
     has_alpha = any(part.is_alpha for part in reader.video.codec_context.format.components)
     if has_alpha and not keeps_alpha(reader, options.codec, planes.coding.bits):
         found.append("not kept: the alpha channel (transparency)")
+    if container in UNTIMED and options.start is None:
+        found += _early_sound(reader, container)
     if options.codec == "ffv1" and reader.aspect != 1 and container in _WITHOUT_ASPECT:
         found.append(
             f"the {container} header does not state the pixel aspect ratio {reader.aspect}; the frames of FFV1 do"
@@ -61,6 +63,19 @@ def _other_pictures(reader: FilmReader) -> list[str]:
     return [
         f"track {index} is a further video track, which is copied uncoloured: only the first is coloured"
         for index in moving
+    ]
+
+
+def _early_sound(reader: FilmReader, container: str) -> list[str]:
+    """Return a note for each sound track that begins before the first frame, in a container that begins with it."""
+    first = reader.first_pts * reader.time_base
+    copied = tracks.streams_to_copy(reader.container, reader.video.index)[0]
+    sound = [s for s in copied if s.type == "audio" and s.start_time is not None and s.time_base is not None]
+    early = {s.index: first - s.start_time * s.time_base for s in sound}
+    return [
+        f"not kept: {float(length):.3f} s of sound of track {index} before the first frame, where {container} begins"
+        for index, length in early.items()
+        if length > tracks.LEAST_GAP
     ]
 
 

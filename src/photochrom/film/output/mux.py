@@ -19,10 +19,10 @@ from ..source.opening import address
 from ..source.time_code import add_frames
 from ..span import Span
 from . import tracks
-from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, REFUSED_SOUND, codec_tag
+from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, REFUSED_SOUND, UNTIMED, codec_tag
 from .matroska_aspect import write_aspect
 from .segments import EncodedSegment, decoding_times, number_of, set_tags
-from .sound import SoundTranscoder, lossless_codec
+from .sound import SoundTranscoder, is_pcm, lossless_codec
 from .tracks import Item
 
 _FASTSTART = {"movflags": "+faststart"}
@@ -83,13 +83,16 @@ def mux(
         av.open(address(reader.tracks_file), metadata_errors="replace") as source,
         av.open(address(path), "w", format=name, container_options=settings) as out,
     ):
-        streams, transcoders = _add_streams(out, first.streams.video[0], source, reader, options)
+        streams, transcoders = _add_streams(out, first.streams.video[0], source, reader, options, span)
         set_tags(streams[reader.video.index].codec_context, reader, planes)  # segments do not store all tags
         _set_metadata(out, source, span, credit)
         _set_time_code(out, streams[reader.video.index].metadata, reader, span)
         video = streams.pop(reader.video.index)
         colored = _colored(segments, reader.time_base, video, span)
         kept = tracks.packets(source, streams, transcoders, span, reader, damage or Damage())
+        if name in UNTIMED:
+            length = sum(len(segment.pts) for segment in segments) / reader.rate
+            kept = tracks.continuous(kept, streams.values(), length)
         if rehearsal:  # MXF's muxer fails if a track has no packet at all
             kept = _first_of_each(kept, len(streams)) if name == "mxf" else iter(())
         ends = {"video": Fraction(0), "audio": Fraction(0)}
@@ -104,6 +107,7 @@ def mux(
         notes = [
             f"the sound of track {index} is re-encoded without loss as {lossless_codec(name)}, because {name} cannot "
             f"hold {source.streams[index].codec_context.name}"
+            + (" that begins after the picture" if name == "avi" and _begins_late(source.streams[index], span) else "")
             for index in transcoders
         ]
     if needs_aspect and not write_aspect(path, reader.width, reader.height, reader.aspect):
@@ -133,6 +137,7 @@ def _add_streams(
     source: av.container.InputContainer,
     reader: FilmReader,
     options: FilmOptions,
+    span: Span,
 ) -> tuple[dict[int, av.stream.Stream], dict[int, SoundTranscoder]]:
     """Add the coloured video and all streams to copy (see ``tracks.streams_to_copy``) to the coloured film.
 
@@ -150,7 +155,7 @@ def _add_streams(
             streams[stream.index] = _add_video(out, template, stream, reader, options)
         elif stream.index in copied:
             try:
-                _check_track(out, stream)
+                _check_track(out, stream, span)
                 streams[stream.index] = out.add_stream_from_template(stream, opaque=True)
             except ValueError as exc:
                 transcoders[stream.index] = _transcoder(out, stream, reader.path, options.codec, exc)
@@ -194,11 +199,13 @@ def _is_of_a_package(key: str) -> bool:
     return key in _OF_MXF or key.startswith(_OF_PACKAGES) or key.endswith(("_uid", "_umid"))
 
 
-def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) -> None:
+def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream, span: Span) -> None:
     """Raise ValueError if the container cannot hold a track, which FFmpeg would report only when it writes the file."""
     name = None if stream.codec_context is None else stream.codec_context.name
     if name in REFUSED_SOUND.get(out.format.name, ()):
         raise ValueError(f"it cannot hold {name}")
+    if out.format.name in UNTIMED and stream.type == "audio" and not is_pcm(stream) and _begins_late(stream, span):
+        raise ValueError("it stores no time stamps, and the sound begins after the picture")
     if out.format.name != "mxf":
         return
     if not isinstance(stream, av.AudioStream):
@@ -206,6 +213,11 @@ def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream) ->
     context = stream.codec_context
     if context is None or context.name not in MXF_SOUND or context.sample_rate != MXF_HERTZ:
         raise ValueError(f"it holds PCM of {MXF_HERTZ} Hz only")
+
+
+def _begins_late(stream: av.stream.Stream, span: Span) -> bool:
+    """Return whether the sound of a track begins after the picture, so that it needs silence before it."""
+    return (stream.start_time or 0) * (stream.time_base or 0) - span.start > tracks.LEAST_GAP
 
 
 def _transcoder(

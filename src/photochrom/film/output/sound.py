@@ -1,4 +1,4 @@
-"""Re-encodes sound that the output's container cannot hold, as FLAC or PCM, without loss, and cuts PCM."""
+"""Re-encodes sound that a container cannot hold, as FLAC or PCM, without loss; cuts PCM, and adds silence."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ _LOSSLESS = {"matroska": "flac", "mp4": "flac", "mov": "pcm_s24le", "nut": "flac
 _LOSSLESS |= {"mxf": "pcm_s24le", "avi": "pcm_s24le"}
 """Lossless sound codec by container format."""
 _PCM = re.compile(r"pcm_(?:[suf](8|16|24|32|64)(?:le|be)?|alaw|mulaw)")
+_SILENCE = {"pcm_u8": b"\x80", "pcm_alaw": b"\xd5", "pcm_mulaw": b"\xff"}
+"""Byte of a silent sample, by codec; 0 in all others."""
 _SIXTEEN_BITS = ("u8", "u8p", "s16", "s16p")  # sample formats of at most 16 bits; FLAC stores others with 24 bits
 
 
@@ -31,21 +33,47 @@ def after(packet: av.Packet, seconds: Fraction) -> av.Packet | None:
 
     The result is None if there are no such samples.
     """
-    context = packet.stream.codec_context
-    found = _PCM.fullmatch(context.name)
-    assert isinstance(context, av.AudioCodecContext)
-    assert found
-    skipped = math.ceil(seconds * context.sample_rate)
-    data = bytes(packet)[skipped * context.layout.nb_channels * int(found[1] or 8) // 8 :]
+    rate = packet.stream.codec_context.sample_rate
+    skipped = math.ceil(seconds * rate)
+    data = bytes(packet)[skipped * _sample_bytes(packet.stream) :]
     if not data:
         return None
     rest = av.Packet(data)
-    moved = round(Fraction(skipped, context.sample_rate) / packet.time_base)
+    moved = round(Fraction(skipped, rate) / packet.time_base)
     rest.pts = None if packet.pts is None else packet.pts + moved
     rest.dts = None if packet.dts is None else packet.dts + moved
     rest.duration = max(0, (packet.duration or 0) - moved)
     rest.time_base, rest.stream, rest.is_keyframe = packet.time_base, packet.stream, True
     return rest
+
+
+def _sample_bytes(stream: av.stream.Stream) -> int:
+    """Return the number of bytes of one sample of all channels of a stream of PCM."""
+    context = stream.codec_context
+    assert isinstance(context, av.AudioCodecContext)
+    found = _PCM.fullmatch(context.name)
+    assert found
+    return context.layout.nb_channels * int(found[1] or 8) // 8
+
+
+def length(packet: av.Packet) -> Fraction:
+    """Return the length of a packet of PCM in seconds."""
+    return Fraction(packet.size // _sample_bytes(packet.stream), packet.stream.codec_context.sample_rate)
+
+
+def silence(stream: av.stream.Stream, start: Fraction, end: Fraction) -> Iterator[av.Packet]:
+    """Yield silence as packets of PCM, of at most a second each, from ``start`` to ``end``, in seconds."""
+    context = stream.codec_context
+    assert isinstance(context, av.AudioCodecContext)
+    rate, sample = context.sample_rate, _SILENCE.get(context.name, b"\0") * _sample_bytes(stream)
+    first, count = round(start * rate), round((end - start) * rate)
+    for done in range(0, count, rate):
+        part = min(rate, count - done)
+        packet = av.Packet(sample * part)
+        packet.pts = packet.dts = first + done
+        packet.duration, packet.time_base, packet.stream = part, Fraction(1, rate), stream
+        packet.is_keyframe = True
+        yield packet
 
 
 class SoundTranscoder:
@@ -79,20 +107,19 @@ class SoundTranscoder:
         except av.error.FFmpegError:
             frames = []
         for frame in frames:
-            yield from self._encoded(frame, packet)
+            yield from self._encoded(frame)
         if packet is None:
             for frame in self._resampler.resample(None):
                 yield from self.stream.encode(frame)
             yield from self.stream.encode(None)
 
-    def _encoded(self, frame: av.AudioFrame, packet: av.Packet | None) -> Iterator[av.Packet]:
-        """Encode a frame, whose time follows from the frames before it, or from its packet for the first frame."""
+    def _encoded(self, frame: av.AudioFrame) -> Iterator[av.Packet]:
+        """Encode a frame, whose time follows from the frames before it."""
         rate = self._decoder.sample_rate
-        start = self._next
-        if start is None:  # only the first frame's time is used; all others follow without gaps
-            begins = packet.pts * packet.time_base if packet is not None and packet.pts is not None else Fraction(0)
-            start = round(begins * rate)
-        frame.pts, frame.time_base = start, Fraction(1, rate)
-        self._next = start + frame.samples
+        if self._next is None:  # only the first frame's time is used; all others follow without gaps
+            # It is later than its packet's where the decoder leaves out the codec's priming, as in Opus and MP3.
+            self._next = 0 if frame.pts is None else round(frame.pts * frame.time_base * rate)
+        frame.pts, frame.time_base = self._next, Fraction(1, rate)
+        self._next += frame.samples
         for resampled in self._resampler.resample(frame):
             yield from self.stream.encode(resampled)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
 import av
@@ -14,8 +14,10 @@ from ..reader import FilmReader
 from ..source.opening import reading
 from ..span import Span
 from ..times import time_text
-from .sound import SoundTranscoder, after, is_pcm
+from .sound import SoundTranscoder, after, is_pcm, length, silence
 
+LEAST_GAP = Fraction(1, 10)
+"""Seconds; shorter gaps in sound come from rounded times, or from clocks that differ a little."""
 Item = tuple[Fraction, int, av.Packet]
 """A packet to mux: the time in seconds by which packets are ordered, a number that orders those of equal time, and the
 packet."""
@@ -93,6 +95,30 @@ def packets(
     for transcoder in transcoders.values():
         for encoded in _encoded(transcoder, None, span):
             yield _output_time(last, span), 0, encoded
+
+
+def continuous(items: Iterator[Item], streams: Iterable[av.stream.Stream], end: Fraction) -> Iterator[Item]:
+    """Yield packets of which PCM lasts from 0 to ``end``, with silence in its gaps, for ``UNTIMED`` containers.
+
+    Args:
+        items: Packets of the coloured film, as ``packets`` yields them.
+        streams: Streams of the coloured film.
+        end: Time in seconds at which the picture ends; so does an MXF file with shorter sound.
+    """
+    reached = {stream.index: Fraction(0) for stream in streams if is_pcm(stream)}
+    for time, number, packet in items:
+        if (place := reached.get(packet.stream_index)) is None or packet.pts is None:
+            yield time, number, packet
+            continue
+        begins = packet.pts * packet.time_base
+        if begins - place > (LEAST_GAP if place else 0):
+            yield from ((time, number, part) for part in silence(packet.stream, place, begins))
+            place = begins
+        reached[packet.stream_index] = place + length(packet)
+        yield time, number, packet
+    for stream in streams:
+        if stream.index in reached:
+            yield from ((part.pts * part.time_base, 0, part) for part in silence(stream, reached[stream.index], end))
 
 
 def _output_time(time: Fraction, span: Span) -> Fraction:
