@@ -17,7 +17,15 @@ SHOTS = [Shot(a / RATE, b / RATE, b - a) for a, b in itertools.pairwise(BOUNDS)]
 OWN = (
     ShotOptions(0),
     ShotOptions(100 / RATE, 0.25, 1.5, (FilmHint(Fraction(5), Hint(0.25, 0.5, (1, 2, 3))),)),
-    ShotOptions(250 / RATE, strength=0),
+    ShotOptions(
+        250 / RATE,
+        strength=0,
+        hints=(
+            FilmHint(Fraction(12), Hint(0.1, 0.2, (4, 5, 6), 0.125)),
+            FilmHint(Fraction(13), Hint(0.3, 0.4, (7, 8, 9), suggested=True)),
+            FilmHint(Fraction(14), Hint(0.5, 0.6, (10, 11, 12), 0.25, suggested=True)),
+        ),
+    ),
 )
 
 
@@ -56,6 +64,8 @@ def test_csv_of_a_spreadsheet_that_writes_commas_in_numbers(tmp_path):
         ("a.csv", "number,start\n1\n", "shot 1: '' is not a time"),
         ("a.csv", "start\n" + "9" * 5000, "shot 1: '999"),
         ("a.csv", "start,hints\n0,1@\n", "shot 1: '' is not a hint"),
+        ("a.csv", 'start,hints\n0,"0@0.5,0.5,red,big"\n', "shot 1: a hint's radius is 'big': give a number"),
+        ("a.csv", 'start,hints\n0,"0@0.5,0.5,red,0.1,0.2"\n', "is not a hint: write TIME@X,Y,COLOR"),
         ("a.json", "{", "is not a list of shots"),
         ("a.csv", "", "no column named start"),
         ("a.csv", "start\n", "holds no shot"),

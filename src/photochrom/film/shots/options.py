@@ -6,8 +6,9 @@ A file lists all shots of a film in order; ``null`` and empty cells mean the fil
      {"start": 12.5, "end": 17.25, "frames": 114, "vividness": null, "strength": 0.8,
       "hints": [{"time": 13.0, "x": 0.42, "y": 0.31, "color": "#7a2b22"}]}]}
 
-As CSV, a hint is written ``0:00:13.000@0.42,0.31,#7a2b22``; several hints are separated by spaces. Each shot lasts from
-its ``start`` to the start of the next shot; ``end`` and ``frames`` are written for information, and not read.
+As CSV, a hint is written ``0:00:13.000@0.42,0.31,#7a2b22``; its radius may follow, and the word ``suggested``. Several
+hints are separated by spaces. Each shot lasts from its ``start`` to the start of the next shot; ``end`` and ``frames``
+are written for information, and not read.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _VERSION = 1  # version of the file format
 _COLUMNS = ("number", "start", "end", "frames", "vividness", "strength", "hints")
 _DIALS = ("vividness", "strength")
+_SUGGESTED = "suggested"  # last part of a hint in CSV whose colour a model proposed
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,16 @@ def shots_csv(shots: Iterable[tuple[Shot, ShotOptions]]) -> str:
     writer.writerow(_COLUMNS)
     for number, (shot, own) in enumerate(shots, 1):
         dials = ("" if value is None else value for value in (own.vividness, own.strength))
-        hints = " ".join(f"{time_text(h.time)}@{h.hint.x:g},{h.hint.y:g},{h.hint.hex}" for h in own.hints)
+        hints = " ".join(map(_hint_text, own.hints))
         writer.writerow((number, time_text(shot.start), time_text(shot.end), shot.frames, *dials, hints))
     return text.getvalue()
+
+
+def _hint_text(hint: FilmHint) -> str:
+    own = hint.hint
+    text = f"{time_text(hint.time)}@{own.x:g},{own.y:g},{own.hex}"
+    text += "" if own.radius == Hint.radius else f",{own.radius:g}"
+    return text + (f",{_SUGGESTED}" if own.suggested else "")
 
 
 def _number(seconds: Fraction) -> float:
@@ -180,9 +189,20 @@ def _check_names(names: Iterable[object]) -> None:
 
 def _hint(text: str) -> FilmHint:
     time, at, place = text.partition("@")
-    if not at:
-        raise OptionError(f"{text!r:.60} is not a hint", remedy="write TIME@X,Y,COLOR")
-    return FilmHint(parse_time(time), Hint.parse(place))
+    parts = place.split(",")
+    is_suggested = parts[-1] == _SUGGESTED
+    radius = parts[3 : len(parts) - is_suggested]
+    if not at or len(radius) > 1:
+        raise OptionError(f"{text!r:.60} is not a hint", remedy="write TIME@X,Y,COLOR, or TIME@X,Y,COLOR,RADIUS")
+    hint = replace(Hint.parse(",".join(parts[:3])), suggested=is_suggested)
+    return FilmHint(parse_time(time), replace(hint, radius=_radius(radius[0])) if radius else hint)
+
+
+def _radius(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise OptionError(f"a hint's radius is {text!r:.60}", remedy="give a number from 0 to 0.25") from None
 
 
 def _shot(number: int, entry: dict[str, Any]) -> ShotOptions:
