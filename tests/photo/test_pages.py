@@ -1,5 +1,6 @@
 """Multi-page TIFFs, page by page, and the compressions of TIFF."""
 
+import errno
 import struct
 from io import BytesIO
 
@@ -8,7 +9,8 @@ import pytest
 import tifffile
 from PIL import Image, ImageSequence
 
-from photochrom import Colorizer, ColorOptions, Hint, OptionError, PhotoError, photo
+from photochrom import Colorizer, ColorOptions, Hint, OptionError, PhotoError, atomic, photo
+from photochrom.atomic import publish
 from photochrom.color.spaces import luma_of_rgb
 from photochrom.commands.main import main
 from photochrom.label import is_labelled
@@ -242,3 +244,21 @@ def test_pages_that_overlap_are_refused_at_once(tmp_path):
         struct.pack_into("<I", data, start + 2 + 12 * entries, start + 4)
     with pytest.raises(PhotoError, match="its pages overlap"):
         photo.read_photo(bytes(data))
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+def test_no_picture_is_left_without_its_label_if_the_sidecar_cannot_be_written(
+    tmp_path, fake_colorizer, monkeypatch, pages
+):
+    def full(part, path, *, overwrite):
+        if path.suffix == ".xmp":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        publish(part, path, overwrite=overwrite)
+
+    monkeypatch.setattr(atomic, "publish", full)
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([smooth(40, 60)] * pages), photometric="minisblack", metadata=None)
+    output = OutputOptions(sidecar=True)
+    with pytest.raises(PhotoError) as raised:
+        photo.colorize_photo(tmp_path / "a.tif", tmp_path / "b.tif", colorizer=fake_colorizer, output=output)
+    assert str(raised.value) == f"{tmp_path / 'b.tif.xmp'}: the disk is full: make room, or choose another disk"
+    assert {path.name for path in tmp_path.iterdir()} == {"a.tif", "fake.onnx"}

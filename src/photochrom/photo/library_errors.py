@@ -72,7 +72,7 @@ def _reject(_: logging.LogRecord) -> bool:
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Add the name of the file to errors in the block, and give system errors a remedy.
+    """Add the name of the file to errors in the block that name none yet, and give system errors a remedy.
 
     Args:
         name: Path of the file, or ``THE_PICTURE`` if it has none.
@@ -84,6 +84,8 @@ def naming(name: str) -> Iterator[None]:
     try:
         yield
     except PhotoError as exc:
+        if exc.path is not None:
+            raise
         raise _named(name, str(exc)) from exc.__cause__
     except MemoryError as exc:
         raise _named(name, TOO_LARGE) from exc

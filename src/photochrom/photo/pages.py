@@ -70,22 +70,24 @@ def colorize_pages(
     pages = _Pages(colorizer, data, options, output, name, negative, on_page)
     path = destination if isinstance(destination, Path) else None
     _check(path, options, output, pages.count, name)
+    sidecar = sidecar_path(path) if output.sidecar and path is not None else None
+
+    def write_label() -> None:
+        if sidecar is not None:
+            write_data(pages.sidecar, sidecar, overwrite=output.overwrite)
+
     if path is not None and output.c2pa is None:
         with _naming_output(path), new_file(path, overwrite=output.overwrite) as file:
             report = pages.write(file)
+            write_label()
     else:
         whole = BytesIO()
         report = pages.write(whole)
         coded = whole.getvalue()
         if output.c2pa is not None:
             coded = signed(coded, pages.first, path, "TIFF", output.c2pa, pages.credit)
-        write_data(coded, destination, overwrite=output.overwrite)
-    if path is None:
-        return report
-    if output.sidecar:
-        write_data(pages.sidecar, sidecar_path(path), overwrite=output.overwrite)
-        return replace(report, outputs=(path, sidecar_path(path)))
-    return replace(report, outputs=(path,))
+        write_data(coded, destination, overwrite=output.overwrite, before=write_label)
+    return replace(report, outputs=tuple(file for file in (path, sidecar) if file is not None))
 
 
 def _check(path: Path | None, options: ColorOptions, output: OutputOptions, count: int, name: str) -> None:

@@ -6,6 +6,7 @@ The luma is never altered: the luma recomputed from a lossless output equals the
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -152,22 +153,33 @@ def write_output(
     path = destination if isinstance(destination, Path) else None
     sidecar = sidecar_path(path) if output.sidecar and path is not None else None
     colored = _Colored(photo, cb, cr, format, credit if sidecar is None else None, output)
+
+    def write_label() -> None:
+        if sidecar is not None:
+            metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=credit)
+            write_data(metadata.xmp or b"", sidecar, overwrite=output.overwrite)
+
     if path is not None and output.c2pa is None:
         check_destination(path, overwrite=output.overwrite)
-        colored.to_file(path)
+        colored.to_file(path, write_label)
     else:
         data = colored.to_bytes()
         if output.c2pa is not None:
             data = signed(data, photo, path, format, output.c2pa, credit)
-        write_data(data, destination, overwrite=output.overwrite)
-    if sidecar is not None:
-        metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=credit)
-        write_data(metadata.xmp or b"", sidecar, overwrite=output.overwrite)
+        write_data(data, destination, overwrite=output.overwrite, before=write_label)
     return tuple(file for file in (path, sidecar) if file is not None)
 
 
-def write_data(data: bytes, destination: Path | BinaryIO, *, overwrite: bool = False) -> None:
+def write_data(
+    data: bytes, destination: Path | BinaryIO, *, overwrite: bool = False, before: Callable[[], None] = lambda: None
+) -> None:
     """Write a whole file, atomically if ``destination`` is a path and not an open file.
+
+    Args:
+        data: Content of the file.
+        destination: The file.
+        overwrite: Whether an existing file is replaced.
+        before: Writes what must exist before the path does; its errors are raised, and nothing is left at the path.
 
     Raises:
         PhotoError: The path cannot be written, or exists and ``overwrite`` is not set.
@@ -179,6 +191,7 @@ def write_data(data: bytes, destination: Path | BinaryIO, *, overwrite: bool = F
     check_destination(destination, overwrite=overwrite)
     with naming(str(destination)), new_file(destination, overwrite=overwrite) as stream:
         stream.write(data)
+        before()
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,9 +226,11 @@ class _Colored:
             self._encode(stream)
         return stream.getvalue()
 
-    def to_file(self, path: Path) -> None:
-        with naming(str(path)), new_file(path, overwrite=self.output.overwrite) as stream, encoding():
-            self._encode(stream)
+    def to_file(self, path: Path, before: Callable[[], None] = lambda: None) -> None:
+        with naming(str(path)), new_file(path, overwrite=self.output.overwrite) as stream:
+            with encoding():
+                self._encode(stream)
+            before()
 
     def _encode(self, stream: BinaryIO) -> None:
         photo, format, output = self.photo, self.format, self.output
