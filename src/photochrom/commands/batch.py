@@ -105,7 +105,7 @@ def _add_running(batch: argparse.ArgumentParser) -> None:
         "--max-errors",
         type=_error_limit,
         metavar="N|N%",
-        help="end early after N errors, or after N%% of the items have failed",
+        help="end early after N errors, or if over N%% of the items finished so far have failed",
     )
     group.add_argument(
         "--dry-run",
