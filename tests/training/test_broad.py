@@ -330,7 +330,7 @@ class TestColorQueries:
     @pytest.mark.slow
     def test_training_can_start_from_a_file_written_anew_as_from_the_old(self, model, tmp_path, capsys):
         old, new = model[0], tmp_path / "new.onnx"
-        assert reexport.main([str(old), str(new)]) == 0  # compares the colours of both
+        assert reexport.run([str(old), str(new)]) == 0  # compares the colours of both
         assert "within 0.000 a*b*" in capsys.readouterr().out
         assert read_model(new)[0] == read_model(old)[0]
         found, expected = (load_initial_model(str(path), None, None).head.state_dict() for path in (new, old))

@@ -10,13 +10,14 @@ import torch
 
 from photochrom import OptionError, TrainingError
 from photochrom.training import checkpoint, distillation
+from photochrom.training.__main__ import main
 from photochrom.training.config import BEST, TrainingConfig
 from photochrom.training.data.curation import inspect
 from photochrom.training.data.dataset import split
-from photochrom.training.distillation import distill, main
+from photochrom.training.distillation import distill, verdict
 from photochrom.training.export import load_trained
 from photochrom.training.initial_model import load_initial_model
-from photochrom.training.networks.feature_distillation import FeatureDistillation, unexplained
+from photochrom.training.networks.feature_distillation import FeatureDistillation, Figures, unexplained
 from photochrom.training.preparation import prepare_run
 from photochrom.training.processes import launch
 
@@ -146,10 +147,23 @@ def test_features_that_explain_nothing_have_a_share_of_one():
     assert float(unexplained(0 * errors, true.var(0))) == 0
 
 
+@pytest.mark.parametrize(
+    ("after", "is_told"),
+    [([0.3, 0.2, 0.2], False), ([0.3, 0.1, 0.4], True), ([0.3, 0.3, 0.1], True), ([0.3, 0.25, 0.3], True)],
+)
+def test_teaching_that_gains_nothing_at_a_taught_stride_says_so(after, is_told):
+    def figures(shares):
+        return Figures([torch.full((4,), 1.001 * share) for share in shares], [torch.ones(4)] * 3, 0.5)
+
+    told = verdict(figures([0.3, 0.25, 0.3]), figures(after))
+    assert ("more photographs" in told) == is_told
+    assert bool(told) == is_told
+
+
 @pytest.mark.slow
 def test_ctrl_c_ends_cleanly_and_the_same_command_starts_again(photographs, tmp_path, monkeypatch, capsys):
     start, loss = tmp_path / "start", FeatureDistillation.loss
-    command = [str(photographs), str(start), "--views", "8"]
+    command = ["distillation", str(photographs), str(start), "--views", "8"]
 
     def press(*arguments):
         signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
@@ -161,6 +175,7 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_starts_again(photographs, tmp_
     assert "stopped at step 1 of 2, and nothing was saved: give the same command" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert {path.name for path in start.iterdir()} == {"photographs.csv"}
+    monkeypatch.setattr(distillation, "verdict", lambda *_: "")  # eight views may gain something or not
     assert main(command) == 0
     counts, sets, head, *shares, agreement = capsys.readouterr().out.splitlines()
     assert counts.endswith("40 photographs, 40 usable")
@@ -195,13 +210,13 @@ class TestDestroyedFeatures:
 class TestRefused:
     def test_a_folder_with_other_files(self, photographs, tmp_path, capsys):
         (tmp_path / BEST).write_bytes(b"precious")
-        assert main([str(photographs), str(tmp_path)]) == 2
+        assert main(["distillation", str(photographs), str(tmp_path)]) == 2
         assert f"{tmp_path}: exists: choose another folder" in capsys.readouterr().err
         assert (tmp_path / BEST).read_bytes() == b"precious"
 
     def test_a_file(self, photographs, tmp_path, capsys):
         (tmp_path / "start").write_bytes(b"precious")
-        assert main([str(photographs), str(tmp_path / "start")]) == 1
+        assert main(["distillation", str(photographs), str(tmp_path / "start")]) == 1
         assert "start: cannot be read (Not a directory): choose another folder" in capsys.readouterr().err
 
     @pytest.mark.parametrize("name", ["reference", "scratch"])
@@ -216,5 +231,5 @@ class TestRefused:
             distill(config(photographs, tmp_path / "start"), count)
 
     def test_a_missing_folder_of_photographs(self, tmp_path, capsys):
-        assert main([str(tmp_path / "none"), str(tmp_path / "start")]) == 1
+        assert main(["distillation", str(tmp_path / "none"), str(tmp_path / "start")]) == 1
         assert f"there is no {tmp_path / 'none'}" in capsys.readouterr().err

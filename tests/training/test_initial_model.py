@@ -213,7 +213,7 @@ def test_a_model_whose_encoder_is_omitted_is_published_once_and_without_it(tmp_p
     monkeypatch.setattr(export, "load_mean", lambda *_: export.Trained(REFERENCE, None, 20))
     for name, result in (("capabilities", {"vividness": None}), ("model_of", model), ("compare", 0.0)):
         monkeypatch.setattr(export, name, lambda *_, result=result: result)
-    assert export.main(["best.safetensors", str(tmp_path / "model.onnx"), "--strip-encoder"]) == 0
+    assert export.run(["best.safetensors", str(tmp_path / "model.onnx"), "--strip-encoder"]) == 0
     assert published == [decoder]
 
 

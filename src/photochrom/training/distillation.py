@@ -2,7 +2,7 @@
 
 The encoder's stages at strides 16 and 32 are taught; its backbone and all depthwise kernels stay as they are.
 
-Command: ``python -m photochrom.training.distillation PHOTOS START``
+Command: ``python -m photochrom.training distillation PHOTOS START``
 Then: ``photochrom train PHOTOS -o RUN --recipe broad --from START``
 """
 
@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from ..color.spaces import lightness_of_luma
 from ..colorizer.vividness import DIAL_LAMBDA
-from ..errors import OptionError, PhotochromError, TrainingError, system_errors
+from ..errors import OptionError, TrainingError, system_errors
 from . import checkpoint
 from .config import BEST, TrainingConfig
 from .data.batches import load_ahead
@@ -202,26 +202,38 @@ def table(before: Figures, after: Figures) -> str:
     return "\n".join(f"{name:<24}{one:>8}{other:>8}" for name, one, other in rows)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line, and return its exit status."""
+def verdict(before: Figures, after: Figures) -> str:
+    """Return a line for below the table if the encoder finds no more than before at a taught stride; else nothing."""
+    gains = [one - other for one, other in zip(before.unexplained, after.unexplained, strict=True)][1:]
+    if min(gains) > 0:
+        return ""
+    return "\nNot every taught stride has improved: start from the same model with more photographs, or more views."
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command, and return its exit status: 0, or 128 + N if signal N stopped it.
+
+    Raises:
+        OptionError: An option is invalid, or the folder for the model contains other files.
+        PhotochromError: See ``distill``.
+        KeyboardInterrupt: Ctrl+C was pressed while nothing was being taught, or again before a step ended.
+    """
     args = _parser().parse_args(arguments)
+    with system_errors(TrainingError, args.start, "choose another folder"):
+        if args.start.exists() and {path.name for path in args.start.iterdir()} - _LEFT:
+            raise OptionError("exists", path=args.start, remedy="choose another folder")
+    options = {"initial": args.initial, "learning_rate": args.learning_rate, "seed": args.seed}
     try:
-        with system_errors(TrainingError, args.start, "choose another folder"):
-            if args.start.exists() and {path.name for path in args.start.iterdir()} - _LEFT:
-                raise OptionError("exists", path=args.start, remedy="choose another folder")
-        options = {"initial": args.initial, "learning_rate": args.learning_rate, "seed": args.seed}
-        print(table(*distill(TrainingConfig(args.photographs, args.start, **options), args.views)))
-    except (Stopped, PhotochromError) as exc:
+        figures = distill(TrainingConfig(args.photographs, args.start, **options), args.views)
+    except Stopped as exc:
         print(f"photochrom: {exc}", file=sys.stderr)
-        return exc.status if isinstance(exc, Stopped) else 2 if isinstance(exc, OptionError) else 1
-    except KeyboardInterrupt:
-        print("photochrom: interrupted; finished files are kept", file=sys.stderr)
-        return 130
+        return exc.status
+    print(table(*figures) + verdict(*figures))
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    prog = "python -m photochrom.training.distillation"
+    prog = "python -m photochrom.training distillation"
     parser = argparse.ArgumentParser(prog=prog, description="Teach a model's encoder grey pictures.")
     parser.add_argument("photographs", metavar="PHOTOS", help="photographs, as photochrom train takes them")
     parser.add_argument("start", type=Path, metavar="START", help="new folder, for photochrom train --from START")
@@ -233,7 +245,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE, metavar="RATE", help=rate)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the squares and their order")
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,13 +1,12 @@
 """Exports a checkpoint, or the mean of several, as an ONNX model file, and compares the file with PyTorch.
 
-Command: ``python -m photochrom.training.export RUN/best.safetensors MODEL.onnx --version 1 --vividness 0.5``
+Command: ``python -m photochrom.training export RUN/best.safetensors MODEL.onnx --version 1 --vividness 0.5``
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from ..atomic import new_file
-from ..errors import OptionError, PhotochromError, TrainingError
+from ..errors import OptionError, TrainingError
 from ..models.engines import OnnxRuntimeEngine
 from ..models.registry import CARD_KEY, ModelCard
 from ..output_folders import check_folder
@@ -287,25 +286,22 @@ def strip_encoder(model: onnx.ModelProto) -> None:
     model.graph.node.extend(kept_nodes)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command of this module, and return its exit status: 0, 1 after an error, 2 if an option is wrong.
+def run(arguments: list[str]) -> int:
+    """Run the command, and return its exit status, 0.
 
-    Args:
-        arguments: Arguments of the command; None for those of the process.
+    Raises:
+        OptionError: An option is invalid, or the file exists and may not be overwritten.
+        PhotochromError: See ``load_mean`` and ``export``.
     """
     args = _parser().parse_args(arguments)
-    try:
-        _check(args)
-        _export(args)
-    except PhotochromError as exc:
-        print(f"photochrom: {exc}", file=sys.stderr)
-        return 2 if isinstance(exc, OptionError) else 1
+    _check(args)
+    _export(args)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m photochrom.training.export", description="Write a checkpoint as a model file."
+        prog="python -m photochrom.training export", description="Write a checkpoint as a model file."
     )
     parser.add_argument("checkpoint", type=Path, nargs="+", help="checkpoint to export; several are averaged")
     parser.add_argument("model", type=Path, help="model file to write, .onnx")
@@ -353,7 +349,3 @@ def _export(args: argparse.Namespace) -> None:
     )
     difference = export(trained, card, args.model, stripped=args.strip_encoder)
     print(f"{args.model}: {args.model.stat().st_size / 1e6:.1f} MB, within {difference:.3f} a*b* of PyTorch")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

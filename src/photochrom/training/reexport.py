@@ -1,12 +1,11 @@
 """Writes a model file anew, with the same weights and card, so that it has the graph of the current exporter.
 
-Command: ``python -m photochrom.training.reexport OLD.onnx NEW.onnx``
+Command: ``python -m photochrom.training reexport OLD.onnx NEW.onnx``
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import onnx
 
 from ..atomic import new_file
 from ..colorizer.vividness import DIAL_LAMBDA
-from ..errors import OptionError, PhotochromError, TrainingError
+from ..errors import OptionError, TrainingError
 from ..models.engines import OnnxRuntimeEngine
 from .atomic_files import writing
 from .export import compare, example_inputs, model_of
@@ -67,22 +66,18 @@ def _difference(network: DistributionNetwork, old: Path, new: Path) -> float:
     return difference
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line, and return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m photochrom.training.reexport", description="Write a model anew.")
+def run(arguments: list[str]) -> int:
+    """Run the command, and return its exit status, 0.
+
+    Raises:
+        PhotochromError: The new file exists, or see ``reexport``.
+    """
+    parser = argparse.ArgumentParser(prog="python -m photochrom.training reexport", description="Write a model anew.")
     parser.add_argument("old", type=Path, help="model file, .onnx")
     parser.add_argument("new", type=Path, help="model file to write, .onnx")
     args = parser.parse_args(arguments)
-    try:
-        if args.new.exists():
-            raise OptionError("exists", path=args.new, remedy="give another name")
-        difference = reexport(args.old, args.new)
-    except PhotochromError as exc:
-        print(f"photochrom: {exc}", file=sys.stderr)
-        return 1
+    if args.new.exists():
+        raise OptionError("exists", path=args.new, remedy="give another name")
+    difference = reexport(args.old, args.new)
     print(f"{args.new}: {args.new.stat().st_size / 1e6:.1f} MB, within {difference:.3f} a*b* of {args.old}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

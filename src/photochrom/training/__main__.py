@@ -1,0 +1,44 @@
+"""Commands for those who make models: ``python -m photochrom.training distillation``, ``export`` or ``reexport``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import Final
+
+from ..errors import OptionError, PhotochromError, TrainingError, needed_for
+
+_COMMANDS: Final = {
+    "distillation": "teach a model's encoder grey pictures",
+    "export": "write a checkpoint as a model file",
+    "reexport": "write a model file anew",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line, and return its exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    command = _parser().parse_args(given[:1]).command
+    try:
+        with needed_for("training", "train", TrainingError):
+            module = importlib.import_module(f".{command}", __package__)
+        return int(module.run(given[1:]))
+    except PhotochromError as exc:
+        print(f"photochrom: {exc}", file=sys.stderr)
+        return 2 if isinstance(exc, OptionError) else 1
+    except KeyboardInterrupt:
+        print("photochrom: interrupted; finished files are kept", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m photochrom.training", description="Make models.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, purpose in _COMMANDS.items():
+        commands.add_parser(name, help=purpose)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
