@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -175,3 +176,28 @@ def places_in(format: str) -> dict[str, object]:
     info = PngInfo()
     info.add_itxt("XML:com.adobe.xmp", REGIONS.decode())
     return {"PNG": {"pnginfo": info}, "TIFF": {}}.get(format, {"xmp": REGIONS})
+
+
+OF_THE_SCAN = b"""<dc:format xmlns:dc="http://purl.org/dc/elements/1.1/">image/x-adobe-dng</dc:format>
+<p:ColorMode xmlns:p="http://ns.adobe.com/photoshop/1.0/">1</p:ColorMode>
+<Iptc4xmpExt:ImageRegion xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"><rdf:Bag/>
+</Iptc4xmpExt:ImageRegion><xmp:Thumbnails xmlns:xmp="http://ns.adobe.com/xap/1.0/"><rdf:Alt/></xmp:Thumbnails>"""
+
+
+@pytest.mark.parametrize("target", ["JPEG", "TIFF"])
+@pytest.mark.parametrize("beside", [False, True])
+def test_xmp_describes_the_output_and_not_the_scan(tmp_path: Path, target: str, beside: bool) -> None:
+    """Whether it was in the file or in a sidecar; the picture is turned, so that places in it are no longer true."""
+    described, exif = XMP.replace(b"<dc:description>", OF_THE_SCAN + b"<dc:description>"), Image.Exif()
+    exif[274] = 6
+    if not beside:
+        exif[700] = described
+    (tmp_path / "a.tif").write_bytes(saved(smooth(24, 40), "TIFF", exif=exif.tobytes()))
+    if beside:
+        (tmp_path / "a.tif.xmp").write_bytes(described)
+    packet = xmp_of(coloured(photo.read_photo(tmp_path / "a.tif"), target), target)
+    assert b"Harvest at Bjerre" in packet
+    assert f"format>image/{target.lower()}</".encode() in packet
+    assert b"ColorMode>3</" in packet
+    assert b"Thumbnails" not in packet
+    assert b"ImageRegion" not in packet

@@ -64,6 +64,8 @@ def metadata_for(metadata: Metadata, *, source_format: str, format: str, credit:
         credit: Sources of the colours, for the label (see ``colorizer.hints.credit``); None to write no label.
     """
     packet = Packet(metadata.xmp)
+    if "dc:format" in packet:
+        packet.set("dc:format", [f"image/{format.lower()}"])
     if format != source_format:
         metadata = replace(metadata, native=())
         if metadata.texts:

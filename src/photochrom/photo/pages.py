@@ -22,7 +22,7 @@ from .names import format_of, sidecar_path
 from .negatives import LOOKS_NEGATIVE, looks_negative
 from .options import OutputOptions
 from .picture_kinds import chroma_of_unusual
-from .read import Photo, read_page, with_sidecar
+from .read import Photo, read_page, read_sidecar
 from .report import PhotoReport, preview, report_on
 from .signing import signed
 from .write import write_data
@@ -189,13 +189,13 @@ class _Pages:
 
     def _read(self, number: int) -> Photo:
         """Read a page; the captions of a sidecar beside the file belong to the first page."""
-        with _naming_page(self._name, number):
-            photo = read_page(self._data, self._starts[number - 1], self._name, negative=self._negative)
         path = Path(self._name)
-        if not path.is_file():
-            return replace(photo, origin=self._data)
-        photo = replace(photo, origin=path)
-        return with_sidecar(photo, path) if number == 1 else photo
+        origin = path if path.is_file() else self._data
+        sidecar = read_sidecar(path) if number == 1 and origin is path else None
+        with _naming_page(self._name, number):
+            start = self._starts[number - 1]
+            photo = read_page(self._data, start, self._name, negative=self._negative, sidecar=sidecar)
+        return replace(photo, origin=origin)
 
 
 def _by_page(warnings: list[tuple[str, ...]]) -> tuple[str, ...]:

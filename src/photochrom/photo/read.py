@@ -151,12 +151,12 @@ def read_photo(
                 decoded = tiff.read_page(data, start)
             else:
                 decoded = _READERS[format](data)
-        photo = _upright_photo(decoded, format, name)
+    sidecar = read_sidecar(Path(source)) if isinstance(source, str | os.PathLike) else None
+    with naming(name):
+        photo = _upright_photo(_adopted(decoded, sidecar), format, name)
     can_be_read_again = isinstance(source, str | os.PathLike) and Path(source).is_file()
     photo = replace(photo, origin=Path(name) if can_be_read_again else data)
-    if negative:
-        photo = replace(photo, kind="negative")
-    return with_sidecar(photo, Path(source)) if isinstance(source, str | os.PathLike) else photo
+    return replace(photo, kind="negative") if negative else photo
 
 
 def _directory_of(data: bytes, page: int | None) -> int:
@@ -167,14 +167,17 @@ def _directory_of(data: bytes, page: int | None) -> int:
     return 0 if len(tiff_pages.page_starts(data)) == 1 else start
 
 
-def read_page(data: bytes, start: int, name: str, *, negative: bool = False) -> Photo:
-    """Read one page of a TIFF, as ``read_photo`` does, but without its masks and sidecar.
+def read_page(
+    data: bytes, start: int, name: str, *, negative: bool = False, sidecar: tuple[str, bytes] | None = None
+) -> Photo:
+    """Read one page of a TIFF, as ``read_photo`` does, but without its masks.
 
     Args:
         data: The whole file.
         start: Offset of the page's directory.
         name: Path of the photograph, or another name for error messages.
         negative: As for ``read_photo``.
+        sidecar: Result of ``read_sidecar``, whose captions and rights are added.
 
     Raises:
         PhotoError: The page cannot be read completely and correctly.
@@ -182,7 +185,7 @@ def read_page(data: bytes, start: int, name: str, *, negative: bool = False) -> 
     with naming(THE_PICTURE):
         with decoding():
             decoded = tiff.read_page(data, start)
-        photo = _upright_photo(decoded, "TIFF", name)
+        photo = _upright_photo(_adopted(decoded, sidecar), "TIFF", name)
     return replace(photo, kind="negative") if negative else photo
 
 
@@ -196,21 +199,28 @@ def count_pages(data: bytes | mmap) -> int:
         return 1
 
 
-def with_sidecar(photo: Photo, path: Path) -> Photo:
-    """Return the photograph with captions and rights added from the XMP sidecar beside its path, if there is one.
+def read_sidecar(path: Path) -> tuple[str, bytes] | None:
+    """Return name and content of the XMP sidecar beside a photograph; None if there is none.
 
     Raises:
         PhotoError: The sidecar cannot be read.
     """
-    sidecar = next((file for file in (sidecar_path(path), path.with_suffix(".xmp")) if file.is_file()), None)
+    for sidecar in (sidecar_path(path), path.with_suffix(".xmp")):
+        if sidecar.is_file():
+            with naming(str(sidecar)):
+                return sidecar.name, sidecar.read_bytes()
+    return None
+
+
+def _adopted(decoded: Decoded, sidecar: tuple[str, bytes] | None) -> Decoded:
+    """Return a decoded file with captions and rights added from a sidecar, if there is one."""
     if sidecar is None:
-        return photo
-    with naming(str(sidecar)):
-        data = sidecar.read_bytes()
-    packet = Packet(photo.metadata.xmp)
+        return decoded
+    name, data = sidecar
+    packet = Packet(decoded.metadata.xmp)
     if not packet.adopt(data):
-        return replace(photo, warnings=(*photo.warnings, f"its sidecar {sidecar.name} is not kept: it is not XMP"))
-    return replace(photo, metadata=replace(photo.metadata, xmp=packet.to_bytes()))
+        return replace(decoded, warnings=(*decoded.warnings, f"its sidecar {name} is not kept: it is not XMP"))
+    return replace(decoded, metadata=replace(decoded.metadata, xmp=packet.to_bytes()))
 
 
 def check_source(source: Path) -> None:
@@ -319,9 +329,7 @@ def _coded_luma(decoded: Decoded, orientation: int) -> tuple[CodedLuma | None, s
 def is_in_color(path: Path, page: int | None = None) -> bool:
     """Return whether a photograph is in colour (see ``color.toning``); False for a file that cannot be read.
 
-    Args:
-        path: The photograph.
-        page: Page of a TIFF, from 1; None to return whether any page is in colour.
+    Of a TIFF, ``page`` is looked at (from 1), or all pages if it is None.
     """
     try:
         if not path.is_file():
