@@ -53,6 +53,20 @@ def test_a_table_is_read_by_the_delimiter_of_its_header(table, paths):
     assert [item.key for item in read_manifest(table.encode(), "list.csv", ".")][-len(paths) :] == paths
 
 
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("box/12:30.tif", "box/12:30.tif"),
+        ("urn:nbn:1/a.tif", "urn:nbn:1/a.tif"),
+        ("/scans/../a.tif", "scans/a.tif"),
+        ("s3://archive/x/a:1.tif", "archive/x/a:1.tif"),
+        ("http://localhost:8000/x/a.jpg", "x/a.jpg"),
+    ],
+)
+def test_names_with_colons_are_whole(path, key):
+    assert [item.key for item in read_manifest(f"path\n{path}".encode(), "list.csv", ".")] == [key]
+
+
 def test_line_breaks_that_json_does_not_escape_are_part_of_names():
     lines = '{"path": "a\u2028b.tif"}\r\n\n{"path": "c\u0085.tif"}\n'
     assert [item.key for item in read_manifest(lines.encode(), "list.jsonl", ".")] == ["a\u2028b.tif", "c\u0085.tif"]

@@ -95,11 +95,12 @@ def _below(base: str, path: str) -> str:
 
 
 def _key(path: str) -> str:
-    """Return the key of an item: its path without root, drive, protocol and ``..``."""
+    """Return the key of an item: its path without root, drive, protocol, port and ``..``."""
     if is_remote(path):
-        path = path.partition("://")[2]
-    parts = [part for part in PurePosixPath(Path(path).as_posix()).parts if part not in ("/", "..") and ":" not in part]
-    return "/".join(parts)
+        host, _, path = path.partition("://")[2].partition("/")
+        path = path if ":" in host else f"{host}/{path}"
+    path = Path(path).as_posix().removeprefix(Path(path).drive)
+    return "/".join(part for part in PurePosixPath(path).parts if part not in ("/", ".."))
 
 
 def _csv(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:

@@ -216,10 +216,9 @@ def _adopted(decoded: Decoded, sidecar: tuple[str, bytes] | None) -> Decoded:
     """Return a decoded file with captions and rights added from a sidecar, if there is one."""
     if sidecar is None:
         return decoded
-    name, data = sidecar
     packet = Packet(decoded.metadata.xmp)
-    if not packet.adopt(data):
-        return replace(decoded, warnings=(*decoded.warnings, f"its sidecar {name} is not kept: it is not XMP"))
+    if not packet.adopt(sidecar[1]):
+        return replace(decoded, warnings=(*decoded.warnings, f"its sidecar {sidecar[0]} is not kept: it is not XMP"))
     return replace(decoded, metadata=replace(decoded.metadata, xmp=packet.to_bytes()))
 
 
