@@ -116,6 +116,19 @@ def test_a_time_after_the_last_frame_shows_that_frame(visitor, tmp_path, end):
     assert colored(visitor, item)["job"]["status"] == "done"
 
 
+def test_marks_belong_to_the_frame_on_their_page(visitor, film):
+    """Two windows with the same cookie share the displayed frame."""
+    item = dropped(visitor, film)
+    seen = visitor.edit(item, "go", time=1.5)["time"]
+    visitor.edit(item, "go", time=3)  # in the other window
+    mark = {"kind": "point", "places": [[0.5, 0.5]], "color": "#c81e28"}
+    state = visitor.edit(item, "marks", marks=[mark], time=seen)
+    assert (state["marked"], state["marks"]) == ([seen], [])
+    assert visitor.edit(item, "marks", marks=[], time=seen)["marked"] == []
+    with pytest.raises(RefusedError, match="400 the time is not a number of seconds"):
+        visitor.edit(item, "marks", marks=[mark], time="soon")
+
+
 def test_a_frame_that_cannot_be_read_leaves_the_displayed_one(visitor, film, monkeypatch):
     item = dropped(visitor, film)
     before = visitor.edit(item, "go", time=1.5)

@@ -118,10 +118,7 @@ class Film(Item[FilmChoices]):
 
     def marks(self) -> tuple[Mark, ...]:
         """Return the marks on the displayed frame."""
-        return tuple(mark for mark in self._history.now.marks if self._is_here(mark))
-
-    def _is_here(self, mark: Mark) -> bool:
-        return mark.time is not None and abs(mark.time - self._time) <= ROUNDED
+        return tuple(mark for mark in self._history.now.marks if _is_at(mark, self._time))
 
     def describe(self) -> dict[str, Any]:
         """Return the film's state as JSON for the page."""
@@ -163,9 +160,10 @@ class Film(Item[FilmChoices]):
         shot = self._shot()
         return self._history.choose(shots=tuple(e for e in self._history.now.shots if shot and e[0] != shot.start))
 
-    def _history_with_marks(self, marks: tuple[Mark, ...]) -> History[FilmChoices]:
-        others = tuple(mark for mark in self._history.now.marks if not self._is_here(mark))
-        here = tuple(Mark(m.kind, m.color, m.places, m.radius, m.suggested, self._time) for m in marks)
+    def _history_with_marks(self, marks: tuple[Mark, ...], time: Any) -> History[FilmChoices]:
+        at = self._time if time is None else _seconds(time)  # another window may have moved on to another frame
+        others = tuple(mark for mark in self._history.now.marks if not _is_at(mark, at))
+        here = tuple(replace(mark, time=at) for mark in marks)
         hints_of(here, self._shape)  # raises an error for too many hints
         return self._history.choose(marks=(*others, *here))
 
@@ -180,9 +178,7 @@ class Film(Item[FilmChoices]):
             OptionError: The time is not a number from 0 up.
             FilmError: The frame cannot be read; the displayed one stays.
         """
-        if not isinstance(time, int | float) or not 0 <= time < 1e7:
-            raise OptionError("the time is not a number of seconds")
-        self._state.pictures.put(self.id, self._load(Fraction(time).limit_denominator(10**6)))
+        self._state.pictures.put(self.id, self._load(_seconds(time)))
         self._revision += 1
 
     def _load(self, time: Fraction | None = None) -> Picture:
@@ -350,6 +346,17 @@ class Film(Item[FilmChoices]):
         finally:
             if self._is_closed:
                 super().close()
+
+
+def _seconds(time: Any) -> Fraction:
+    """Return a time that the page has sent; raise OptionError if it is not a number of seconds from 0 up."""
+    if not isinstance(time, int | float) or not 0 <= time < 1e7:
+        raise OptionError("the time is not a number of seconds")
+    return Fraction(time).limit_denominator(10**6)
+
+
+def _is_at(mark: Mark, time: Fraction) -> bool:
+    return mark.time is not None and abs(mark.time - time) <= ROUNDED
 
 
 @contextmanager

@@ -62,8 +62,11 @@ class Item(ABC, Generic[Choices]):
         """Return the marks on the displayed picture."""
 
     @abstractmethod
-    def _history_with_marks(self, marks: tuple[Mark, ...]) -> History[Choices]:
-        """Return the history after the marks on the displayed picture are replaced."""
+    def _history_with_marks(self, marks: tuple[Mark, ...], time: Any) -> History[Choices]:
+        """Return the history after the marks on a picture are replaced: in a film, those on the frame at ``time``.
+
+        If ``time`` is None, the picture is the displayed one.
+        """
 
     @abstractmethod
     def _load(self) -> Picture:
@@ -114,7 +117,7 @@ class Item(ABC, Generic[Choices]):
             dial, value = _dial(change, has_vividness=self._colorizer.card.vividness is not None)
             return self._history_after_turn(dial, value, for_shot=change.get("shot") is True)
         if kind == "marks":
-            return self._history_with_marks(parse_marks(change.get("marks")))
+            return self._history_with_marks(parse_marks(change.get("marks")), change.get("time"))
         raise OptionError(f"the studio cannot do {kind!r:.60}")
 
     def _history_after_turn(self, dial: str, value: float, *, for_shot: bool) -> History[Choices]:

@@ -91,7 +91,7 @@ class Photograph(Item[Choices]):
             raise OptionError("this guess is gone", remedy="choose another")
         return (self._guesses or ())[number]
 
-    def _history_with_marks(self, marks: tuple[Mark, ...]) -> History[Choices]:
+    def _history_with_marks(self, marks: tuple[Mark, ...], time: Any) -> History[Choices]:
         return self._history.choose(marks=marks)
 
     def _load(self) -> Picture:

@@ -7,6 +7,7 @@ import pytest
 from tests.helpers.films import other_shot, pan, write_film
 from tests.studio.browser.page import (
     SIZES,
+    at,
     changed,
     download,
     drop,
@@ -43,6 +44,29 @@ def test_a_film_from_its_shots_to_its_player(visit, tmp_path, size):
     path = download(page, page.locator("#download").click, tmp_path)
     assert path.name == "old.color.mp4"
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+def test_a_colour_given_before_another_frame_is_shown_stays_on_its_frame(visit, tmp_path):
+    film = write_film(tmp_path / "old.mp4", pan(24, 320, 240) + other_shot(24, 320, 240), rate=24)
+    page = visit()
+    drop(page, film)
+    page.locator("#shots button").nth(1).wait_for()
+    place, held = at(page, 0.5, 0.5), []
+
+    def hold(route):
+        if '"go"' in route.request.post_data:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/edit", hold)
+    page.locator("#shots button").nth(1).click()
+    page.mouse.click(*place)
+    page.locator("#popover .swatches button").first.click()
+    with page.expect_response(lambda response: '"marks"' in (response.request.post_data or "")):
+        held[0].continue_()
+    found = state(page)
+    assert (found["time"], found["marked"]) == (pytest.approx(1, abs=1e-3), [0])
 
 
 def test_one_frame_forward_and_back(visit, tmp_path):

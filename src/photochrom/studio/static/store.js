@@ -135,7 +135,7 @@ class Store extends EventTarget {
     return this.#last;
   }
 
-  /** Replace the marks of the displayed item. @param {any[]} marks */
+  /** Replace the marks of the displayed item; in a film, those of the frame on the page. @param {any[]} marks */
   async mark(marks) {
     const item = this.item;
     if (!item) return;
@@ -145,7 +145,7 @@ class Store extends EventTarget {
     this.changed("tool");
     this.#unanswered.set(id, (this.#unanswered.get(id) || 0) + 1);
     this.changed("marks");
-    await this.edit({ do: "marks", marks }, () => this.#unanswered.set(id, (this.#unanswered.get(id) || 1) - 1));
+    await this.edit({ do: "marks", marks, time: item.time }, () => this.#unanswered.set(id, (this.#unanswered.get(id) || 1) - 1));
   }
 
   /** @param {string} color */
