@@ -84,6 +84,19 @@ def test_a_container_without_time_code_is_named(codec, tmp_path, fake_colorizer)
     assert f"not kept: the time code 01:00:00:00, which {kind} does not state" in report.notes
 
 
+@pytest.mark.parametrize(
+    ("code", "rate", "stated"),
+    [("01:00:00;02", Fraction(30000, 1001), "01:00:00;02"), ("01:00:00;02", 24, ""), ("tape 3", 25, "")],
+)
+def test_mxf_without_a_time_code_that_it_cannot_state(code, rate, stated, tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mkv", pan(4), rate=rate, codec="ffv1", metadata={"timecode": code})
+    report = colorize_film(source, tmp_path / "b.mxf", FilmOptions(codec="ffv1"), colorizer=fake_colorizer)
+    with av.open(str(report.output)) as film:
+        assert film.metadata["timecode"] == (stated or "00:00:00:00")
+    lost = f"not kept: the time code {code}, which mxf cannot state at {rate} frames a second"
+    assert report.notes == ([] if stated else [lost])
+
+
 def test_gaps_that_are_filled_have_time_codes_of_their_own(tmp_path, fake_colorizer):
     fields = {1920: ("I", 0x01000010), 1724: ("f", 24.0)}
     folder = write_dpx(tmp_path / "reel", pan(4), 8, fields=lambda i: fields | {1920: ("I", 0x01000010 + i)})

@@ -10,6 +10,7 @@ from ..reader import FilmReader
 from ..sequences import frame_metadata
 from ..sequences.reader import SequenceReader
 from ..sequences.writer import keeps_alpha
+from ..source.time_code import fits_mxf
 from . import tracks
 from .codecs import SEQUENCES, UNTIMED
 from .mux import metadata_to_copy
@@ -48,6 +49,9 @@ def notes(reader: FilmReader, planes: PlaneFormat, container: str, options: Film
         )
     if reader.time_code and container in _WITHOUT_TIME_CODE:
         found.append(f"not kept: the time code {reader.time_code}, which {container} does not state")
+    if reader.time_code and container == "mxf" and not fits_mxf(reader.time_code, reader.rate):
+        rate = f"{float(reader.rate):g} frames a second"
+        found.append(f"not kept: the time code {reader.time_code}, which {container} cannot state at {rate}")
     if reader.reel_name and container in _WITHOUT_TIME_CODE:
         found.append(f"not kept: the name of the reel, {reader.reel_name}, which {container} does not state")
     if change := planes.change():

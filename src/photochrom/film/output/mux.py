@@ -16,7 +16,7 @@ from ..options import FilmOptions
 from ..planes import PlaneFormat
 from ..reader import FilmReader
 from ..source.opening import address
-from ..source.time_code import add_frames
+from ..source.time_code import add_frames, fits_mxf
 from ..span import Span
 from . import tracks
 from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, REFUSED_SOUND, UNTIMED, codec_tag
@@ -273,6 +273,10 @@ def _set_time_code(out: av.container.OutputContainer, metadata: dict[str, str], 
     both = (out.metadata, metadata)
     if reader.time_code and not any(key.lower() == "timecode" for tags in both for key in tags):
         metadata["timecode"] = reader.time_code
+    if out.format.name == "mxf":  # its muxer fails on others
+        for tags in both:
+            for key in [k for k, v in tags.items() if k.lower() == "timecode" and not fits_mxf(v, reader.rate)]:
+                del tags[key]
     if reader.reel_name:
         for tags in both if out.format.name == "mxf" else (metadata,):
             tags["reel_name"] = reader.reel_name

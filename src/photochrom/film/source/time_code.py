@@ -36,6 +36,12 @@ def reel_name_of(container: av.container.InputContainer) -> str:
     return next((s.metadata["reel_name"] for s in container.streams if "reel_name" in s.metadata), "")
 
 
+def fits_mxf(timecode: str, rate: Fraction) -> bool:
+    """Return whether MXF can state a time code at a frame rate: drop-frame ones only at 30 or 60 (rounded)."""
+    found = re.fullmatch(r"\d\d?:\d\d:\d\d([:;.])\d\d", timecode)
+    return found is not None and (found[1] == ":" or round(rate) in (30, 60))
+
+
 def add_frames(timecode: str, frames: int, rate: Fraction) -> str | None:
     """Add frames to a time code (SMPTE ST 12-1).
 
