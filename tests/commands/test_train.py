@@ -24,6 +24,7 @@ from skimage import data
 from photochrom import Colorizer, OptionError, TrainingError, machine
 from photochrom.commands.main import main
 from photochrom.training import checkpoint, estimate, export, pipeline, published_weights, recipes, run_folder
+from photochrom.training.__main__ import main as main_of_training
 from photochrom.training.config import CHECKPOINT, TrainingConfig
 from photochrom.training.initial_model import load_initial_model
 from photochrom.training.memory import keep_memory
@@ -178,11 +179,11 @@ class TestRun:
         checkpoint.save(higher[1], tensors | {"bins.centres": tensors["bins.centres"] + 1}, facts)
         with pytest.raises(TrainingError, match=r"2.safetensors has other bins than .*best.safetensors"):
             export.load_mean([best, higher[1]])
-        assert export.main([str(best), str(best), str(tmp_path / "model.onnx"), "--name", "mean"]) == 0
+        assert main_of_training(["export", str(best), str(best), str(tmp_path / "model.onnx"), "--name", "mean"]) == 0
         assert Colorizer(tmp_path / "model.onnx").card.name == "mean"
         assert "MB, within" in capsys.readouterr().out
         monkeypatch.setattr(export, "_TOLERANCE", -1)
-        assert export.main([str(best), str(tmp_path / "wrong.onnx")]) == 1
+        assert main_of_training(["export", str(best), str(tmp_path / "wrong.onnx")]) == 1
         assert "differs from PyTorch by" in capsys.readouterr().err
         assert not list(tmp_path.glob("*wrong*")) + list(tmp_path.glob("*.part"))
 
@@ -194,7 +195,7 @@ class TestExport:
         return finished[0] / "best.safetensors"
 
     def test_cards_of_the_users_own_models_make_no_claims(self, best, tmp_path, capsys):
-        assert export.main([str(best), str(tmp_path / "mine.onnx")]) == 0
+        assert main_of_training(["export", str(best), str(tmp_path / "mine.onnx")]) == 0
         card = Colorizer(tmp_path / "mine.onnx").card
         assert card.licence == "as its photographs allow"
         assert re.fullmatch(r"\d+ colour photographs", card.training_data)
@@ -216,23 +217,23 @@ class TestExport:
     def test_a_checkpoint_in_the_model_s_place_is_left_alone(self, best, tmp_path, capsys):
         second = tmp_path / "second.safetensors"
         shutil.copy(best, second)
-        assert export.main([str(best), str(second)]) == 2
+        assert main_of_training(["export", str(best), str(second)]) == 2
         assert "give a name that ends in .onnx as the last argument" in capsys.readouterr().err
         assert second.read_bytes() == best.read_bytes()
 
     def test_a_model_that_exists_is_kept(self, best, tmp_path, capsys):
         (tmp_path / "mine.onnx").write_bytes(b"mine")
-        assert export.main([str(best), str(tmp_path / "mine.onnx")]) == 2
+        assert main_of_training(["export", str(best), str(tmp_path / "mine.onnx")]) == 2
         assert "mine.onnx: exists: give another name, or allow it to be overwritten" in capsys.readouterr().err
 
     @pytest.mark.parametrize("vividness", ["-0.1", "1.5", "nan"])
     def test_vividness_is_from_0_to_1(self, vividness, best, tmp_path, capsys):
-        assert export.main([str(best), str(tmp_path / "mine.onnx"), "--vividness", vividness]) == 2
+        assert main_of_training(["export", str(best), str(tmp_path / "mine.onnx"), "--vividness", vividness]) == 2
         assert "give a number from 0 to 1" in capsys.readouterr().err
 
     def test_a_file_that_is_not_a_checkpoint_gives_a_one_line_error(self, tmp_path, capsys):
         (tmp_path / "x.safetensors").write_bytes(b"nothing")
-        assert export.main([str(tmp_path / "x.safetensors"), str(tmp_path / "mine.onnx")]) == 1
+        assert main_of_training(["export", str(tmp_path / "x.safetensors"), str(tmp_path / "mine.onnx")]) == 1
         assert re.fullmatch(r"photochrom: .*x.safetensors is not a checkpoint.*\n", capsys.readouterr().err)
 
 
