@@ -142,7 +142,7 @@ OWN = replace(
 )
 
 # For many photographs, each of which is seen in one view only. Whole pictures take four times as long as crops of a
-# quarter, but the held-out loss falls faster in the same time (docs/experiments.md, version 13).
+# quarter, but the held-out loss fell faster on them in the same time (docs/experiments.md, version 12).
 BROAD = replace(
     OWN,
     name="broad",
