@@ -214,3 +214,74 @@ def test_attributes_and_channels_that_another_format_cannot_hold_are_named(tmp_p
     report = colorize_film(folder, tmp_path / "a.mkv", FilmOptions(codec="ffv1"), colorizer=red)
     note = "not kept: metadata of the frames (attribute owner, channel A, channel depth.Z)"
     assert [line for line in report.notes if line.startswith("not kept")] == [note]
+
+
+AP0 = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)  # ACES 2065-1
+OF_AP0 = (0.3439664498, 0.7281660966, -0.0721325464)  # as the ACES standard states its luminance
+AP0_FROM_REC709 = np.array(  # with Bradford adaptation, as in the ACES reference implementation's sRGB transform
+    [[0.4396, 0.3830, 0.1774], [0.0898, 0.8134, 0.0968], [0.0175, 0.1116, 0.8709]]
+)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_colours_are_in_the_primaries_of_the_file(dtype, tmp_path, red):
+    plain = write(tmp_path / "plain", dict.fromkeys("RGB", light(dtype=dtype)))
+    aces = write(tmp_path / "aces", dict.fromkeys("RGB", light(dtype=dtype)), {"chromaticities": AP0})
+    old = planes(read(colorize_film(plain, colorizer=red)))
+    new = planes(read(colorize_film(aces, colorizer=red)))
+    assert np.array_equal(luminance(new, OF_AP0).astype(dtype), light(dtype=dtype))
+    wanted = np.tensordot(AP0_FROM_REC709, np.stack([old[name][20:].astype(float) for name in "RGB"]), 1)
+    found = np.stack([new[name][20:].astype(float) for name in "RGB"])
+    assert np.abs(found / found[1] - wanted / wanted[1]).max() < 0.02  # half rounds red, so that the luminance is exact
+    whole = colorize_film(aces, tmp_path / "again", FilmOptions(recolor="all"), colorizer=red)
+    assert np.array_equal(luminance(planes(read(whole)), OF_AP0).astype(dtype), light(dtype=dtype))
+
+
+def test_a_frame_in_other_primaries_is_displayed_in_those_of_srgb(tmp_path):
+    rgb = np.random.default_rng(1).uniform(0.05, 0.9, (3, 32, 32))
+    rgb[:, :16] = rgb[0, :16]
+    stored = np.tensordot(AP0_FROM_REC709, rgb, 1).astype(np.float32)
+    stored[:, :16] = rgb[0, :16]
+    folder = write(tmp_path / "aces", dict(zip("RGB", stored, strict=True)), {"chromaticities": AP0})
+    shown = exr.read_displayed(folder / "reel.0000001.exr").to_ndarray() / 65535
+    assert np.abs(srgb_to_linear(shown) - np.moveaxis(rgb, 0, -1)).max() < 0.002
+    assert np.array_equal(shown[:16, :, 0], shown[:16, :, 1])
+
+
+def test_chromaticities_that_are_not_colours_are_refused(tmp_path, red):
+    folder = write(tmp_path / "reel", dict.fromkeys("RGB", light()), {"chromaticities": (0.0,) * 8})
+    with pytest.raises(FilmError, match=r"reel.0000001.exr: states chromaticities that are not those of three colours"):
+        colorize_film(folder, colorizer=red)
+
+
+@pytest.mark.parametrize("names", ["RGB", "Y"])
+def test_whole_numbers_are_refused_instead_of_staying_grey(names, tmp_path, red):
+    folder = write(tmp_path / "reel", dict.fromkeys(names, (light(dtype=np.float32) * 65535).astype(np.uint32)))
+    with pytest.raises(FilmError, match=r"reel.0000001.exr: holds whole numbers \(UINT\), not half or float"):
+        colorize_film(folder, colorizer=red)
+
+
+@pytest.mark.parametrize("name", ["PXR24", "B44", "B44A", "DWAA", "DWAB"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_lossy_compression_becomes_lossless_so_that_the_luminance_is_kept(name, dtype, tmp_path, red):
+    lossy = getattr(OpenEXR, f"{name}_COMPRESSION")
+    parts = [
+        OpenEXR.Part({"compression": lossy}, dict.fromkeys("RGB", light(dtype=dtype)), "beauty"),
+        OpenEXR.Part({"compression": lossy}, {"Z": light(dtype=dtype)}, "depth"),
+    ]
+    (tmp_path / "reel").mkdir()
+    OpenEXR.File(parts).write(str(tmp_path / "reel" / "reel.0000001.exr"))
+    source = read_source(tmp_path)
+    report = colorize_film(tmp_path / "reel", colorizer=red)
+    found = read(report)
+    wanted = source.channels()["G"].pixels
+    assert np.array_equal(luminance(planes(found)).astype(dtype), wanted)
+    assert np.array_equal(found.channels(1)["Z"].pixels, source.channels(1)["Z"].pixels)
+    assert report.notes[2:] == [f"lossy compression ({name}) becomes PIZ, which keeps the luma"]
+
+
+def test_the_shape_of_pixels_reaches_a_film(tmp_path, red):
+    folder = write(tmp_path / "reel", {"Y": light()}, {"pixelAspectRatio": 1.3333334})
+    report = colorize_film(folder, tmp_path / "a.mov", FilmOptions(codec="prores", bits=10), colorizer=red)
+    with av.open(str(report.output)) as film:
+        assert film.streams.video[0].sample_aspect_ratio == Fraction(4, 3)

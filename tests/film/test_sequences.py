@@ -3,6 +3,7 @@
 import errno
 import itertools
 import shutil
+import struct
 import subprocess
 import sys
 import textwrap
@@ -125,6 +126,16 @@ def test_the_shape_that_frames_cannot_state_is_named(tmp_path, red):
     notes = colorize_film(film, None, FilmOptions(codec="png"), colorizer=red).notes
     assert "not kept: the rotation by 90 degrees, which frames cannot state" in notes
     assert "not kept: the pixel aspect ratio 4/3, which png does not state" in notes
+
+
+@pytest.mark.parametrize("codec", ["tiff", "png", "jp2"])
+def test_the_shape_that_frames_of_another_format_cannot_state_is_named(codec, tmp_path, red):
+    folder = write_dpx(tmp_path / "reel", pan(2), fields=lambda _: {1628: ("II", 2, 1)})
+    kept = colorize_film(folder, None, colorizer=red)
+    assert field(files(kept)[0], "II", 1628) == (2, 1)
+    assert kept.notes == [NO_RATE]
+    notes = colorize_film(folder, None, FilmOptions(codec=codec), colorizer=red, overwrite=True).notes
+    assert f"not kept: the pixel aspect ratio 2, which {codec} does not state" in notes
 
 
 def test_a_part_keeps_the_numbers_of_the_whole(tmp_path, red):
@@ -331,6 +342,19 @@ def test_wrong_headers_are_found_before_any_work(place, value, said, reel, tmp_p
         colorize_film(reel, None, colorizer=red)
     assert "\n" not in str(raised.value)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["fake.onnx", "reel"]
+
+
+def test_rows_with_padding_are_refused_instead_of_sheared(reel, red):
+    path = reel / "reel.0000002.dpx"
+    head, rows = path.read_bytes()[:2048], path.read_bytes()[2048:]
+    length = len(rows) // 64
+    padded = b"".join(rows[at : at + length] + bytes(8) for at in range(0, len(rows), length))
+    head = head[:812] + struct.pack(">I", 8) + head[816:]
+    path.write_bytes(head + padded)
+    with pytest.raises(FilmError, match=r"reel.0000002.dpx: has 8 bytes of padding after each row, which are not"):
+        colorize_film(reel, None, colorizer=red)
+    path.write_bytes(head + rows)  # the field alone says nothing
+    assert colorize_film(reel, None, colorizer=red).frames == 6
 
 
 def test_a_file_size_that_is_stated_wrongly_does_no_harm(reel, red):

@@ -8,6 +8,7 @@ from ..options import FilmOptions
 from ..planes import PlaneFormat
 from ..reader import FilmReader
 from ..sequences import frame_metadata
+from ..sequences.frame_metadata import PHOTOS
 from ..sequences.reader import SequenceReader
 from ..sequences.writer import keeps_alpha
 from ..source.time_code import fits_mxf
@@ -89,12 +90,19 @@ def _not_in_frames(reader: FilmReader, codec: str) -> list[str]:
     found = [f"not kept: {stream.type} of track {stream.index}, which frames cannot hold" for stream in copied]
     if reader.turns:
         found.append(f"not kept: the rotation by {90 * reader.turns} degrees, which frames cannot state")
+    if reader.aspect != 1 and codec not in _keeping_aspect(reader):
+        found.append(f"not kept: the pixel aspect ratio {reader.aspect}, which {codec} does not state")
     if reader.is_sequence:
         return found
     if names := ", ".join(sorted(name.lower() for name in metadata_to_copy(reader.container))):
         found.append(f"not kept: metadata of the film ({names}), which frames cannot hold")
     if chapters := len(reader.container.chapters()):
         found.append(f"not kept: {chapters} chapter{'' if chapters == 1 else 's'}, which frames cannot hold")
-    if reader.aspect != 1 and codec != "dpx":
-        found.append(f"not kept: the pixel aspect ratio {reader.aspect}, which {codec} does not state")
     return found
+
+
+def _keeping_aspect(reader: FilmReader) -> tuple[str, ...]:
+    """Return the formats of frames that get the pixel aspect ratio of the source."""
+    if not isinstance(reader, SequenceReader):
+        return ("dpx",)
+    return ("dpx", "exr", *(PHOTOS if reader.pattern.format in PHOTOS else ()))

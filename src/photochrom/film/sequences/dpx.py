@@ -18,6 +18,7 @@ _RGB = 50
 _DESCRIPTORS = {6: 1, 50: 3, 51: 4, 52: 4}
 """Samples per pixel by descriptor, for those that FFmpeg decodes: luma, RGB, RGBA, ABGR."""
 _DEPTHS = (8, 10, 12, 16)  # bits per sample that FFmpeg decodes
+_WORD = 4  # bytes to whose multiple each row is filled in any case
 _UNDEFINED = b"\xff"  # each byte of a field without a value
 _MOST = 1 << 16  # rows or columns; a greater number means a damaged header
 # Offsets of fields in the header.
@@ -151,7 +152,13 @@ class DpxHeader:
             return "is run-length encoded, which is not supported"
         if self.offset < GENERIC or self.offset + self._least_bytes() > file_size:
             return f"is cut short, or states a wrong offset of its pixels ({self.offset})"
+        if (padding := int(self._get("I", _PADDING))) >= _WORD and self._holds(padding, file_size):
+            return f"has {padding} bytes of padding after each row, which are not supported"
         return ""
+
+    def _holds(self, padding: int, file_size: int) -> bool:
+        """Return whether a file is large enough for as many bytes of padding after each row as its header states."""
+        return self.offset + self._least_bytes() + padding * (self.height - 1) <= file_size
 
     def _least_bytes(self) -> int:
         """Return the least size of the pixels in bytes."""

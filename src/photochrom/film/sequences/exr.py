@@ -1,8 +1,8 @@
 """Reads OpenEXR frames as display values (sRGB curve), and writes them with new colours and the same luminance.
 
 The whole data window is read. The coloured channels are R, G and B, also in place of Y, RY and BY. They have the
-source's type, half or float. Their luminance, computed with the file's chromaticities, rounds to the source's value at
-every pixel. Other channels, other parts and the header are kept.
+source's type, half or float, and its primaries. Their luminance, computed with the file's chromaticities, rounds to the
+source's value at every pixel. Other channels, other parts and the header are kept; lossy compression becomes lossless.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from ...color.bands import strips
 from ...color.coding import Coding
-from ...color.spaces import BT709, Matrix, linear_to_srgb, srgb_to_linear
+from ...color.spaces import BT709, RGB_TO_XYZ, Matrix, linear_to_srgb, srgb_to_linear
 from ...errors import FilmError, needed_for
 from ...label import with_statement
 from ..source.opening import reading
@@ -40,6 +40,11 @@ _STRUCTURE = {
     "framesPerSecond", "reelName", "timeCode",
 }  # fmt: skip
 """Attributes that describe the pixels as stored, and those that become properties of the film."""
+_LOSSY = ("PXR24", "B44", "B44A", "DWAA", "DWAB")  # PXR24 only for float
+_LEAST_VOLUME = 1e-6  # least determinant of three primaries in XYZ, each of luminance 1
+_LOSSLESS = "PIZ"  # suits the grain of film
+_CONES = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+"""From XYZ to the cone responses in which white points are adapted (Bradford, as in ICC profiles)."""
 _TIME_CODE = re.compile(r"(\d+):(\d+):(\d+)([:;])(\d+)")
 
 
@@ -59,6 +64,8 @@ class ExrHeader:
     """Name of the reel; empty if there is none."""
     dropped: tuple[str, ...]
     """Channels of chroma, which the new colours replace."""
+    aspect: Fraction
+    """Width of a pixel divided by its height."""
     is_log: bool = False
     """Whether the samples are logarithms of light."""
 
@@ -105,9 +112,11 @@ def read_header(path: Path) -> ExrHeader:
     """Read the header of an OpenEXR frame.
 
     Raises:
-        FilmError: The file cannot be read, its pixels are of an unsupported kind, or OpenEXR is not installed.
+        FilmError: The file cannot be read, its pixels are of an unsupported kind, its chromaticities are invalid, or
+            OpenEXR is not installed.
     """
     header = _opened(path, header_only=True).header()
+    _to_xyz(header, path)
     (left, top), (right, bottom) = header["dataWindow"]
     channels = {channel.name: (channel.xSampling, channel.ySampling) for channel in header["channels"]}
     code, rate = header.get("timeCode"), header.get("framesPerSecond")
@@ -116,11 +125,31 @@ def read_header(path: Path) -> ExrHeader:
         int(right - left + 1),
         int(bottom - top + 1),
         "the channels " + ", ".join(_in_words(name, *sampling) for name, sampling in sorted(channels.items())),
-        Fraction(rate) if rate else None,
+        Fraction(rate) if rate and rate > 0 else None,
         _text(code) if code else "",
         str(header.get("reelName", "")),
         tuple(dropped[1:]),
+        Fraction(header["pixelAspectRatio"]).limit_denominator(1000),
     )
+
+
+def compression_notes(path: Path) -> list[str]:
+    """Return a note if the coloured frames of a sequence are compressed in another way than this frame.
+
+    Raises:
+        FilmError: The file cannot be read.
+    """
+    found = [name for part in _opened(path, header_only=True).parts if (name := _compression(part)) in _LOSSY]
+    return (
+        [f"lossy compression ({', '.join(dict.fromkeys(found))}) becomes {_LOSSLESS}, which keeps the luma"]
+        if found
+        else []
+    )
+
+
+def _compression(part: Any) -> str:
+    name: str = part.header["compression"].name
+    return name.removesuffix("_COMPRESSION")
 
 
 def described(path: Path) -> list[str]:
@@ -146,15 +175,33 @@ def _text(code: Any) -> str:
     return f"{code.hours:02}:{code.minutes:02}:{code.seconds:02}{';' if code.dropFrame else ':'}{code.frame:02}"
 
 
-def _matrix(header: dict[str, Any]) -> Matrix:
-    """Return the luminance weights of a file's chromaticities; Rec. 709 if it states none, as OpenEXR specifies."""
+def _to_xyz(header: dict[str, Any], path: Path) -> np.ndarray:
+    """Return the matrix ``[3, 3]`` from a file's linear RGB to XYZ; of Rec. 709 if it states no chromaticities.
+
+    Raises:
+        FilmError: The chromaticities are not those of three colours and a white.
+    """
     if (stated := header.get("chromaticities")) is None:
-        return BT709
-    red, green, blue, white = np.asarray(stated, np.float64).reshape(4, 2)
-    xyz = np.array([(x / y, 1, (1 - x - y) / y) for x, y in (red, green, blue)]).T  # each scaled to luminance 1
-    x, y = white
-    weights = np.linalg.solve(xyz, np.array([x / y, 1, (1 - x - y) / y]))
-    return Matrix(float(weights[0]), float(weights[2]))
+        return RGB_TO_XYZ
+    with np.errstate(divide="ignore", invalid="ignore"):
+        xyz = np.array([(x / y, 1, (1 - x - y) / y) for x, y in np.asarray(stated, np.float64).reshape(4, 2)]).T
+    if not np.isfinite(xyz).all() or abs(np.linalg.det(xyz[:, :3])) < _LEAST_VOLUME:
+        raise FilmError(
+            "states chromaticities that are not those of three colours", path=path, remedy="correct or remove them"
+        )
+    found: np.ndarray = xyz[:, :3] * np.linalg.solve(xyz[:, :3], xyz[:, 3])
+    return found
+
+
+def _matrix(to_xyz: np.ndarray) -> Matrix:
+    """Return the weights of red, green and blue in the luminance; exactly those of Rec. 709 for its primaries."""
+    return BT709 if to_xyz is RGB_TO_XYZ else Matrix(float(to_xyz[1, 0]), float(to_xyz[1, 2]))
+
+
+def _from_rec709(to_xyz: np.ndarray) -> np.ndarray:
+    """Return the matrix ``[3, 3]`` from linear Rec. 709 to a file's RGB, which keeps grey grey whatever the white."""
+    ours, theirs = (_CONES @ matrix for matrix in (RGB_TO_XYZ, to_xyz))
+    return np.linalg.solve(theirs / theirs.sum(1, keepdims=True), ours / ours.sum(1, keepdims=True))
 
 
 def _luminance(planes: list[np.ndarray], matrix: Matrix) -> np.ndarray:
@@ -168,8 +215,20 @@ def _luminance(planes: list[np.ndarray], matrix: Matrix) -> np.ndarray:
     return np.where(grey, green, found)
 
 
+def _planes(channels: dict[str, Any], path: Path) -> list[np.ndarray]:
+    """Return the planes ``[H, W]`` of the picture: luminance, or red, green and blue.
+
+    Raises:
+        FilmError: They are whole numbers, for which OpenEXR defines no white.
+    """
+    found = [channels[name].pixels for name in _picture(channels)]
+    if any(plane.dtype.kind != "f" for plane in found):
+        raise FilmError("holds whole numbers (UINT), not half or float", path=path, remedy=_REMEDY)
+    return found
+
+
 def read_displayed(path: Path) -> av.VideoFrame:
-    """Decode a frame as it is displayed: linear light from 0 to 1 is converted by the sRGB curve.
+    """Decode a frame as it is displayed: linear light from 0 to 1 is converted to Rec. 709 and by the sRGB curve.
 
     Returns:
         RGB of 16 bits, or grey of 16 bits if the picture's only channel is luminance.
@@ -177,18 +236,27 @@ def read_displayed(path: Path) -> av.VideoFrame:
     Raises:
         FilmError: The file cannot be read, its pixels are of an unsupported kind, or OpenEXR is not installed.
     """
-    channels = _opened(path).channels()
-    names = _picture(channels)
-    planes = [channels[name].pixels for name in names]
+    file = _opened(path)
+    planes, to_xyz = _planes(file.channels(), path), _to_xyz(file.header(), path)
     height, width = planes[0].shape
-    frame = av.VideoFrame(width, height, "gray16be" if len(names) == 1 else "rgb48be")
-    rows = np.frombuffer(frame.planes[0], ">u2").reshape(height, -1)[:, : width * len(names)]
-    pixels = rows.reshape(height, width, len(names))
+    frame = av.VideoFrame(width, height, "gray16be" if len(planes) == 1 else "rgb48be")
+    rows = np.frombuffer(frame.planes[0], ">u2").reshape(height, -1)[:, : width * len(planes)]
+    pixels = rows.reshape(height, width, len(planes))
     for start, stop in strips(height, width):
-        for index, plane in enumerate(planes):
-            part = np.nan_to_num(plane[start:stop].astype(np.float32), nan=0)
-            pixels[start:stop, :, index] = np.rint(_HIGHEST * linear_to_srgb(np.clip(part, 0, 1)))
+        light = np.stack([plane[start:stop].astype(np.float32) for plane in planes])
+        if len(planes) == 3 and to_xyz is not RGB_TO_XYZ:
+            is_grey = (light == light[0]).all(0)
+            light = np.where(is_grey, light, _converted(light, np.linalg.inv(_from_rec709(to_xyz))))
+        shown = linear_to_srgb(np.clip(np.nan_to_num(light, nan=0), 0, 1))
+        pixels[start:stop] = np.rint(_HIGHEST * np.moveaxis(shown, 0, -1))
     return frame
+
+
+def _converted(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Multiply the colours ``[3, H, W]`` by a matrix; infinities may become NaN."""
+    with np.errstate(invalid="ignore"):
+        found: np.ndarray = np.tensordot(matrix, rgb, 1)
+    return found
 
 
 @functools.cache
@@ -214,9 +282,11 @@ def colored(
         FilmError: The file cannot be read, its pixels are of an unsupported kind, or OpenEXR is not installed.
     """
     exr, file = _openexr(path), _opened(path)
+    for part in file.parts:
+        if _compression(part) in _LOSSY:
+            part.header["compression"] = getattr(exr, f"{_LOSSLESS}_COMPRESSION")
     header, channels = dict(file.header()), dict(file.channels())
-    source = [channels[name].pixels for name in _picture(channels)]
-    new = _with_colors(source, planes, coding, _matrix(header))
+    new = _with_colors(_planes(channels, path), planes, coding, _to_xyz(header, path))
     kept = {name: c for name, c in channels.items() if "G" in channels or name not in _LUMINANCE_AND_CHROMA}
     kept |= {name: exr.Channel(name, plane) for name, plane in zip("RGB", new, strict=True)}
     header["comments"] = with_statement(str(header.get("comments", "")), label)
@@ -234,9 +304,10 @@ def _set_time(code: Any, text: str) -> None:
 
 
 def _with_colors(
-    source: list[np.ndarray], planes: tuple[np.ndarray, np.ndarray, np.ndarray], coding: Coding, matrix: Matrix
+    source: list[np.ndarray], planes: tuple[np.ndarray, np.ndarray, np.ndarray], coding: Coding, to_xyz: np.ndarray
 ) -> list[np.ndarray]:
-    """Return linear R, G and B with the source's dtype and luminance, and the chroma of the displayed planes."""
+    """Return linear R, G and B with the source's dtype, primaries and luminance, and the chroma of displayed planes."""
+    matrix, from_rec709 = _matrix(to_xyz), None if to_xyz is RGB_TO_XYZ else _from_rec709(to_xyz)
     dtype = source[0].dtype
     found = [np.empty(source[0].shape, dtype) for _ in range(3)]
     for start, stop in strips(*source[0].shape):
@@ -245,6 +316,8 @@ def _with_colors(
         y, cb, cr = (plane[start:stop] for plane in planes)
         rgb_of_planes(y, cb, cr, coding, displayed)
         rgb = np.stack([_linear()[plane] for plane in displayed]).astype(np.float64)
+        if from_rec709 is not None:
+            rgb = _converted(rgb, from_rec709)
         for plane, values in zip(found, _scaled(rgb, luminance, matrix, dtype), strict=True):
             plane[start:stop] = values
     return found

@@ -22,13 +22,15 @@ _JP2_BOXES = {
 
 
 def lost(path: Path, format: str, codec: str) -> list[str]:
-    """Return a note on the metadata of a sequence that its output will lack; an empty list if nothing is lost.
+    """Return notes on what frames of a sequence state and its output will lack; an empty list if nothing is lost.
 
     Args:
         path: The file of the first frame.
         format: Format of the frames, a value of ``SUFFIXES``.
         codec: Codec of the output, a key of ``CODECS``.
     """
+    if format == codec == "exr":
+        return exr.compression_notes(path)
     is_kept = format == codec != "jp2" or (format in PHOTOS and codec in PHOTOS)
     found = [] if is_kept else _READERS[format](path, format)
     if format == "png" != codec:

@@ -122,6 +122,8 @@ class SequenceReader(FilmReader):
         self.states_rate = rate is not None or (header is not None and header.rate is not None)
         self.rate = rate or (header and header.rate) or _USUAL_RATE
         self.time_base, self.first_pts = 1 / self.rate, 0
+        if isinstance(header, exr.ExrHeader):
+            self.aspect = header.aspect
         self.is_log = header is not None and header.is_log
         self.tags = _SRGB if self.is_linear else _UNSPECIFIED if self.is_log else _BT709
         self.time_code = header.time_code if header else ""
