@@ -537,6 +537,18 @@ def test_damage_that_the_decoder_of_ffv1_hides_is_reported(tmp_path, fake_colori
     assert report.notes == ["1 damaged packet, left out or repaired by the decoder, at 0:00:00.125"]
 
 
+def test_damaged_sound_that_is_encoded_again_is_reported(tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mkv", pan(24), codec="ffv1", sound="ac3")
+    victim, content = packets(source, 1)[10], source.read_bytes()
+    assert content.count(victim) == 1
+    source.write_bytes(content.replace(victim, bytes(len(victim))))
+    report = colorize_film(source, tmp_path / "b.mxf", LOSSLESS, colorizer=fake_colorizer)
+    assert "1 damaged packet, left out or repaired by the decoder, at 0:00:00.315" in report.notes
+    early = FilmOptions(codec="ffv1", end=Fraction(1, 4))
+    report = colorize_film(source, tmp_path / "c.mxf", early, colorizer=fake_colorizer)
+    assert not any("damaged" in note for note in report.notes)
+
+
 def test_streams_without_checksums_are_not_called_damaged(tmp_path, fake_colorizer):
     source = write_film(tmp_path / "a.mkv", pan(4), codec="ffv1", options={"level": "1"})
     assert colorize_film(source, None, LOSSLESS, colorizer=fake_colorizer).notes == []

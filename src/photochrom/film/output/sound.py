@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import av
@@ -97,14 +97,15 @@ class SoundTranscoder:
         )
         self._next: int | None = None
 
-    def packets(self, packet: av.Packet | None) -> Iterator[av.Packet]:
+    def packets(self, packet: av.Packet | None, on_damage: Callable[[], None]) -> Iterator[av.Packet]:
         """Decode a packet of the source, and yield re-encoded packets; None flushes the encoder.
 
-        A packet that cannot be decoded is skipped.
+        ``on_damage`` is called if the packet cannot be decoded; it is left out.
         """
         try:
             frames = self._decoder.decode(packet)
         except av.error.FFmpegError:
+            on_damage()
             frames = []
         for frame in frames:
             yield from self._encoded(frame)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 
 import av
@@ -73,12 +73,17 @@ def packets(
     chosen = [source.streams[index] for index in streams if source.streams[index].type != "attachment"]
     last = Fraction(0)
     last_dts: dict[int, int] = {}
+
+    def note_damage() -> None:
+        if span.start <= last and span.is_before_end(last):
+            damage.note(last - reader.first_pts * reader.time_base)
+
     for number, packet in enumerate(_read(source, chosen, reader, damage), 1):
         time = packet.pts if packet.pts is not None else packet.dts
         seconds = last if time is None else time * packet.time_base
         if transcoder := transcoders.get(packet.stream.index):
             last = max(last, seconds)
-            for encoded in _encoded(transcoder, packet, span):
+            for encoded in _encoded(transcoder, packet, span, note_damage):
                 yield _output_time(last, span), number, encoded
             continue
         attached = packet.stream.disposition & av.stream.Disposition.attached_pic
@@ -93,7 +98,7 @@ def packets(
         packet.stream = streams[index]
         yield _output_time(last, span), number, packet
     for transcoder in transcoders.values():
-        for encoded in _encoded(transcoder, None, span):
+        for encoded in _encoded(transcoder, None, span, note_damage):
             yield _output_time(last, span), 0, encoded
 
 
@@ -125,9 +130,11 @@ def _output_time(time: Fraction, span: Span) -> Fraction:
     return max(time, span.start) - span.start if span.is_part else time
 
 
-def _encoded(transcoder: SoundTranscoder, packet: av.Packet | None, span: Span) -> Iterator[av.Packet]:
+def _encoded(
+    transcoder: SoundTranscoder, packet: av.Packet | None, span: Span, on_damage: Callable[[], None]
+) -> Iterator[av.Packet]:
     """Re-encode a packet, and yield the results that lie in the span."""
-    for encoded in transcoder.packets(packet):
+    for encoded in transcoder.packets(packet, on_damage):
         if encoded.pts is None:
             yield encoded
         elif (adjusted := _adjusted(encoded, encoded.pts * encoded.time_base, span)) is not None:
