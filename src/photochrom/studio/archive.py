@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import importlib.util
 import io
 import os
 import shutil
@@ -15,7 +16,6 @@ import threading
 import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,7 +24,7 @@ from ..batch import BatchOptions, BatchSummary, Item, color_batch
 from ..batch.contact_sheet import write_sheet
 from ..batch.report import Row
 from ..colorizer.hints import hints_json
-from ..errors import PhotochromError, StudioError
+from ..errors import StudioError
 from ..photo import colored_path
 from .jobs import Job, StoppedError
 from .photographs import Photograph
@@ -220,7 +220,7 @@ class Archive:
         return path
 
     def _add_sheet(self, archive: zipfile.ZipFile, rows: Sequence[Row]) -> None:
-        with suppress(PhotochromError):  # the contact sheet is left out if Jinja is not installed
+        if importlib.util.find_spec("jinja2") is not None:  # the extra for the studio lacks it
             for page in write_sheet(self._files, rows):
                 archive.write(page, page.name)
 

@@ -150,15 +150,24 @@ class Film(Item[FilmChoices]):
     def _history_after_turn(self, dial: str, value: float, *, for_shot: bool) -> History[FilmChoices]:
         if not for_shot:
             return super()._history_after_turn(dial, value, for_shot=False)
-        shot = self._shot()
-        if shot is None or self.search.busy:
-            raise OptionError("the shots have not been found yet", remedy="wait until they are")
+        shot = self._found_shot()
         others = (entry for entry in self._history.now.shots if entry[:2] != (shot.start, dial))
         return self._history.turn_to(f"{dial} {shot.start}", shots=(*others, (shot.start, dial, value)))
 
     def _history_without_own_dials(self) -> History[FilmChoices]:
+        shot = self._found_shot()
+        return self._history.choose(shots=tuple(e for e in self._history.now.shots if e[0] != shot.start))
+
+    def _found_shot(self) -> Shot:
+        """Return the displayed frame's shot.
+
+        Raises:
+            OptionError: The shots have not been found yet.
+        """
         shot = self._shot()
-        return self._history.choose(shots=tuple(e for e in self._history.now.shots if shot and e[0] != shot.start))
+        if shot is None or self.search.busy:
+            raise OptionError("the shots have not been found yet", remedy="wait until they are")
+        return shot
 
     def _history_with_marks(self, marks: tuple[Mark, ...], time: Any) -> History[FilmChoices]:
         at = self._time if time is None else _seconds(time)  # another window may have moved on to another frame
