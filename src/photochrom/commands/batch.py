@@ -17,7 +17,7 @@ from ..signals import not_ignored
 from . import INTERRUPTED, c2pa
 from .arguments import add_compression, add_dials, add_jpeg_layout, add_model, add_verb
 from .console import counted, print_to_stderr
-from .messages import error_text, note_text, unread_text
+from .messages import note_text, unread_text
 from .parser import Verbs
 from .shutdown import after_imports
 
@@ -302,10 +302,7 @@ def _report(args: argparse.Namespace) -> int:
     folder = args.folder / "data" if (args.folder / "bagit.txt").is_file() else args.folder
     rows = rows_of(folder)
     print("\n".join(map(note_text, str(sums_of(rows)).splitlines())))
-    try:
-        pages = write_sheet(folder, rows, args.folder)
-    except OptionError as exc:
-        raise OptionError(error_text(exc)) from exc
+    pages = write_sheet(folder, rows, args.folder)
     print(f"contact sheet: {pages[0]}{f' and {len(pages) - 1} more pages' if len(pages) > 1 else ''}")
     if args.parquet:
         print(write_parquet(args.folder, rows))

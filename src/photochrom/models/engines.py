@@ -115,13 +115,12 @@ def openvino_settings(exact: bool) -> dict[str, str]:
 
 
 def _cache_entry(path: Path, settings: Mapping[str, str]) -> CompiledModel | None:
-    """Return the model's entry in the cache; None if the cache is off or the model cannot be read."""
-    if not is_enabled():
-        return None
-    try:
-        return CompiledModel(path, import_openvino().__version__, settings)
-    except OSError:
-        return None
+    """Return the model's entry in the cache; None if the cache is off.
+
+    Raises:
+        ModelError: The model file cannot be read.
+    """
+    return CompiledModel(path, import_openvino().__version__, settings) if is_enabled() else None
 
 
 class OpenVinoEngine:
@@ -292,7 +291,7 @@ def _translate(exc: Exception, path: Path, device: str) -> EngineError | ModelEr
         EngineError: Memory ran out.
     """
     _check_memory(exc)
-    if device not in ("cpu", "auto") and "onnx" not in str(exc).lower():
+    if device != "cpu" and "onnx" not in str(exc).lower():
         return EngineError(f"cannot use the device {device!r} ({_reason(exc)})", remedy='use device="cpu"')
     return ModelError(f"not a model that can be run ({_reason(exc)})", path=path, remedy="choose another model")
 
