@@ -172,9 +172,11 @@ def test_a_shot_has_dials_of_its_own(visitor, film, tmp_path):
     assert visitor.edit(item, "like the film")["strength"] == 1
 
 
-@pytest.mark.parametrize("change", [{"do": "dial", "dial": "strength", "value": 0, "shot": True}, {"do": "like the film"}])
+@pytest.mark.parametrize(
+    "change", [{"do": "dial", "dial": "strength", "value": 0, "shot": True}, {"do": "like the film"}]
+)
 def test_shots_that_are_not_found_yet_have_no_dials(change, visitor, film, monkeypatch):
-    monkeypatch.setattr(Film, "_find_shots", lambda self: "")
+    monkeypatch.setattr(Film, "_find_shots", lambda _: "")
     item = dropped(visitor, film)
     with pytest.raises(RefusedError, match="the shots have not been found yet: wait until they are"):
         visitor.edit(item, **change)
