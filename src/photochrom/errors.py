@@ -104,3 +104,8 @@ def needed_for(purpose: str, extra: str, kind: type[PhotochromError] = Photochro
         yield
     except ImportError as exc:
         raise kind(f"{purpose} needs {exc.name or exc}", remedy=f"pip install 'photochrom[{extra}]'") from exc
+
+
+def message_of(exc: Exception) -> str:
+    """Return the message of a library's exception as one line, or the name of its class if it has no message."""
+    return " ".join(str(exc).split()) or type(exc).__name__

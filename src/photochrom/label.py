@@ -9,6 +9,8 @@ from typing import Final
 
 from .version import __version__
 
+DIGITAL_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+"""IPTC's name for a picture made in part by trained software, in XMP and in content credentials."""
 _MARK: Final = b"photochrom:Statement"
 _OWN_SENTENCE: Final = re.compile(r"\s*Colours added by software \(.*?\); not a record of the original colours", re.S)
 

@@ -10,9 +10,9 @@ from PIL import Image
 
 from photochrom import Hint, __version__, photo
 from photochrom.colorizer.hints import credit
-from photochrom.label import statement
+from photochrom.label import DIGITAL_SOURCE_TYPE, statement
 from photochrom.photo.formats.xmp import Packet
-from photochrom.photo.metadata import DIGITAL_SOURCE_TYPE, label
+from photochrom.photo.metadata import label
 from tests.helpers.photographs import COLOR_FORMATS, MODEL, coloured, neutral, saved, smooth
 
 HEAD = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'

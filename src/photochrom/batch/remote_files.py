@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import OptionError, PhotochromError, needed_for, system_errors
+from ..errors import OptionError, PhotochromError, message_of, needed_for, system_errors
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -48,7 +48,7 @@ def open_address(address: str) -> tuple[AbstractFileSystem, str]:
         raise PhotochromError(f"{protocol}:// needs {package}", remedy=f"pip install {package}") from exc
     except Exception as exc:  # each protocol raises exceptions of its own
         raise OptionError(
-            f"{address} cannot be opened ({_line(exc)})", remedy="check the address and the credentials"
+            f"{address} cannot be opened ({message_of(exc)[:200]})", remedy="check the address and the credentials"
         ) from exc
     system.invalidate_cache()  # listings cached by an earlier batch of this process may be out of date
     return system, path
@@ -78,7 +78,7 @@ def naming_errors(
     except PhotochromError:
         raise
     except Exception as exc:  # each protocol raises exceptions of its own
-        raise error(f"{address} cannot be {verb} ({_line(exc)})", remedy=remedy) from exc
+        raise error(f"{address} cannot be {verb} ({message_of(exc)[:200]})", remedy=remedy) from exc
 
 
 def read_address(address: str) -> bytes:
@@ -95,7 +95,3 @@ def read_address(address: str) -> bytes:
     with naming_errors(address):
         data: bytes = system.cat_file(path)
     return data
-
-
-def _line(exc: Exception) -> str:
-    return " ".join(str(exc).split())[:200] or type(exc).__name__

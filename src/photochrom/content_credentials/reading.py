@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import PhotochromError, system_errors
+from ..errors import PhotochromError, message_of, system_errors
 from ..json_text import parse_json
-from .signing import MIME_TYPES, library, one_line
+from .signing import MIME_TYPES, library
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def read_claim(path: Path, authorities: Sequence[Path] = ()) -> Claim | None:
         ) from exc
     except sdk.C2paError as exc:
         raise PhotochromError(
-            f"its content credentials are damaged ({one_line(exc)})",
+            f"its content credentials are damaged ({message_of(exc)})",
             path=path,
             remedy="get an unchanged copy of the file",
         ) from exc

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
-from ..errors import OptionError, PhotochromError
+from ..errors import OptionError, PhotochromError, message_of, needed_for
+from ..label import DIGITAL_SOURCE_TYPE
 from ..version import __version__
 
 MIME_TYPES: Final = {
@@ -24,7 +25,6 @@ MIME_TYPES: Final = {
 }  # fmt: skip
 """Media types, by extension, of files that can hold a manifest; other files get a ``.c2pa`` file beside them."""
 _ANY: Final = "application/octet-stream"
-_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _SETTINGS: Final = {"builder": {"thumbnail": {"enabled": False}}, "verify": {"verify_after_sign": False}}
 """Settings of c2pa. With thumbnails, a manifest has 370 kB instead of 13 kB and takes 0.1 s instead of 7 ms.
 Verification would read the file again."""
@@ -62,12 +62,10 @@ class Identity:
         Raises:
             OptionError, PhotochromError: As for ``Identity``.
         """
-        try:
+        with needed_for("signing", "c2pa"):
             from cryptography import x509
             from cryptography.exceptions import UnsupportedAlgorithm
             from cryptography.hazmat.primitives import serialization
-        except ImportError as exc:
-            raise PhotochromError(_MISSING) from exc
         try:
             chain = self.certificate.read_text("ascii")
             own = x509.load_pem_x509_certificates(chain.encode())[0]
@@ -160,7 +158,7 @@ def sign(
             manifest = builder.sign(identity.signer(), mime or _ANY, output, signed if mime else BytesIO())
     except sdk.C2paError as exc:
         raise PhotochromError(
-            f"content credentials cannot be written ({one_line(exc)})", remedy="leave them out"
+            f"content credentials cannot be written ({message_of(exc)})", remedy="leave them out"
         ) from exc
     if mime is None:
         signed.write(manifest)
@@ -181,7 +179,7 @@ def _manifest(original_name: str, credit: str) -> dict[str, Any]:
     agent = {"name": "Photochrom", "version": __version__}
     colored = {
         "action": "c2pa.color_adjustments",
-        "digitalSourceType": _SOURCE_TYPE,
+        "digitalSourceType": DIGITAL_SOURCE_TYPE,
         "softwareAgent": agent,
         "description": f"Colours added by software ({credit}); not a record of the original colours.",
         "parameters": {"com.photochrom.model": credit},
@@ -234,22 +232,12 @@ def _signing_function(key: Any) -> tuple[Callable[[bytes], bytes], str]:
     return sign, algorithm
 
 
-_MISSING: Final = "content credentials need c2pa-python and cryptography: pip install 'photochrom[c2pa]'"
-
-
 def library() -> Any:
     """Return the module ``c2pa``.
 
     Raises:
         PhotochromError: c2pa-python is missing.
     """
-    try:
+    with needed_for("using content credentials", "c2pa"):
         import c2pa
-    except ImportError as exc:
-        raise PhotochromError(_MISSING) from exc
     return c2pa
-
-
-def one_line(exc: Exception) -> str:
-    """Return the message of a library's exception as one line, or the name of its class if it has no message."""
-    return " ".join(str(exc).split()) or type(exc).__name__

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from ..errors import PhotoError
+from ..errors import PhotoError, message_of
 from ..machine import lacks_memory
 from ..output_folders import check_name
 
@@ -90,7 +90,7 @@ def naming(name: str) -> Iterator[None]:
     except MemoryError as exc:
         raise _named(name, TOO_LARGE) from exc
     except OSError as exc:
-        unknown = f"cannot be read or written ({_one_line(exc)}): check its disk, or copy it to another one"
+        unknown = f"cannot be read or written ({message_of(exc)}): check its disk, or copy it to another one"
         is_broken_link = exc.errno == errno.ENOENT and Path(name).is_symlink()
         raise _named(name, _BROKEN_LINK if is_broken_link else REMEDIES.get(exc.errno or 0, unknown)) from exc
 
@@ -138,7 +138,7 @@ def decoding() -> Iterator[None]:
         if "12-bit layers" in str(exc):  # Pillow's words for the 12-bit JPEGs of some medical and film scanners
             raise PhotoError("is a JPEG of 12 bits", remedy="convert it to TIFF or PNG of 16 bits") from exc
         is_internal = isinstance(exc, _INTERNAL) or any(isinstance(arg, _INTERNAL) for arg in exc.args)
-        detail = "" if is_internal else f" ({_one_line(exc)})"
+        detail = "" if is_internal else f" ({message_of(exc)})"
         raise PhotoError(f"is damaged or of an unknown kind{detail}: get a whole copy of the file") from exc
 
 
@@ -162,13 +162,9 @@ def encoding() -> Iterator[None]:
         raise
     except (ValueError, RuntimeError, SyntaxError, struct.error) as exc:
         _raise_if_memory(exc)
-        raise PhotoError(f"cannot be encoded ({_one_line(exc)}): write another format") from exc
+        raise PhotoError(f"cannot be encoded ({message_of(exc)}): write another format") from exc
 
 
 def _raise_if_memory(exc: Exception) -> None:
     if lacks_memory(exc):
         raise MemoryError from exc
-
-
-def _one_line(exc: Exception) -> str:
-    return " ".join(str(exc).split()) or type(exc).__name__

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from ..label import statement, with_statement
+from ..label import DIGITAL_SOURCE_TYPE, statement, with_statement
 from ..version import __version__
 from .formats import exif, icc, photoshop, png, xmp
 from .formats.image import Decoded, Density, Metadata
@@ -22,7 +22,6 @@ from .formats.xmp import Packet
 
 DEEP: Final = ("PNG", "TIFF")
 """Formats that can store 16 bits per sample."""
-DIGITAL_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _NO_IPTC: Final = ("WEBP", "HEIF", "AVIF")  # formats that store neither IPTC data nor a resolution outside EXIF
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from ...color.bands import strips
 from ...color.coding import Coding
 from ...color.spaces import BT709, RGB_TO_XYZ, Matrix, linear_to_srgb, srgb_to_linear
-from ...errors import FilmError, needed_for
+from ...errors import FilmError, message_of, needed_for
 from ...label import with_statement
 from ..source.opening import reading
 from .pixels import rgb_of_planes
@@ -93,8 +93,7 @@ def _opened(path: Path, *, header_only: bool = False) -> Any:
     except FilmError:
         raise
     except Exception as exc:  # the library raises RuntimeError, ValueError and others
-        reason = " ".join(str(exc).split())
-        raise FilmError(f"cannot be decoded ({reason})", path=path, remedy="replace the file") from exc
+        raise FilmError(f"cannot be decoded ({message_of(exc)})", path=path, remedy="replace the file") from exc
     if "deep" in str(header["type"]):
         raise FilmError("has deep pixels, with several samples each", path=path, remedy="flatten it first")
     sampling = {c.name: (c.xSampling, c.ySampling) for c in header["channels"]}

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, features
 
 from ...color.pillow import from_pillow
-from ...errors import PhotoError
+from ...errors import PhotoError, needed_for
 from . import exif
 from .image import (
     C2PA_LOST,
@@ -180,10 +180,8 @@ def _depth_warnings(data: bytes) -> Iterator[str]:
 
 
 def _pillow_heif() -> ModuleType:
-    try:
+    with needed_for("HEIF", "heif", PhotoError):
         import pillow_heif
-    except ImportError as exc:
-        raise PhotoError('HEIF needs pillow-heif: run pip install "photochrom[heif]"') from exc
     return pillow_heif
 
 

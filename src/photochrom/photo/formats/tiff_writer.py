@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from ...color.bands import bands, in_parallel
-from ...errors import PhotoError
+from ...errors import PhotoError, needed_for
 from . import exif, photoshop
 from .deflate import LEVEL
 from .exif import BYTE, LONG, RATIONAL, SHORT, UNDEFINED, Order, Tiff
@@ -272,12 +272,8 @@ def _lzw(stored: np.ndarray, _: int) -> bytes:
 
 
 def _zstd(stored: np.ndarray, _: int) -> bytes:
-    try:
+    with needed_for("compression with Zstandard", "zstd", PhotoError):
         import zstandard
-    except ImportError as exc:
-        raise PhotoError(
-            "cannot be compressed with Zstandard without zstandard: pip install 'photochrom[zstd]'"
-        ) from exc
     compressed: bytes = zstandard.ZstdCompressor(level=3).compress(stored.tobytes())
     return compressed
 
