@@ -49,7 +49,7 @@ def test_luma_is_pillows():
 def test_the_luma_of_grey_is_its_value(dtype):
     grey = np.arange(int(np.iinfo(dtype).max) + 1).astype(dtype)
     np.testing.assert_array_equal(spaces.luma_of_rgb(np.stack([grey] * 3, axis=-1)), grey)
-    neutral = np.full_like(grey, coding.neutral_chroma(dtype))[None]
+    neutral = np.full_like(grey, coding.Coding.of_photograph(dtype).neutral)[None]
     np.testing.assert_array_equal(gamut.rgb_of_luma(grey[None], neutral, neutral)[0], np.stack([grey] * 3, axis=-1))
 
 
@@ -92,7 +92,7 @@ planes = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
 
 
 def brought_into_gamut(luma, cb, cr):
-    top, middle = np.iinfo(luma.dtype).max, coding.neutral_chroma(luma.dtype)
+    top, middle = np.iinfo(luma.dtype).max, coding.Coding.of_photograph(luma.dtype).neutral
     y = luma.astype(np.float32) / top
     b, r = ((p.astype(np.float32) - middle) / top for p in (cb, cr))
     factor = gamut.gamut_factor(b, r, y, y)

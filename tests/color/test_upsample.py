@@ -50,7 +50,7 @@ def test_one_chroma_everywhere_stays_one_chroma(shape, dtype, subsampling):
     coefficients = np.zeros((4, 16, 24), np.float32)
     coefficients[1], coefficients[3] = 0.1, -0.05
     cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=subsampling)
-    top, middle = np.iinfo(dtype).max, coding.neutral_chroma(dtype)
+    top, middle = np.iinfo(dtype).max, coding.Coding.of_photograph(dtype).neutral
     assert cb.shape == cr.shape == tuple(-(-side // step) for side, step in zip(shape, subsampling, strict=True))
     assert np.abs(cb.astype(int) - round(middle + 0.1 * top)).max() <= 1
     assert np.abs(cr.astype(int) - round(middle - 0.05 * top)).max() <= 1
@@ -166,7 +166,7 @@ def test_chroma_of_films_is_that_of_the_luma_at_its_place(row, dtype):
             across[:, 0] = (y[:, 0] + y[:, 1]) / 2  # there is none on the left
         wanted = (1 - row) * across[0::2] + row * across[1::2]
         cb, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(2, 2), siting=siting)
-        found = (cb - float(coding.neutral_chroma(dtype))) / 0.5 + np.iinfo(dtype).max / 2
+        found = (cb - float(coding.Coding.of_photograph(dtype).neutral)) / 0.5 + np.iinfo(dtype).max / 2
         assert np.abs(found - wanted).max() < 3.1 * max(1, np.iinfo(dtype).max / 65535 / 8)
 
 

@@ -79,6 +79,17 @@ def bands(height: int, row_bytes: int) -> list[range]:
     return [range(start, min(start + step, height)) for start in range(0, height, step)]
 
 
+def plane_bands(plane: np.ndarray) -> list[slice]:
+    """Divide the rows of a plane ``[H, W, ...]`` into bands, for work that makes temporary uint32 copies of them."""
+    return [slice(rows.start, rows.stop) for rows in bands(plane.shape[0], 4 * plane.shape[1])]
+
+
+def shares(height: int, count: int) -> list[slice]:
+    """Divide ``height`` rows into at most ``count`` slices of about equal length."""
+    share = -(-height // count)
+    return [slice(start, min(start + share, height)) for start in range(0, height, share)]
+
+
 def in_parallel(work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
     """Apply ``work`` to each part in threads, and yield the results in order.
 
@@ -121,10 +132,9 @@ def at_8_bits(plane: np.ndarray) -> np.ndarray:
     if plane.dtype == np.uint8:
         return plane
     result = np.empty(plane.shape, np.uint8)
-    for rows in bands(*_height_and_row_bytes(plane)):
+    for rows in plane_bands(plane):
         # For every 16-bit v, (v * 255 + 32895) >> 16 equals round(v / 257); libpng uses the same identity.
-        wide = plane[rows.start : rows.stop].astype(np.uint32)
-        result[rows.start : rows.stop] = (wide * 255 + 32895) >> 16
+        result[rows] = (plane[rows].astype(np.uint32) * 255 + 32895) >> 16
     return result
 
 
@@ -137,7 +147,3 @@ def upright(plane: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (3, 4, 7, 8):
         plane = plane[::-1]
     return np.ascontiguousarray(plane)
-
-
-def _height_and_row_bytes(plane: np.ndarray) -> tuple[int, int]:
-    return plane.shape[0], plane.shape[1] * 4  # the temporaries are uint32

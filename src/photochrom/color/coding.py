@@ -43,15 +43,10 @@ class Coding:
 
     @property
     def neutral(self) -> int:
-        """Chroma of grey, as a code value: 128 at 8 bits."""
+        """Chroma of grey, as a code value: 128 at 8 bits, 32768 at 16."""
         return 1 << (self.bits - 1)
 
     @classmethod
     def of_photograph(cls, dtype: npt.DTypeLike) -> Coding:
         """Return the coding of a photograph's planes of this dtype (uint8 or uint16): full range, BT.601."""
         return cls(8 * np.dtype(dtype).itemsize)
-
-
-def neutral_chroma(dtype: npt.DTypeLike) -> int:
-    """Return the chroma of grey, as a code value: 128 for uint8, 32768 for uint16."""
-    return 1 << (8 * np.dtype(dtype).itemsize - 1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .bands import strips
-from .coding import neutral_chroma
+from .coding import Coding
 from .spaces import BT601, LUMA_WEIGHTS, Matrix
 
 
@@ -95,7 +95,7 @@ def _chroma_tables() -> tuple[np.ndarray, np.ndarray]:
 
 def _rgb_of_16_bits(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, rgb: np.ndarray) -> None:
     """Convert a strip of uint16 Y'CbCr (or of uint8, as tests do) and write it into ``rgb``."""
-    middle = neutral_chroma(luma.dtype)
+    middle = Coding.of_photograph(luma.dtype).neutral
     top = 2 * middle - 1
     red_share, green_share, blue_share = (weight / 65536 for weight in LUMA_WEIGHTS)
     y = luma.astype(np.float32)

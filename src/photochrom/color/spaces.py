@@ -59,6 +59,11 @@ class Matrix:
         """G' - Y' for a Cr of 1; -0.714136 for BT.601."""
         return -self.red * self.cr_to_r / self.green
 
+    def rgb(self, y: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
+        """Convert Y' (0..1), Cb and Cr (-0.5..0.5), ``[h, w]`` each, to R'G'B' ``[h, w, 3]``, which is not clipped."""
+        green = y + self.cb_to_g * cb + self.cr_to_g * cr
+        return np.dstack([y + self.cr_to_r * cr, green, y + self.cb_to_b * cb])
+
 
 BT601, BT709, BT2020 = Matrix(0.299, 0.114), Matrix(0.2126, 0.0722), Matrix(0.2627, 0.0593)
 

@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .bands import in_parallel, product, strips
+from .bands import in_parallel, product, shares, strips
 from .coding import Coding
 from .gamut import gamut_factor
 from .halos import color_of_flat_areas
@@ -147,12 +147,12 @@ def apply_to_luma(
 
     # Each strip of rows needs few lines of coefficients. A few lines at a time are resized to the picture's width
     # (``wide_lines``; ``resized`` has their indices). Each row of chroma is a weighted sum of the two nearest lines.
-    def color(rows: range) -> None:
+    def color(rows: slice) -> None:
         buffers: list[np.ndarray] = []
         resized = range(0)
         wide_lines: np.ndarray = np.empty(0, np.float32)
         many = False  # whether many samples of the previous strip were out of gamut
-        for start, stop in strips(len(rows), width, _STRIP_SAMPLES):
+        for start, stop in strips(rows.stop - rows.start, width, _STRIP_SAMPLES):
             start, stop = rows.start + start, rows.start + stop
             first, last = int(position[start]), min(int(position[stop - 1]) + 2, len(lines))
             if last > resized.stop:
@@ -170,8 +170,7 @@ def apply_to_luma(
             for plane, values in zip(planes, rounded, strict=True):
                 plane[start:stop] = values
 
-    share = -(-height // threads)
-    list(in_parallel(color, [range(start, min(start + share, height)) for start in range(0, height, share)]))
+    list(in_parallel(color, shares(height, threads)))
     return planes[0], planes[1]
 
 

@@ -7,11 +7,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from ..color.bands import in_parallel, threads
+from ..color.bands import in_parallel, shares, threads
 from ..color.coding import Coding
 from ..color.gamut import rgb_of_luma
 from ..color.luma_range import CENTER
@@ -152,8 +152,15 @@ class Colorizer:
         options, luma = options or ColorOptions(), _checked(luma)
         prediction = prediction or self.predict(luma, options)
         ab = self.ab(prediction, options.hints)
-        details: dict[str, Any] = {"strength": options.strength, "subsampling": shared, "reduced": reduced}
-        cb, cr = self.render(luma, prediction.luma, ab, threads=threads(), **details)
+        cb, cr = self.render(
+            luma,
+            prediction.luma,
+            ab,
+            strength=options.strength,
+            subsampling=shared,
+            reduced=reduced,
+            threads=threads(),
+        )
         prediction.clear_margins(cb, cr, options.hints)
         return cb, cr
 
@@ -330,19 +337,22 @@ class Colorizer:
         coding = coding or Coding.of_photograph(luma.dtype)
         y = thumbnail.astype(np.float32) / 255
         if exact:
-            shares = [(y[rows], ab[:, rows]) for rows in _shares(len(y), threads)]
-            cbcr = np.concatenate(list(in_parallel(lambda share: ab_to_cbcr(*share, coding.matrix), shares)), axis=1)
+            parts = in_parallel(lambda rows: ab_to_cbcr(y[rows], ab[:, rows], coding.matrix), shares(len(y), threads))
+            cbcr = np.concatenate(list(parts), axis=1)
         else:
             cbcr = quick_ab_to_cbcr(thumbnail, ab, coding.matrix)
         coefficients = linear_coefficients(y, cbcr)  # [4, h, w]
-        details: dict[str, Any] = {"strength": strength, "subsampling": subsampling, "coding": coding}
-        return apply_to_luma(coefficients, luma, out=out, reduced=reduced, siting=siting, threads=threads, **details)
-
-
-def _shares(height: int, count: int) -> list[slice]:
-    """Divide ``height`` rows into at most ``count`` slices."""
-    share = -(-height // count)
-    return [slice(start, start + share) for start in range(0, height, share)]
+        return apply_to_luma(
+            coefficients,
+            luma,
+            strength=strength,
+            subsampling=subsampling,
+            coding=coding,
+            out=out,
+            reduced=reduced,
+            siting=siting,
+            threads=threads,
+        )
 
 
 def _checked(luma: np.ndarray) -> np.ndarray:

@@ -273,10 +273,7 @@ def in_own_colors(frame_colorizer: FrameColorizer, prepared: PreparedFrame, luma
         upright = np.ascontiguousarray(np.rot90(stored, frame_colorizer.reader.turns))
         plane = cv2.resize(upright, size, interpolation=cv2.INTER_AREA).astype(np.float32)
         chroma.append(sign * (plane - coding.neutral) / coding.chroma_span)
-    cb, cr = chroma
-    y, matrix = luma / np.float32(255), coding.matrix
-    green = y + matrix.cb_to_g * cb + matrix.cr_to_g * cr
-    rgb = np.dstack([y + matrix.cr_to_r * cr, green, y + matrix.cb_to_b * cb])
+    rgb = coding.matrix.rgb(luma / np.float32(255), *chroma)
     return np.clip(np.rint(255 * rgb), 0, 255).astype(np.uint8)
 
 

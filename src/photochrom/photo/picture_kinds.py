@@ -5,12 +5,12 @@ The network gets a converted luma (``Photo.scene``). The luma that is written is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..color.bands import threads
-from ..color.spaces import ab_to_cbcr, srgb_to_linear
+from ..color.spaces import BT601, ab_to_cbcr, srgb_to_linear
 from ..color.upsample import apply_to_luma, linear_coefficients
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ..colorizer.options import ColorOptions
     from ..colorizer.prediction import Prediction
     from .read import Photo
-
-_LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 
 
 def chroma_of_unusual(
@@ -55,9 +53,6 @@ def chroma_of_unusual(
 
 def _linear(y: np.ndarray, cbcr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Convert sRGB luma ``[h, w]`` and chroma ``[2, h, w]`` to luma and chroma of linear light."""
-    cb, cr = cbcr
-    rgb = np.stack([y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb], -1)
-    rgb = np.clip(rgb, 0, 1)
-    light = srgb_to_linear(rgb).astype(np.float32)
-    linear = light @ _LUMA
-    return linear, np.stack([(light[..., 2] - linear) / 1.772, (light[..., 0] - linear) / 1.402])
+    light = srgb_to_linear(np.clip(BT601.rgb(y, *cbcr), 0, 1)).astype(np.float32)
+    linear = light @ BT601.luma
+    return linear, np.stack([(light[..., 2] - linear) / BT601.cb_to_b, (light[..., 0] - linear) / BT601.cr_to_r])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..color.coding import neutral_chroma
+from ..color.coding import Coding
 from ..color.gamut import rgb_of_luma
 from ..colorizer.options import ColorOptions
 from .formats.image import extra_channels
@@ -92,7 +92,7 @@ def _centered(plane: np.ndarray) -> np.ndarray:
     """Return a sample of the pixels of a chroma plane, float32, scaled to 8 bits and centred at 0."""
     down, across = (max(1, side // _SAMPLE) for side in plane.shape)
     centered = plane[::down, ::across].astype(np.float32)
-    centered -= neutral_chroma(plane.dtype)
+    centered -= Coding.of_photograph(plane.dtype).neutral
     return centered if plane.dtype == np.uint8 else centered / 257
 
 

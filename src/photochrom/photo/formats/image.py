@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ...color.bands import bands
+from ...color.bands import bands, plane_bands
 from ...color.gamut import rgb_of_luma
 from ...color.spaces import luma_of_rgb
 from ...errors import PhotoError
@@ -194,20 +194,20 @@ def open_image(source: Path | bytes, formats: Iterable[str] = ()) -> Image.Image
 def luma_of(rgb: np.ndarray) -> np.ndarray:
     """Compute the luma ``[H, W]`` of R'G'B' ``[H, W, 3]``, uint8 or uint16, as ``luma_of_rgb`` does, but in bands."""
     luma = np.empty(rgb.shape[:2], rgb.dtype)
-    for rows in bands(*_height_and_row_bytes(luma)):
-        luma[rows.start : rows.stop] = luma_of_rgb(rgb[rows.start : rows.stop])
+    for rows in plane_bands(luma):
+        luma[rows] = luma_of_rgb(rgb[rows])
     return luma
 
 
 def unpremultiplied(plane: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Divide a plane by alpha, both uint8 or both uint16 ``[H, W]``. Fully transparent pixels are not changed."""
     result, top = plane.copy(), int(np.iinfo(plane.dtype).max)
-    for rows in bands(*_height_and_row_bytes(plane)):
-        part, opacity = (whole[rows.start : rows.stop].astype(np.uint32) for whole in (plane, alpha))
+    for rows in plane_bands(plane):
+        part, opacity = (whole[rows].astype(np.uint32) for whole in (plane, alpha))
         divisor = np.maximum(opacity, 1)
         # uint32 is enough: 65535 * 65535 + 32767 < 2**32.
         divided = np.minimum((part * top + divisor // 2) // divisor, top)
-        result[rows.start : rows.stop] = np.where(opacity == 0, part, divided)
+        result[rows] = np.where(opacity == 0, part, divided)
     return result
 
 
@@ -248,7 +248,3 @@ def color_pixels(planes: Planes) -> np.ndarray:
     for rows in bands(height, width * samples):
         whole[rows.start : rows.stop] = color_rows(planes, rows)
     return whole
-
-
-def _height_and_row_bytes(plane: np.ndarray) -> tuple[int, int]:
-    return plane.shape[0], plane.shape[1] * 4  # the temporaries are uint32
