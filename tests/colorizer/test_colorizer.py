@@ -1,5 +1,6 @@
 """The path of a picture through the colorizer, with a fake network."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -90,11 +91,19 @@ def test_a_dial_the_model_lacks_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "picture", [np.zeros((4, 4)), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 7), np.uint8), np.zeros(9, np.uint8)]
+    "picture", [np.zeros((4, 4)), np.zeros((4, 5, 3)), np.zeros((4, 4, 4), np.uint8), np.zeros(9, np.uint8)]
 )
 def test_an_array_that_is_not_a_picture_is_refused(fake_colorizer, picture):
-    with pytest.raises(PhotoError, match=r"luma plane|no pixels"):
+    expected = f"[H, W] or [H, W, 3], not {picture.dtype} {list(picture.shape)}: convert it"
+    with pytest.raises(PhotoError, match=re.escape(expected)):
         fake_colorizer.colorize(picture)
+
+
+def test_an_array_that_is_not_a_luma_plane_is_refused(fake_colorizer):
+    with pytest.raises(PhotoError, match=r"a luma plane is .* not uint8 \[4, 5, 3\]"):
+        fake_colorizer.chroma(np.zeros((4, 5, 3), np.uint8))
+    with pytest.raises(PhotoError, match="no pixels"):
+        fake_colorizer.colorize(np.zeros((0, 7), np.uint8))
 
 
 @pytest.mark.parametrize("options", [{"vividness": -0.1}, {"vividness": float("nan")}, {"strength": 3}])

@@ -41,6 +41,9 @@ _LONGEST = 4  # longest side, in working sizes; longer panoramas are seen in les
 class Colorizer:
     """Colours pictures with one model, which is loaded once. Several threads may use one colorizer.
 
+    Each process needs a colorizer of its own: it cannot be pickled, and its threads do not survive a fork. Start
+    processes with ``spawn``.
+
     ``chroma`` and ``colorize`` run all steps. Films call the steps one by one: ``thumbnail``, ``predict``, ``ab`` and
     ``render``.
 
@@ -100,7 +103,7 @@ class Colorizer:
             OSError: Pillow reads the image's file only now, and the file is damaged.
         """
         if isinstance(image, np.ndarray):
-            luma = luma_of_rgb(image) if image.ndim == 3 and image.shape[2] == 3 else image
+            luma = _luma_of(image)
             return rgb_of_luma(luma, *self.chroma(luma, options))
         return self._colorize_pil(image, options)
 
@@ -353,6 +356,21 @@ class Colorizer:
             siting=siting,
             threads=threads,
         )
+
+
+def _luma_of(picture: np.ndarray) -> np.ndarray:
+    """Return the luma of an array ``[H, W]``, which is luma already, or RGB ``[H, W, 3]``.
+
+    Raises:
+        PhotoError: ``picture`` is not uint8 or uint16, or has another shape.
+    """
+    is_rgb = picture.ndim == 3 and picture.shape[2] == 3
+    if picture.dtype.newbyteorder("=") not in (np.uint8, np.uint16) or not (is_rgb or picture.ndim == 2):
+        raise PhotoError(
+            f"a picture is uint8 or uint16, [H, W] or [H, W, 3], not {picture.dtype} {list(picture.shape)}",
+            remedy="convert it",
+        )
+    return luma_of_rgb(picture) if is_rgb else picture
 
 
 def _checked(luma: np.ndarray) -> np.ndarray:
