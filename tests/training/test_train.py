@@ -102,13 +102,19 @@ class TestOneProcess:
             return [torch.full_like(m, torch.nan) for m in inputs]
 
         trainer = new_trainer(recipe, tmp_path)
-        with pytest.raises(TrainingError, match=r"not a number at step 5.*a learning rate below"):
+        with pytest.raises(TrainingError, match=r"step 5: start another run from this one with a learning rate below"):
             run(trainer, Eventful(features(recipe), 5, spoil), features(recipe), tmp_path)
         assert trainer.step == 4
         assert all(value.isfinite().all() for value in trainer.head.state_dict().values())
         tensors, facts = checkpoint.load(tmp_path / CHECKPOINT)
         assert facts["step"] == 3  # the last round's
         assert all(value.isfinite().all() for value in tensors.values())
+
+    def test_nobody_is_sent_to_weights_that_a_run_has_not_written_yet(self, recipe, tmp_path):
+        cache, trainer = features(recipe), new_trainer(recipe, tmp_path)
+        spoiled = Eventful(cache, 2, lambda inputs: [m * torch.nan for m in inputs])
+        with pytest.raises(TrainingError, match="step 2: start again in another folder, with a learning rate below"):
+            run(trainer, spoiled, cache, tmp_path)
 
 
 @pytest.mark.slow

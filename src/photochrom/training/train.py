@@ -215,9 +215,10 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(self.head.parameters(), 1.0)
         mean_loss = self.mean_over_processes(loss.detach()).item()  # waits for the GPU, so it comes after the gradient
         if not math.isfinite(mean_loss + norm.item()):
+            again = "another run from this one" if self.history else "again in another folder,"  # no best weights yet
             raise TrainingError(
-                f"the loss is not a number at step {self.step + 1:,}, and the last checkpoint is kept",
-                remedy=f"start another run from this one with a learning rate below {self.recipe.learning_rate:g}",
+                f"the loss is not a number at step {self.step + 1:,}",
+                remedy=f"start {again} with a learning rate below {self.recipe.learning_rate:g}",
             )
 
         # AdamW step, then EMA.
@@ -314,7 +315,7 @@ class Trainer:
         if constant := self.constant_strides(source) - constant_before:
             raise TrainingError(
                 f"the encoder's features at stride {min(constant)} have become the same for all pictures at step "
-                f"{self.step:,}, and the last checkpoint is kept",
+                f"{self.step:,}",
                 remedy=f"start another run with a learning rate below {self.recipe.learning_rate:g}",
             )
 
