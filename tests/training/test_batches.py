@@ -44,7 +44,9 @@ def test_an_undecodable_photograph_is_reported_in_one_line(pictures):
     path.write_bytes(b"no picture")
     coming = pictures.stream(iter(indices()))
     next(coming)
-    with pytest.raises(TrainingError, match=rf"{path.name} cannot be decoded: remove it from the photographs") as told:
+    with pytest.raises(
+        TrainingError, match=rf"{path.name} cannot be decoded: convert it to JPEG, or remove it"
+    ) as told:
         next(coming)
     assert "\n" not in str(told.value)
 

@@ -182,6 +182,12 @@ class TestInspection:
         Image.fromarray(data.retina()[400:600, 400:600]).save(folder / "z.jpg", format)
         assert inspect(folder, table(tmp_path)).dropped == {"damaged": 1}
 
+    @pytest.mark.parametrize("suffix", [".HEIC", ".heif", ".avif"])
+    def test_photographs_in_heif_and_avif_are_counted(self, suffix, folder, tmp_path):
+        (folder / f"z{suffix}").write_bytes(b"from a telephone")
+        (folder / "z.mov").write_bytes(b"another kind of file")
+        assert inspect(folder, table(tmp_path)).dropped == {"in HEIF or AVIF (convert to JPEG)": 1}
+
     def test_a_duplicate_counts_again_when_its_original_is_gone(self, folder, tmp_path):
         (folder / "z.jpg").write_bytes((folder / "a" / "5.jpg").read_bytes())
         assert inspect(folder, table(tmp_path)).dropped == {"duplicate": 1}
@@ -340,6 +346,19 @@ def test_equal_and_nearly_equal_photographs_are_found_among_those_to_evaluate(fo
     kept = inspection.distinct(found)
     assert len(kept) == 24
     assert [p for p in found if p in kept] == kept
+
+
+def test_damaged_photographs_that_opencv_decodes_are_not_evaluated(folder):
+    whole = find_photographs(folder)
+    image = bytearray(jpeg(crops(30)[-1]))
+    third = len(image) // 3
+    image[third : third + 1000] = bytes(1000)
+    (folder / "z.jpg").write_bytes(image)
+    found, told = find_photographs(folder), []
+    assert inspection.distinct(found, told.append) == whole
+    assert [str(exc) for exc in told] == [f"{folder / 'z.jpg'} is damaged: remove it from the photographs"]
+    with pytest.raises(TrainingError, match=r"z\.jpg is damaged"):
+        inspection.distinct(found)
 
 
 class TestRemote:

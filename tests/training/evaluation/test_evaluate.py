@@ -122,6 +122,17 @@ class TestCommand:
         assert len(evaluate.chosen(tmp_path / "set", held_out=False, limit=10, note=said.append)) == 4
         assert said == ["left out: 1 nearly grey (colourfulness below 15), 1 duplicate"]
 
+    def test_damaged_photographs_are_reported_and_not_counted_as_duplicates(self, folder, tmp_path):
+        shutil.copytree(folder, tmp_path / "set")
+        picture = cv2.imread(str(folder / "cats" / "chelsea.png"))[:200]
+        image = bytearray(cv2.imencode(".jpg", picture)[1].tobytes())
+        third = len(image) // 3
+        image[third : third + 1000] = bytes(1000)
+        (tmp_path / "set" / "damaged.jpg").write_bytes(image)
+        said, told = [], []
+        kept = evaluate.chosen(tmp_path / "set", held_out=False, limit=10, skip=told.append, note=said.append)
+        assert (len(kept), len(told), said) == (4, 1, [])
+
     def test_a_folder_of_grey_photographs_is_refused(self, tmp_path):
         cv2.imwrite(str(tmp_path / "grey.png"), np.full((64, 64, 3), 99, np.uint8))
         with pytest.raises(TrainingError, match=r"no colour photographs .*: give another folder of photographs"):

@@ -24,8 +24,18 @@ from tqdm import tqdm
 from ...errors import PhotoError, TrainingError
 from ...photo.formats.image import check_size, open_image
 from ..atomic_files import write
-from .dataset import MIN_COLORFULNESS, Photograph, colorfulness, decode, from_index, is_held_out, no_photographs
-from .sources import File, files, read
+from .dataset import (
+    MIN_COLORFULNESS,
+    Photograph,
+    Skip,
+    colorfulness,
+    decode,
+    from_index,
+    is_held_out,
+    no_photographs,
+    refuse,
+)
+from .sources import HEIF_SUFFIXES, File, files, read
 
 MIN_SIDE = 64  # pixels; smaller pictures contain too little to learn from
 MIN_PHOTOGRAPHS = 20
@@ -141,6 +151,8 @@ def _inspect_all(folder: Path, table: Path) -> list[InspectedFile]:
 def _inspect_file(file: File, known: dict[tuple[str, str, int, str], InspectedFile]) -> InspectedFile:
     """Inspect a file, or return its earlier row if the file is unchanged."""
     row = InspectedFile(str(file.path), file.source, file.member, file.offset, file.size, "")
+    if Path(file.member or file.path).suffix.lower() in HEIF_SUFFIXES:
+        return replace(row, dropped="in HEIF or AVIF (convert to JPEG)")
     try:
         status = file.path.stat()
         row = replace(row, stamp=f"{status.st_size} {status.st_mtime_ns}")
@@ -166,7 +178,7 @@ def _inspect_file(file: File, known: dict[tuple[str, str, int, str], InspectedFi
 def _decode_strictly(data: bytes, path: Path) -> tuple[np.ndarray, int]:
     """Return a picture as RGB uint8 ``[H, W, 3]``, large JPEGs at a reduced scale, and its true short side in pixels.
 
-    An error is raised for truncated files, which OpenCV, the decoder used in training, would accept.
+    An error is raised for damaged files, some of which OpenCV, the decoder used in training, would accept.
     """
     if data[:2] == b"\xff\xd8":
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
@@ -211,10 +223,17 @@ def without_duplicates(rows: Sequence[InspectedFile]) -> list[InspectedFile]:
     return [marked[i] for i in range(len(rows))]
 
 
-def distinct(photographs: Sequence[Photograph]) -> list[Photograph]:
-    """Return the photographs without duplicates and near duplicates, after reading each file once.
+def distinct(photographs: Sequence[Photograph], skip: Skip = refuse) -> list[Photograph]:
+    """Return the photographs without damaged ones, duplicates and near duplicates, after reading each file once.
 
     Unreadable, tiny and grey photographs are not removed.
+
+    Args:
+        photographs: The photographs.
+        skip: Called with the error for each damaged photograph, which is removed unless the function raises.
+
+    Raises:
+        TrainingError: A photograph is damaged, and ``skip`` raises the error.
     """
 
     def inspected(photograph: Photograph) -> InspectedFile:
@@ -224,7 +243,11 @@ def distinct(photographs: Sequence[Photograph]) -> list[Photograph]:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         rows = list(pool.map(inspected, photographs))
-    return [p for p, row in zip(photographs, without_duplicates(rows), strict=True) if "duplicate" not in row.dropped]
+    for row in rows:
+        if row.dropped == "damaged":
+            skip(TrainingError(f"{Path(row.file) / row.member} is damaged", remedy="remove it from the photographs"))
+    removed = ("damaged", "duplicate", "nearly duplicate")
+    return [p for p, row in zip(photographs, without_duplicates(rows), strict=True) if row.dropped not in removed]
 
 
 def _alike(one: InspectedFile, other: InspectedFile) -> bool:

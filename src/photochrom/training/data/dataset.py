@@ -255,7 +255,7 @@ def decode(data: bytes, path: Path) -> np.ndarray:
     except cv2.error:  # raised for some damaged files, such as those that claim to be huge
         bgr = None
     if bgr is None:
-        raise TrainingError(f"{path} cannot be decoded", remedy="remove it from the photographs")
+        raise TrainingError(f"{path} cannot be decoded", remedy="convert it to JPEG, or remove it")
     return np.ascontiguousarray(bgr[..., ::-1])
 
 

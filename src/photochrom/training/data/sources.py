@@ -23,6 +23,7 @@ from ...errors import TrainingError
 from ..atomic_files import write
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+HEIF_SUFFIXES = (".heic", ".heif", ".avif")  # photographs that training does not decode; users are told
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")  # train-{000..146}.tar, in WebDataset's notation
 
 
@@ -73,9 +74,13 @@ def files(folder: Path) -> Iterator[File]:
             continue
         if path.suffix.lower() == ".tar":
             yield from _members(path)
-        elif path.suffix.lower() in SUFFIXES:
+        elif _is_named_like_photograph(path):
             parts = path.relative_to(folder).parts
             yield File(path, parts[0] if len(parts) > 1 else "")
+
+
+def _is_named_like_photograph(path: Path) -> bool:
+    return path.suffix.lower() in (*SUFFIXES, *HEIF_SUFFIXES)
 
 
 def _is_special(path: Path) -> bool:
@@ -117,7 +122,7 @@ def _members(shard: Path) -> Iterator[File]:
     try:
         with tarfile.open(shard, "r:") as tar:
             for entry in tar:
-                if entry.isfile() and Path(entry.name).suffix.lower() in SUFFIXES:
+                if entry.isfile() and _is_named_like_photograph(Path(entry.name)):
                     parts = Path(entry.name).parts
                     yield File(shard, parts[0] if len(parts) > 1 else "", entry.name, entry.offset_data, entry.size)
             _check_end(shard, tar.offset)

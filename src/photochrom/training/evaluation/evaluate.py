@@ -87,28 +87,36 @@ class _Measured:
 def chosen(
     folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse, note: Callable[[str], None] | None = None
 ) -> list[Photograph]:
-    """Choose the photographs to evaluate on, without duplicates and nearly grey ones.
+    """Choose the photographs to evaluate on, without duplicates, damaged and nearly grey ones.
 
     Args:
         folder: Folder of photographs, or a tar shard.
         held_out: Whether to choose only photographs that are held out from training.
         limit: Maximum number of photographs; if there are more, they are drawn at random, the same ones each time.
-        skip: Called with the error for each photograph that cannot be read; unless it raises, the photograph is left
-            out.
+        skip: Called with the error for each photograph that is damaged or cannot be read; unless it raises, the
+            photograph is left out.
         note: Called with one line that counts the duplicates and nearly grey photographs, if there are any.
 
     Raises:
-        TrainingError: As for ``find_photographs``, or the folder contains no colour photographs to choose.
+        TrainingError: As for ``find_photographs``, the folder contains no colour photographs to choose, or a photograph
+            is damaged and ``skip`` raises the error.
         OptionError: The limit is below 1.
     """
     if limit < 1:
         raise OptionError(f"the limit is {limit}", remedy="give the number of photographs, at least 1")
     found = [p for p in find_photographs(folder, skip) if p.held_out or not held_out]
     colorful = [p for p in found if p.colorfulness >= MIN_COLORFULNESS]
+    damaged: list[TrainingError] = []
+
+    def skip_damaged(exc: TrainingError) -> None:
+        skip(exc)
+        damaged.append(exc)
+
     # An index lists distinct photographs.
-    photographs = colorful if (folder / "index.csv").is_file() else distinct(colorful)
-    if note and len(photographs) < len(found):
-        note(_left_out(len(found) - len(colorful), len(colorful) - len(photographs)))
+    photographs = colorful if (folder / "index.csv").is_file() else distinct(colorful, skip_damaged)
+    grey, duplicates = len(found) - len(colorful), len(colorful) - len(photographs) - len(damaged)
+    if note and (grey or duplicates):
+        note(_left_out(grey, duplicates))
     if not photographs:
         raise TrainingError(
             f"no colour photographs to evaluate on in {folder}", remedy="give another folder of photographs"
