@@ -36,7 +36,7 @@ def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
         base: Folder or address to which relative paths refer.
 
     Raises:
-        OptionError: The file is damaged or has no column of paths, a row has no path, its vividness is no number, or
+        OptionError: The file is damaged or has no column of paths, a row has no path, its vividness is not a number, or
             its path or name has a character that no file name can have.
         PhotochromError: The file is Parquet, and the package pyarrow is missing.
     """
@@ -51,7 +51,7 @@ def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[
     """Convert the rows of a manifest to items.
 
     Raises:
-        OptionError: A row has no path, its vividness is no number, or its path or name has a character that no file
+        OptionError: A row has no path, its vividness is not a number, or its path or name has a character that no file
             name can have.
     """
     for number, row in enumerate(rows, 1):

@@ -34,7 +34,7 @@ from .names import (
 from .negatives import LOOKS_NEGATIVE, looks_negative
 from .options import OutputOptions
 from .pages import OnPage, colorize_pages
-from .picture_kinds import chroma_of_unusual
+from .picture_kinds import chroma_of
 from .read import Photo, check_source, count_pages, read_photo
 from .report import PhotoReport, preview, report_on
 from .write import chroma_sampling, write_data, write_output
@@ -250,12 +250,7 @@ def color_and_write(
     prediction = prediction or colorizer.predict(photo.scene, options)
     # A reduced luma has the size of the output's chroma already.
     subsampling = (1, 1) if photo.reduced else chroma_sampling(photo, format, output.jpeg_layout)
-    if photo.kind in ("negative", "linear"):
-        cb, cr = chroma_of_unusual(colorizer, photo, options, prediction, subsampling)
-    else:
-        cb, cr = colorizer.chroma(
-            photo.luma, options, prediction=prediction, subsampling=subsampling, reduced=photo.reduced
-        )
+    cb, cr = chroma_of(colorizer, photo, options, prediction, subsampling)
     files = write_output(photo, cb, cr, destination, format, credit(colorizer.label, options.hints), output)
     report = report_on(photo, format, files, prediction, cb, cr, output.jpeg_layout)
     return replace(report, preview=preview(colorizer, prediction, options)) if output.preview else report

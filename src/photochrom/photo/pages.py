@@ -21,7 +21,7 @@ from .metadata import metadata_for
 from .names import format_of, sidecar_path
 from .negatives import LOOKS_NEGATIVE, looks_negative
 from .options import OutputOptions
-from .picture_kinds import chroma_of_unusual
+from .picture_kinds import chroma_of
 from .read import Photo, read_page, read_sidecar
 from .report import PhotoReport, preview, report_on
 from .signing import signed
@@ -167,10 +167,7 @@ class _Pages:
             hints = tuple(hint for hint in self._options.hints if hint.page == number)
             options = self._options.with_hints(hints)
             prediction = self._colorizer.predict(photo.scene, options)
-            if photo.kind in ("negative", "linear"):
-                cb, cr = chroma_of_unusual(self._colorizer, photo, options, prediction, (1, 1))
-            else:
-                cb, cr = self._colorizer.chroma(photo.luma, options, prediction=prediction)
+            cb, cr = chroma_of(self._colorizer, photo, options, prediction, (1, 1))
             embedded = None if self._output.sidecar else self.credit
             metadata = metadata_for(photo.metadata, source_format="TIFF", format="TIFF", credit=embedded)
             with encoding():

@@ -1,6 +1,6 @@
-"""Computes the chroma of negatives and linear scans, whose luma is not that of the scene.
+"""Computes the chroma of photographs, including negatives and linear scans, whose luma is not that of the scene.
 
-The network gets a converted luma (``Photo.scene``). The luma that is written is not changed.
+For those, the network gets a converted luma (``Photo.scene``). The luma that is written is not changed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from .read import Photo
 
 
-def chroma_of_unusual(
+def chroma_of(
     colorizer: Colorizer, photo: Photo, options: ColorOptions, prediction: Prediction, subsampling: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute Cb and Cr for the luma of a negative or of a linear scan, as ``Colorizer.chroma`` does for others.
+    """Compute Cb and Cr for a photograph's luma, as ``Colorizer.chroma`` does, but for photographs of any kind.
 
     A negative gets complementary colours, so that inverting the output gives the coloured positive. The chroma of a
     linear scan is converted to linear light.
@@ -35,6 +35,10 @@ def chroma_of_unusual(
         prediction: Result of ``Colorizer.predict`` for ``photo.scene``.
         subsampling: Rows and columns of ``photo.luma`` that share one chroma sample.
     """
+    if photo.kind not in ("negative", "linear"):
+        return colorizer.chroma(
+            photo.luma, options, prediction=prediction, subsampling=subsampling, reduced=photo.reduced
+        )
     y = prediction.luma.astype(np.float32) / 255
     cbcr = ab_to_cbcr(y, colorizer.ab(prediction, options.hints))  # [2, h, w]
     y, cbcr = (1 - y, -cbcr) if photo.kind == "negative" else _linear(y, cbcr)

@@ -190,7 +190,7 @@ def read_page(
 
 
 def count_pages(data: bytes | mmap) -> int:
-    """Return the number of pages of a file; 1 if it is no TIFF, or is damaged, so that ``read_photo`` rejects it."""
+    """Return the number of pages of a file; 1 if it is not a TIFF, or is one that ``read_photo`` rejects as damaged."""
     if data[:4] not in _TIFF:
         return 1
     try:
@@ -340,7 +340,7 @@ def is_in_color(path: Path, page: int | None = None) -> bool:
 
 
 def _images(path: Path, page: int | None) -> Iterator[Image.Image]:
-    """Open a photograph, but of a TIFF only the pages, or the page, in colour; errors are those of their readers."""
+    """Yield a photograph, but of a TIFF its pages in colour, or only ``page``; errors are those of their readers."""
     if not _is_tiff(path):
         with _opened(path) as image:
             yield image

@@ -116,11 +116,11 @@ class Tiff:
         return Entry(tag, kind, len(values), memoryview(value), 0)
 
     def number(self, entries: Iterable[Entry], tag: int, default: int) -> int:
-        """Return the first integer of a tag, or ``default`` if it is missing or its type is no unsigned integer."""
+        """Return the first integer of a tag, or ``default`` if it is missing or does not hold unsigned integers."""
         return next(iter(self.all_integers(entries, tag)), default)
 
     def all_integers(self, entries: Iterable[Entry], tag: int) -> tuple[int, ...]:
-        """Return the integers of a tag; empty if it is missing or its type is no unsigned integer."""
+        """Return the integers of a tag; empty if it is missing or does not hold unsigned integers."""
         return next((self.integers(entry) for entry in entries if entry.tag == tag), ())
 
     def fraction(self, entries: Iterable[Entry], tag: int) -> Fraction | None:
@@ -229,12 +229,7 @@ def from_tiff(tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
     if not kept:
         return None
     header = (b"II*\0" if tiff.order == "<" else b"MM\0*") + struct.pack(tiff.order + "I", 8)
-    return header + packed(tiff, kept, 8, (EXIF_POINTER, GPS_POINTER))
-
-
-def relocated(tiff: Tiff, start: int) -> bytes:
-    """Serialise a block's first directory, with its values and subdirectories, for offset ``start`` of a file."""
-    return packed(tiff, tiff.directory(tiff.first)[0], start, (EXIF_POINTER, GPS_POINTER))
+    return header + packed(tiff, kept, 8)
 
 
 def _is_shape(entry: Entry) -> bool:
@@ -308,7 +303,9 @@ def _cut_thumbnail(out: bytearray, tiff: Tiff, start: int) -> None:
             del out[offset:]
 
 
-def packed(tiff: Tiff, entries: Sequence[Entry], start: int, pointers: tuple[int, ...] = ()) -> bytes:
+def packed(
+    tiff: Tiff, entries: Sequence[Entry], start: int, pointers: tuple[int, ...] = (EXIF_POINTER, GPS_POINTER)
+) -> bytes:
     """Serialise a directory for offset ``start`` of a classic TIFF, followed by its values and subdirectories.
 
     Entries without a value are left out, and so are those of types that only BigTIFF has.

@@ -105,7 +105,7 @@ def _payloads(metadata: Metadata) -> Iterator[tuple[int, bytes]]:
     if metadata.exif:
         yield APP1, _EXIF + metadata.exif
     yield from _xmp_segments(metadata.xmp)
-    yield from _numbered(_ICC, metadata.icc or b"")
+    yield from _icc_segments(metadata.icc or b"")
     resources = photoshop.join(metadata.iptc, metadata.photoshop)
     for part in _cut(resources, _MAX_PAYLOAD - len(_PHOTOSHOP)):
         yield APP13, _PHOTOSHOP + part
@@ -140,12 +140,12 @@ def _xmp_segments(packet: bytes | None) -> Iterator[tuple[int, bytes]]:
         position += len(part)
 
 
-def _numbered(name: bytes, data: bytes) -> Iterator[tuple[int, bytes]]:
-    parts = _cut(data, _MAX_PAYLOAD - len(name) - 2)
+def _icc_segments(profile: bytes) -> Iterator[tuple[int, bytes]]:
+    parts = _cut(profile, _MAX_PAYLOAD - len(_ICC) - 2)
     if len(parts) > 255:
         raise PhotoError("has an ICC profile too large for a JPEG: write PNG or TIFF")
     for number, part in enumerate(parts, start=1):
-        yield APP2, name + bytes([number, len(parts)]) + part
+        yield APP2, _ICC + bytes([number, len(parts)]) + part
 
 
 def _cut(data: bytes, size: int) -> list[bytes]:

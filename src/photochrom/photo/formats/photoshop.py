@@ -125,7 +125,7 @@ def _resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 def _data_sets(iptc: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Yield record, number and value of each IIM data set; stop at padding, damage or a data set over 32 KB."""
     position = 0
-    while iptc[position : position + 1] == b"\x1c" and position + 5 <= len(iptc):
+    while iptc[position : position + 1] == IIM and position + 5 <= len(iptc):
         record, number, size = struct.unpack_from(">BBH", iptc, position + 1)
         position += 5 + size
         if size > 0x7FFF or position > len(iptc):

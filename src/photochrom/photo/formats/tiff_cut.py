@@ -8,7 +8,7 @@ from typing import Final
 
 from ...errors import PhotoError
 from . import exif
-from .exif import EXIF_POINTER, GPS_POINTER, LONG, Entry, Tiff
+from .exif import LONG, Entry, Tiff
 
 STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 273, 279, 324, 325
 _COMPRESSION, _OLD_JPEG, _SUB_PAGES = 259, 6, 330
@@ -43,7 +43,7 @@ def page_file(tiff: Tiff, entries: Sequence[Entry]) -> bytes:
     rows = [tiff.entry(tag, LONG, new_offsets) if entry.tag == tag else _with_32_bits(tiff, entry) for entry in entries]
     struct.pack_into(tiff.order + "I", out, 4, len(out))
     rows = [entry for entry in rows if entry.tag != _SUB_PAGES]
-    return bytes(out + exif.packed(tiff, rows, len(out), (EXIF_POINTER, GPS_POINTER)))
+    return bytes(out + exif.packed(tiff, rows, len(out)))
 
 
 def parts_of(tiff: Tiff, entries: Sequence[Entry]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -98,7 +98,7 @@ class TiffWriter:
         self._stream.write(page[_FIRST : tiff.first])
         self._check_size()
         start = self._stream.tell()
-        directory = exif.packed(tiff, entries, start, (exif.EXIF_POINTER, exif.GPS_POINTER))
+        directory = exif.packed(tiff, entries, start)
         self._stream.write(directory + bytes(len(directory) % 2))
         (count,) = struct.unpack_from(self._order + "H", directory)
         self._link_to(start, start + 2 + 12 * count)
@@ -117,7 +117,7 @@ class TiffWriter:
         tiff, offset = _opened(block), self._stream.tell()
         if tiff.order != self._order:  # its numbers would be misread
             return {}
-        relocated = exif.relocated(tiff, offset)
+        relocated = exif.packed(tiff, tiff.directory(tiff.first)[0], offset)
         self._stream.write(relocated + b"\0" * (len(relocated) % 2))
         (count,) = struct.unpack_from(self._order + "H", relocated)
         rows = [relocated[2 + 12 * i : 14 + 12 * i] for i in range(count)]

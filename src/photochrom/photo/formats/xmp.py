@@ -86,7 +86,7 @@ class Packet:
             self._store_unreadable(data or b"")
         else:
             # All descriptions of a packet must have the same subject, so the existing one is used.
-            subjects = [description.getAttributeNS(RDF, "about") for description in self._descriptions()]
+            subjects = [description.getAttributeNS(RDF, "about") for description in _descriptions(self._rdf)]
             self._own = self._new_description(next(iter(subjects), ""))
 
     def __contains__(self, name: str) -> bool:
@@ -109,7 +109,7 @@ class Packet:
     def _drop(self, namespace: str, local: str) -> None:
         for occurrence in list(self._named(namespace, local)):
             description = occurrence.ownerElement if isinstance(occurrence, minidom.Attr) else occurrence.parentNode
-            assert isinstance(description, minidom.Element)  # _occurrences finds nothing else
+            assert isinstance(description, minidom.Element)  # _named finds nothing else
             if isinstance(occurrence, minidom.Attr):
                 description.removeAttributeNode(occurrence)
             else:
@@ -142,7 +142,7 @@ class Packet:
         except _UNREADABLE:
             return False
         subject = self._own.getAttributeNS(RDF, "about")
-        for description in [node for node in rdf.childNodes if _is(node, RDF, "Description")]:
+        for description in _descriptions(rdf):
             own = self._new_description(subject)
             for name, value in _inherited_prefixes(description).items():
                 own.setAttribute(name, value)
@@ -167,7 +167,7 @@ class Packet:
         except _UNREADABLE:
             self._store_unreadable(extension)
             return
-        for node in [node for node in rdf.childNodes if _is(node, RDF, "Description")]:
+        for node in _descriptions(rdf):
             for name, value in _inherited_prefixes(node).items():
                 node.setAttribute(name, value)
             self._rdf.insertBefore(self._document.importNode(node, True), self._own)
@@ -205,15 +205,12 @@ class Packet:
         assert root is not None  # _parsed found RDF below it
         return root
 
-    def _descriptions(self) -> list[minidom.Element]:
-        return [node for node in self._rdf.childNodes if _is(node, RDF, "Description")]
-
     def _occurrences(self, name: str) -> Iterator[minidom.Attr | minidom.Element]:
         prefix, _, local = name.partition(":")
         yield from self._named(NAMESPACES[prefix], local)
 
     def _named(self, namespace: str, local: str) -> Iterator[minidom.Attr | minidom.Element]:
-        for description in self._descriptions():
+        for description in _descriptions(self._rdf):
             attribute = description.getAttributeNodeNS(namespace, local)
             if attribute is not None:
                 yield attribute
@@ -284,6 +281,10 @@ def _defused(data: bytes) -> minidom.Document:
 
 def _is(node: minidom.Node, namespace: str, local: str) -> TypeGuard[minidom.Element]:
     return isinstance(node, minidom.Element) and (node.namespaceURI, node.localName) == (namespace, local)
+
+
+def _descriptions(rdf: minidom.Element) -> list[minidom.Element]:
+    return [node for node in rdf.childNodes if _is(node, RDF, "Description")]
 
 
 def _inherited_prefixes(node: minidom.Element) -> dict[str, str]:
