@@ -12,6 +12,10 @@ from ..errors import OptionError, PhotochromError, message_of, needed_for, syste
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+_PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs",
+                    "http": "aiohttp", "https": "aiohttp", "sftp": "paramiko", "smb": "smbprotocol"}  # fmt: skip
+_CHECK: Final = "check the address, the credentials and the rights"
+
 
 def is_remote(address: str) -> bool:
     """Return whether an address has a protocol, like ``s3://bucket``, but unlike ``C:\\scans``."""
@@ -52,13 +56,6 @@ def open_address(address: str) -> tuple[AbstractFileSystem, str]:
         ) from exc
     system.invalidate_cache()  # listings cached by an earlier batch of this process may be out of date
     return system, path
-
-
-_PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs",
-                    "http": "aiohttp", "https": "aiohttp", "sftp": "paramiko", "smb": "smbprotocol"}  # fmt: skip
-
-
-_CHECK: Final = "check the address, the credentials and the rights"
 
 
 @contextmanager

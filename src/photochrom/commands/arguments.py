@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
+from ..photo.options import COMPRESSIONS, JPEG_LAYOUTS
 from .parser import Parser, Verbs
 
 DOCUMENTATION: Final = "https://photochrom.github.io/photochrom/"
@@ -54,7 +55,7 @@ def add_jpeg_layout(parser: argparse._ActionsContainer) -> None:
     """Declare ``--jpeg-layout``."""
     parser.add_argument(
         "--jpeg-layout",
-        choices=("scan", "interleaved"),
+        choices=JPEG_LAYOUTS,
         default="scan",
         help="how to keep the luma of a grey JPEG: scan, byte for byte; interleaved, with the same coefficients in the "
         "order that every reader supports (needs the extra 'jpeg') (default: %(default)s)",
@@ -65,7 +66,7 @@ def add_compression(parser: argparse._ActionsContainer) -> None:
     """Declare ``--compression``."""
     parser.add_argument(
         "--compression",
-        choices=("none", "lzw", "deflate", "zstd"),
+        choices=COMPRESSIONS,
         default="deflate",
         help="lossless compression of TIFF (default: %(default)s)",
     )

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from ..film.options import FilmOptions
 
 
-RECOLOR: Final = ("all", "grey-shots")
 _FEW: Final = 4  # up to this number of cores, all are busy if each stage of a film runs in one thread
 
 
@@ -75,6 +74,13 @@ def add(verbs: Verbs) -> None:
     only.add_argument("--dry-run", action="store_true", help="only print the plan, and an estimate of the time")
     add_shots(film)
     add_old_film(film)
+    _add_coloring(film)
+    _add_encoding(film)
+    add_model(film)
+    add_verbosity(film)
+
+
+def _add_coloring(film: argparse.ArgumentParser) -> None:
     film.add_argument("--start", metavar="TIME", help="start at this time: seconds, or 0:01:30.5")
     film.add_argument("--end", metavar="TIME", help="end at this time")
     film.add_argument(
@@ -101,6 +107,9 @@ def add(verbs: Verbs) -> None:
         "film that is entirely in colour is refused, and in a film with some grey shots only these are coloured",
     )
     add_dials(film)
+
+
+def _add_encoding(film: argparse.ArgumentParser) -> None:
     film.add_argument(
         "--codec",
         default="auto",
@@ -127,8 +136,6 @@ def add(verbs: Verbs) -> None:
     film.add_argument(
         "--fill-gaps", action="store_true", help="replace each missing frame of a sequence by the frame before it"
     )
-    add_model(film)
-    add_verbosity(film)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -145,9 +152,22 @@ def run(args: argparse.Namespace) -> int:
     """
     limit_blas_threads()
     reuse_freed_memory(LARGEST_REUSED_IN_FILMS)
-    from ..film.frame_kinds.picture_area import parse_area
-    from ..film.options import FilmOptions
-    from ..film.times import parse_time
+    films = args.inputs = _films(args)
+    options = _options(args)
+    if (args.hints or args.still) and len(films) > 1:
+        raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
+    hints, stills = _read_hints(args), _read_stills(args, films[0], options)
+    with _output(args.output, several=len(films) > 1) as output, _shared_cores(args):
+        return _process_all(films, Request(args, output, options, hints, stills))
+
+
+def _films(args: argparse.Namespace) -> list[str]:
+    """Return the films to colour; if ``--recolor`` has taken the first one as its value, both are corrected.
+
+    Raises:
+        OptionError: No film is named, or a flag does not suit the others.
+    """
+    from ..film.options import RECOLOR
 
     if args.recolor not in (False, *RECOLOR):  # a film's name was parsed as the flag's value
         if not Path(args.recolor).exists():
@@ -158,7 +178,14 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError(f"--{form} is a format of the list of shots", remedy="add --list-shots")
     if not args.inputs:
         raise OptionError("no film is named", remedy="name one, as in 'photochrom film reel.mp4'")
-    films = args.inputs = _distinct(args.inputs)
+    return _distinct(args.inputs)
+
+
+def _options(args: argparse.Namespace) -> FilmOptions:
+    from ..film.frame_kinds.picture_area import parse_area
+    from ..film.options import FilmOptions
+    from ..film.times import parse_time
+
     options = FilmOptions(
         ColorOptions(vividness=args.vividness, strength=args.strength),
         codec=args.codec,
@@ -178,12 +205,7 @@ def run(args: argparse.Namespace) -> int:
         negative=args.negative,
         keep_titles=args.keep_titles,
     )
-    options = replace(options, shots=shots_of(args, options))
-    if (args.hints or args.still) and len(films) > 1:
-        raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
-    hints, stills = _read_hints(args), _read_stills(args, films[0], options)
-    with _output(args.output, several=len(films) > 1) as output, _shared_cores(args):
-        return _process_all(films, Request(args, output, options, hints, stills))
+    return replace(options, shots=shots_of(args, options))
 
 
 def _shared_cores(args: argparse.Namespace) -> AbstractContextManager[None]:

@@ -53,7 +53,6 @@ def show_without_coloring(film: str, request: Request, colorizer: Colorizer, cla
     """
     from ..film.frames import FrameColorizer
     from ..film.plan import check, check_pictures, make_plan, resolved
-    from ..film.preview import preview
     from ..film.sequences.reader import open_film
     from ..film.shots.already_in_color import leaving_colored_shots
     from ..film.shots.planning import make_shot_plan
@@ -83,15 +82,21 @@ def show_without_coloring(film: str, request: Request, colorizer: Colorizer, cla
             print_shots(args, frame_colorizer, plan)
         else:
             frame_colorizer = leaving_colored_shots(frame_colorizer, plan, is_explicit=is_explicit)
-            frame_colorizer = keeping_titles(frame_colorizer, plan)
-            hints = [*request.hints, *(hint for shot in options.shots for hint in shot.hints)]
-            hints += [hint for still in request.stills for hint in still.hints]
-            frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in request.stills})
-            if path.suffix.lower() == ".png":
-                _save(preview(frame_colorizer, plan, hints), path, overwrite=args.overwrite)
-            else:
-                _save_film(frame_colorizer, plan, hints, path, overwrite=args.overwrite)
+            _write_preview(keeping_titles(frame_colorizer, plan), plan, request, path)
             print(path)
+
+
+def _write_preview(frame_colorizer: FrameColorizer, plan: Plan, request: Request, path: Path) -> None:
+    """Write a sheet or a short film of the shots, with the colours of all hints and stills."""
+    from ..film.preview import preview
+
+    hints = [*request.hints, *(hint for shot in frame_colorizer.options.shots for hint in shot.hints)]
+    hints += [hint for still in request.stills for hint in still.hints]
+    frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in request.stills})
+    if path.suffix.lower() == ".png":
+        _save(preview(frame_colorizer, plan, hints), path, overwrite=request.args.overwrite)
+    else:
+        _save_film(frame_colorizer, plan, hints, path, overwrite=request.args.overwrite)
 
 
 def _preview_path(reader: FilmReader, output: Path | None) -> Path:

@@ -152,21 +152,9 @@ def run(args: argparse.Namespace) -> int:
     # If several hints share a place, the last one counts, so typed hints come after those in files.
     from_files = [hint for path in args.hints for hint in read_hints(path)]
     options = ColorOptions(vividness=args.vividness, strength=args.strength)
-    from ..photo.options import OutputOptions
-    from .photo_jobs import find_jobs, unread_pictures
+    from .photo_jobs import find_jobs
 
-    output = OutputOptions(
-        quality=args.quality,
-        overwrite=args.overwrite,
-        alternatives=args.alternatives,
-        confidence=args.confidence or args.confidence_raw,
-        sidecar=args.sidecar,
-        confidence_raw=args.confidence_raw,
-        compression=args.compression,
-        c2pa=c2pa.identity_of(args),
-        jpeg_layout=args.jpeg_layout,
-        preview=args.sheet is not None,
-    )
+    output = _output_options(args)
     console = Console(quiet=args.quiet, verbose=args.verbose, to_stderr=args.output == "-" or "-" in args.inputs)
     jobs, own, clashes = find_jobs(
         args.inputs, args.output, output, recursive=args.recursive, recolor=args.recolor, other_inputs=args.hints
@@ -193,11 +181,36 @@ def run(args: argparse.Namespace) -> int:
         else:
             work.skip(job, "was coloured by Photochrom: skipped; --recolor colours it anyway", _OWN)
     status = work.color_all(jobs, failed=len(clashes))
-    if unread := unread_pictures(args.inputs, recursive=args.recursive):
-        for path in unread:
-            console.detail(f"{path}: is in a format that Photochrom does not read")
-        console.note(unread_text(Counter(path.suffix.lower() for path in unread)))
+    _note_unread(args, console)
     return status
+
+
+def _output_options(args: argparse.Namespace) -> OutputOptions:
+    from ..photo.options import OutputOptions
+
+    return OutputOptions(
+        quality=args.quality,
+        overwrite=args.overwrite,
+        alternatives=args.alternatives,
+        confidence=args.confidence or args.confidence_raw,
+        sidecar=args.sidecar,
+        confidence_raw=args.confidence_raw,
+        compression=args.compression,
+        c2pa=c2pa.identity_of(args),
+        jpeg_layout=args.jpeg_layout,
+        preview=args.sheet is not None,
+    )
+
+
+def _note_unread(args: argparse.Namespace, console: Console) -> None:
+    """Print which pictures were left out because Photochrom does not read their formats."""
+    from .photo_jobs import unread_pictures
+
+    unread = unread_pictures(args.inputs, recursive=args.recursive)
+    for path in unread:
+        console.detail(f"{path}: is in a format that Photochrom does not read")
+    if unread:
+        console.note(unread_text(Counter(path.suffix.lower() for path in unread)))
 
 
 def _check_sheet(

@@ -22,6 +22,8 @@ from ..photo.names import (
 )
 from ..photo.options import OutputOptions
 
+_CONFIDENCE = confidence_path(Path("x")).name.removeprefix("x")  # ending of the names of confidence maps
+
 
 @dataclass(frozen=True)
 class PhotoJob:
@@ -197,6 +199,3 @@ def _photographs(
             )
             if is_wanted and (path.is_file() or not path.exists()):
                 yield path
-
-
-_CONFIDENCE = confidence_path(Path("x")).name.removeprefix("x")
