@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
@@ -128,8 +129,6 @@ def write_parquet(folder: Path, rows: Iterable[Row]) -> Path:
     Raises:
         PhotochromError: The package pyarrow is missing, or the file cannot be written.
     """
-    from dataclasses import asdict
-
     with needed_for("Parquet", "batch"):
         import pyarrow
         from pyarrow import parquet

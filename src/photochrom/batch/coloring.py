@@ -74,8 +74,10 @@ def _version_of_hints(address: str) -> str:
 
 def unread_row(item: Item) -> Row:
     """Return the row of an item in a format that Photochrom does not read."""
-    row = Row(item.key, "unread", item.source, "", item.size, item.version, warnings=(UNREAD,))
-    return replace(row, photochrom=__version__, finished=utc_now())
+    return Row(
+        item.key, "unread", item.source, "", item.size, item.version,
+        warnings=(UNREAD,), photochrom=__version__, finished=utc_now(),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,12 @@ class Outputs:
         return clashes
 
 
+def folded(name: str) -> str:
+    """Return a name in a form that is equal for names that differ only in case or Unicode normalisation."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def _mark(name: str) -> int:
-    """Return a hash of a name, equal for names that differ in case or Unicode normalisation."""
-    folded = unicodedata.normalize("NFC", name).casefold().encode("utf-8", "surrogateescape")
-    return int.from_bytes(hashlib.blake2b(folded, digest_size=8).digest(), "big")
+    """Return a hash of a folded name."""
+    data = folded(name).encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")

@@ -13,7 +13,6 @@ import io
 import os
 import shutil
 import threading
-import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from typing import Any
 
 from ..batch import BatchOptions, BatchSummary, Item, color_batch
 from ..batch.contact_sheet import write_sheet
+from ..batch.naming import folded
 from ..batch.report import Row
 from ..colorizer.hints import hints_json
 from ..errors import StudioError
@@ -247,15 +247,11 @@ def _unique(path: PurePosixPath, taken: set[str]) -> str:
     Paths that differ only in case or Unicode normalisation count as equal, since some file systems do not distinguish
     them.
     """
-
-    def folded(path: PurePosixPath) -> str:
-        return unicodedata.normalize("NFC", str(path)).casefold()
-
     found, number = path, 1
-    while folded(found) in taken:
+    while folded(str(found)) in taken:
         number += 1
         found = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    taken.add(folded(found))
+    taken.add(folded(str(found)))
     return str(found)
 
 
