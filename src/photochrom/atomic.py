@@ -56,11 +56,20 @@ def new_path(path: Path, *, overwrite: bool, suffix: str = "") -> Iterator[Path]
     part = _temporary(path.parent, suffix)
     try:
         yield part
-        with part.open("rb+") as stream:
-            os.fsync(stream.fileno())  # otherwise a power cut could leave an empty file with the final name
+        sync(part)  # otherwise a power failure could leave an empty file with the final name
         publish(part, path, overwrite=overwrite)
     finally:
         part.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Flush a file to the disk, so that a power failure does not lose it.
+
+    Raises:
+        OSError: The file cannot be read or written.
+    """
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
 
 
 def remove_folder(folder: Path) -> None:

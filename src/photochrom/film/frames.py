@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -96,33 +96,26 @@ def predict_small(
     return ab, np.maximum(weight, np.float32(_LEAST_WEIGHT))
 
 
+@dataclass(eq=False)
 class FrameColorizer:
-    """Colours the frames of one film.
+    """Colours the frames of one film."""
 
-    Args:
-        colorizer: Runs the model.
-        reader: The film.
-        planes: Format of the coloured film.
-        options: Options of the film.
-        hints: Hints for single frames, by the frame's pts.
-        is_kept: Returns, for a frame's pts, whether the frame keeps its own chroma.
-        shots: Known shots and their options; None to detect shots and colour all of them alike.
-        stills: Known a*b* of the picture area of upright frames, float32 ``[2, h, w]`` at any size, by the frame's pts.
-    """
-
-    def __init__(
-        self,
-        colorizer: Colorizer,
-        reader: FilmReader,
-        planes: PlaneFormat,
-        options: FilmOptions,
-        hints: Mapping[int, Sequence[Hint]] | None = None,
-        is_kept: Callable[[int], bool] = lambda _: False,
-        shots: ShotPlan | None = None,
-        stills: Mapping[int, np.ndarray] | None = None,
-    ) -> None:
-        self.colorizer, self.reader, self.planes, self.options = colorizer, reader, planes, options
-        self.hints, self._is_kept, self.shots, self.stills = hints or {}, is_kept, shots, stills or {}
+    colorizer: Colorizer
+    """Runs the model."""
+    reader: FilmReader
+    """The film."""
+    planes: PlaneFormat
+    """Format of the coloured film."""
+    options: FilmOptions
+    """Options of the film."""
+    hints: Mapping[int, Sequence[Hint]] = field(default_factory=dict)
+    """Hints for single frames, by the frame's pts."""
+    is_kept: Callable[[int], bool] = lambda _: False
+    """Returns, for a frame's pts, whether the frame keeps its own chroma."""
+    shots: ShotPlan | None = None
+    """Known shots and their options; None to detect shots and colour all of them alike."""
+    stills: Mapping[int, np.ndarray] = field(default_factory=dict)
+    """Known a*b* of the picture area of upright frames, float32 ``[2, h, w]`` at any size, by the frame's pts."""
 
     @property
     def luma_bytes(self) -> int:
@@ -154,27 +147,19 @@ class FrameColorizer:
 
     def with_hints(self, hints: Mapping[int, Sequence[Hint]]) -> FrameColorizer:
         """Return a copy of this colorizer with other hints, by the frames' pts."""
-        return self._changed(hints, self._is_kept, self.shots, self.stills)
+        return replace(self, hints=hints)
 
     def with_stills(self, stills: Mapping[int, np.ndarray]) -> FrameColorizer:
-        """Return a copy of this colorizer with other stills, of whole frames, in the form of the class's argument.
+        """Return a copy of this colorizer with other stills, of whole frames, in the form of the field ``stills``.
 
         Raises:
             FilmError: The picture area is invalid; see ``area``.
         """
-        return self._changed(self.hints, self._is_kept, self.shots, {p: self.area.crop(ab) for p, ab in stills.items()})
+        return replace(self, stills={pts: self.area.crop(ab) for pts, ab in stills.items()})
 
     def keeping(self, is_kept: Callable[[int], bool]) -> FrameColorizer:
         """Return a copy of this colorizer that also leaves those frames unchanged for whose pts ``is_kept`` is true."""
-
-        def both(pts: int) -> bool:
-            return self._is_kept(pts) or is_kept(pts)
-
-        return self._changed(self.hints, both, self.shots, self.stills)
-
-    def is_kept(self, pts: int) -> bool:
-        """Return whether the frame with this pts keeps its own chroma."""
-        return self._is_kept(pts)
+        return replace(self, is_kept=lambda pts: self.is_kept(pts) or is_kept(pts))
 
     def with_shots(self, shots: ShotPlan | None) -> FrameColorizer:
         """Return a copy of this colorizer that takes shots, their options and the frames to keep from a plan.
@@ -182,19 +167,7 @@ class FrameColorizer:
         The frames to keep replace those that ``keeping`` added. Without a plan, these stay, and shots are detected
         during colouring.
         """
-        is_kept = self._is_kept if shots is None else shots.is_left_out
-        return self._changed(self.hints, is_kept, shots, self.stills)
-
-    def _changed(
-        self,
-        hints: Mapping[int, Sequence[Hint]],
-        is_kept: Callable[[int], bool],
-        shots: ShotPlan | None,
-        stills: Mapping[int, np.ndarray],
-    ) -> FrameColorizer:
-        """Return a copy of this colorizer for the same film with other hints, frames to keep, shots and stills."""
-        same = self.colorizer, self.reader, self.planes, self.options
-        return FrameColorizer(*same, hints, is_kept, shots, stills)
+        return replace(self, shots=shots, is_kept=self.is_kept if shots is None else shots.is_left_out)
 
     def color_options(self, pts: int) -> ColorOptions:
         """Return the colour options of the frame with this pts: those of its shot or the film, with its own hints."""
@@ -230,7 +203,7 @@ class FrameColorizer:
 
     def _may_keep(self, frame: av.VideoFrame) -> bool:
         """Return whether a frame's own chroma may be needed."""
-        is_kept = frame.pts is not None and self._is_kept(frame.pts)
+        is_kept = frame.pts is not None and self.is_kept(frame.pts)
         return self.reader.may_have_colors and (is_kept or self.options.recolor == "grey-shots")
 
     def prepared(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[PreparedFrame, bool]]:
@@ -283,11 +256,11 @@ class FrameColorizer:
             OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
         """
         color = self.color_options(prepared.pts)
-        if (known := self.stills.get(prepared.pts)) is not None and not self._is_kept(prepared.pts):
+        if (known := self.stills.get(prepared.pts)) is not None and not self.is_kept(prepared.pts):
             size = prepared.small.shape[::-1]
             ab = np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in known])
             return ab, np.full(prepared.small.shape, _STILL_WEIGHT, np.float32)
-        if self._is_kept(prepared.pts) or (prepared.visibility == 0 and not color.hints):
+        if self.is_kept(prepared.pts) or (prepared.visibility == 0 and not color.hints):
             neutral = np.zeros((2, *prepared.small.shape), np.float32)
             return neutral, np.full(prepared.small.shape, _LEAST_WEIGHT, np.float32)
         return predict_small(self.colorizer, prepared.thumbnail, prepared.small, color)
@@ -302,7 +275,7 @@ class FrameColorizer:
             prepared: The frame.
             ab: a*b*, float32 ``[2, h, w]`` at the size of ``PreparedFrame.small``; not used if the frame has a still.
         """
-        if self._is_kept(prepared.pts):
+        if self.is_kept(prepared.pts):
             return self._as_it_is(prepared.frame)
         new = self._uncolored(prepared.frame)
         luma = luma_plane(prepared.frame)[self.area.luma]
@@ -389,7 +362,7 @@ class FrameColorizer:
             for prepared, start in self.prepared(frames):
                 if prepared.pts >= first:
                     waiting.append((prepared, start))
-                    is_known = prepared.pts in self.stills and not self._is_kept(prepared.pts)
+                    is_known = prepared.pts in self.stills and not self.is_kept(prepared.pts)
                     predict = functools.partial(self.predict, prepared)
                     yield propagation.Frame(prepared.small, start, predict, is_known)
 

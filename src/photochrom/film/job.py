@@ -13,7 +13,7 @@ from pathlib import Path
 
 import av
 
-from ..atomic import publish
+from ..atomic import publish, sync
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import credit
 from ..errors import FilmError
@@ -27,7 +27,7 @@ from .hints import FilmHint
 from .options import FilmOptions
 from .output.kept_parts import KeptParts, remove_incomplete
 from .output.mux import mux
-from .output.resume import FinishedSegment, ResumeFolder, is_published, is_publishing, sync, whole_film
+from .output.resume import FinishedSegment, ResumeFolder, is_published, is_publishing, whole_film
 from .output.segments import EncodedSegment
 from .output.signing import check_signing, sign_film
 from .plan import Plan, check, make_plan, resolved

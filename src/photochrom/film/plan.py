@@ -134,6 +134,18 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
             f"{output}: {container} stores no time stamps, but the frame rate of {reader.path} varies "
             f"(first at {time_text(at)}): write to a .mov or .mkv file"
         )
+    first, span, total = _part(reader, options, container)
+    notes = losses.notes(reader, planes, container, options)
+    first_number = reader.numbers[0] if isinstance(reader, SequenceReader) else 1
+    return Plan(output, container, planes, first, span, total, notes, frames, first_number)
+
+
+def _part(reader: FilmReader, options: FilmOptions, container: str) -> tuple[int, Span, int]:
+    """Return the pts of the first frame to colour, the part to colour, and the number of its frames.
+
+    Raises:
+        FilmError: The film cannot be read, or has no frame between ``start`` and ``end``.
+    """
     wanted, until = options.times
     start = wanted or Fraction(0)
     first = reader.first_pts if wanted is None else reader.pts_at(start)
@@ -148,10 +160,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
         raise FilmError(f"{reader.path} has no frame between {times}", remedy="give a later end")
     duration = reader.duration if until is None else min(until, reader.duration or until)
     stated = reader.stated_frames
-    total = max(0, round((duration - start) * reader.rate)) if is_cut or not stated else stated
-    notes = losses.notes(reader, planes, container, options)
-    first_number = reader.numbers[0] if isinstance(reader, SequenceReader) else 1
-    return Plan(output, container, planes, first, span, total, notes, frames, first_number)
+    return first, span, max(0, round((duration - start) * reader.rate)) if is_cut or not stated else stated
 
 
 def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pattern:

@@ -104,15 +104,18 @@ def mux(
             out.mux_one(packet)
         if name == "mxf" and (excess := ends["audio"] - ends["video"]) > 0 and damage:
             damage.cut_sound = excess
-        notes = [
-            f"the sound of track {index} is re-encoded without loss as {lossless_codec(name)}, because {name} cannot "
-            f"hold {source.streams[index].codec_context.name}"
-            + (" that begins after the picture" if name == "avi" and _begins_late(source.streams[index], span) else "")
-            for index in transcoders
-        ]
+        notes = [_reencoding_note(source.streams[index], name, span) for index in transcoders]
     if needs_aspect and not write_aspect(path, reader.width, reader.height, reader.aspect):
         notes.append(f"the header does not state the pixel aspect ratio {reader.aspect}; the frames do")
     return notes
+
+
+def _reencoding_note(sound: av.stream.Stream, container: str, span: Span) -> str:
+    late = " that begins after the picture" if container == "avi" and _begins_late(sound, span) else ""
+    return (
+        f"the sound of track {sound.index} is re-encoded without loss as {lossless_codec(container)}, because "
+        f"{container} cannot hold {sound.codec_context.name}{late}"
+    )
 
 
 def _first_of_each(items: Iterator[Item], tracks: int) -> Iterator[Item]:
@@ -285,7 +288,7 @@ def _set_time_code(out: av.container.OutputContainer, metadata: dict[str, str], 
     skipped = round((span.start - reader.first_pts * reader.time_base) * reader.rate)
     for tags in both:
         for key in [key for key in tags if key.lower() == "timecode"]:
-            if (code := add_frames(tags.pop(key), skipped, reader.rate)) is not None:  # None if it is no time code
+            if (code := add_frames(tags.pop(key), skipped, reader.rate)) is not None:  # None if it is not a time code
                 tags[key] = code
 
 

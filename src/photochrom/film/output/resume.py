@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -23,9 +22,10 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from ...atomic import new_file, remove_folder, sweep
+from ...atomic import new_file, remove_folder, sweep, sync
 from ...errors import FilmError
 from ...json_text import parse_json
+from ...models.download import digest
 from ..sequences.names import is_pattern
 
 _SUFFIX = ".photochrom"
@@ -297,16 +297,6 @@ class ResumeFolder:
         return self.folder / f"{number:05}.npz"
 
 
-def sync(path: Path) -> None:
-    """Flush a file to the disk, so that a power failure does not lose it.
-
-    Raises:
-        OSError: The file cannot be read or written.
-    """
-    with path.open("rb+") as stream:
-        os.fsync(stream.fileno())
-
-
 def _is_whole(record: Path) -> bool:
     """Return whether the other files of a segment are as ``finish`` noted in its record, which can be read."""
     return _segment(record).digests == _digests(record)
@@ -314,12 +304,8 @@ def _is_whole(record: Path) -> bool:
 
 def _digests(record: Path) -> dict[str, str]:
     """Return the SHA-256 of a segment's frames and of its propagated colours, by suffix, as far as they exist."""
-    digests = {}
-    for path in (record.with_suffix(".nut"), record.with_suffix(".npz")):
-        if path.is_file():
-            with path.open("rb") as stream:
-                digests[path.suffix] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return digests
+    files = (record.with_suffix(".nut"), record.with_suffix(".npz"))
+    return {path.suffix: digest(path) for path in files if path.is_file()}
 
 
 def _remove(record: Path) -> None:

@@ -71,17 +71,9 @@ def _of_jp2(path: Path, _: str) -> list[str]:
     return [name for mark, name in _JP2_BOXES.items() if mark in head]
 
 
-def _of_dpx(path: Path, _: str) -> list[str]:
-    return dpx.read_header(path).described()
-
-
-def _of_exr(path: Path, _: str) -> list[str]:
-    return exr.described(path)
-
-
 _READERS: dict[str, Callable[[Path, str], list[str]]] = {
-    "dpx": _of_dpx,
-    "exr": _of_exr,
+    "dpx": lambda path, _: dpx.read_header(path).described(),
+    "exr": lambda path, _: exr.described(path),
     "jp2": _of_jp2,
     "png": _of_photo,
     "tiff": _of_photo,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import median_high
 
 from ..frames import FrameColorizer
 from ..plan import Plan, in_color_error
@@ -95,8 +96,4 @@ def find_colored_shots(
             scores[-1].append(coherent_chroma(chroma if last is None else last, chroma))
             last = chroma
         number += 1
-    return MarkedShots(tuple(starts), tuple(is_colored(_median(found)) for found in scores))
-
-
-def _median(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2] if values else 0.0
+    return MarkedShots(tuple(starts), tuple(is_colored(median_high(found or [0.0])) for found in scores))
