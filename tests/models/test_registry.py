@@ -182,6 +182,11 @@ def test_a_wrong_encoder_file_is_named(content, tmp_path):
         registry.get_reference(tmp_path / "vgg.h5")
 
 
+def test_a_missing_encoder_file_is_named(tmp_path):
+    with pytest.raises(ModelError, match=r"vgg\.h5: does not exist: check the path, or get https://"):
+        vgg16.read_vgg16(tmp_path / "vgg.h5")
+
+
 def test_a_vgg16_file_with_other_shapes_is_named(vgg16_file):
     with h5py.File(vgg16_file, "a") as file:
         del file["block5_conv3"]

@@ -50,6 +50,8 @@ def read_vgg16(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     try:
         with h5py.File(path, "r") as file:
             return {name: _layer(file, name, shape) for name, shape in SHAPES.items()}
+    except FileNotFoundError as exc:
+        raise ModelError("does not exist", path=path, remedy=f"check the path, or get {URL}") from exc
     except (OSError, KeyError, ValueError) as exc:
         raise ModelError(f"not a VGG16 weight file of Keras ({exc})", path=path, remedy=f"get {URL}") from exc
 
