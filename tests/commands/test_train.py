@@ -386,7 +386,7 @@ class TestEstimate:
         assert machine.free_memory() == 3200
 
 
-def test_memory_is_kept_where_there_is_a_c_library_to_ask(monkeypatch):
+def test_a_system_without_a_c_library_to_ask_keeps_its_memory_settings(monkeypatch):
     def refuse(name):
         raise TypeError("bad argument type for built-in operation")  # what Windows says
 
