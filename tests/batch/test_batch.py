@@ -424,6 +424,15 @@ def test_a_stop_finishes_the_items_in_progress(tree, tmp_path, process_options):
     assert color_batch(tree, tmp_path / "out", process_options).status == 0
 
 
+@pytest.mark.slow
+def test_a_script_that_calls_it_without_a_guard_is_told_to_add_one(tree, tmp_path, model):
+    unguarded = KILLED.replace('if __name__ == "__main__":', "if True:")
+    (tmp_path / "script.py").write_text(unguarded)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tree), str(tmp_path / "out"), str(model)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert 'call it under if __name__ == "__main__":' in done.stderr
+
+
 KILLED = """
 import sys
 from photochrom.batch import BatchOptions, color_batch

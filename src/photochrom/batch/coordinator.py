@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import os
 import time
 from collections import Counter
@@ -53,7 +54,8 @@ def color_batch(
         target: Folder for the outputs, or its address. The outputs are in the same subfolders as their sources.
         options: How to colour; None for the defaults.
         colorizer: The loaded model of ``options.model``, to colour one item after the other in this process; None to
-            start worker processes.
+            start worker processes. They import the script that calls this function, so it must do so under
+            ``if __name__ == "__main__":``.
         progress: Called with the counts so far: once with None when all items are listed, then with the row of each
             finished item.
         stop: Called before each item; once it returns True, items in progress are finished and no more are begun.
@@ -64,10 +66,15 @@ def color_batch(
     Raises:
         OptionError: There is no such source, the source or the target cannot be read, two inputs would share an output,
             an output would replace a file that Photochrom did not write, an earlier report is invalid, the target is a
-            bag, or another batch is running in it.
+            bag, another batch is running in it, or a worker process calls this function.
         PhotochromError: The model cannot be loaded, a package is missing, or the report cannot be written.
         OSError: The target is remote, and the system's temporary folder cannot be written.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise OptionError(
+            "this script calls color_batch again in a process that color_batch has started",
+            remedy='call it under if __name__ == "__main__":',
+        )
     options, target = options or BatchOptions(), os.fspath(target)
     for address in (source, target):
         if str(address).startswith("memory://"):
