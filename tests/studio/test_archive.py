@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 import time
 import unicodedata
 import zipfile
@@ -87,6 +88,15 @@ def test_a_photograph_that_fails_is_in_the_report_and_the_others_are_in_the_arch
     items = visitor.get("/api/archive")["items"]
     assert items[lost]["error"].startswith("a.png: is not a")
     assert items[kept]["isCurrent"]
+
+
+def test_the_contact_sheet_is_left_out_without_jinja(visitor, monkeypatch):
+    visitor.add("a.png", png(picture(1)))
+    with packed(visitor) as archive:
+        assert "report.html" in archive.namelist()
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with packed(visitor) as archive:
+        assert archive.namelist() == ["a.color.png", "report.csv", "report.jsonl"]
 
 
 def test_a_dropped_folder_keeps_its_tree(visitor):

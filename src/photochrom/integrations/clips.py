@@ -151,16 +151,16 @@ class ClipColorizer:
         """Yield frames ``start`` to ``stop - 1`` for propagation, and append the small luma of each to ``waiting``."""
         thumbnails: deque[np.ndarray] = deque()
         smalls: deque[np.ndarray] = deque()
+        first = max(0, start - detection.REACH)
+        early = start - first  # frames that are only read to detect shots
 
         def prepared() -> Iterator[np.ndarray]:
-            for number in range(max(0, start - detection.REACH), stop):
+            for number in range(first, stop):
                 thumbnail = self._colorizer.thumbnail(self._luma(number), self._coding, aspect=self._aspect)
                 thumbnails.append(thumbnail)
                 smalls.append(at_scale_of_propagation(thumbnail))
                 yield smalls[-1]
 
-        early = start - max(0, start - detection.REACH)  # frames that are only read to detect shots
-        first = start - early
         begun = (
             detection.starts(prepared())
             if self._starts is None

@@ -151,8 +151,8 @@ def _hints_in_mask(inside: np.ndarray, color: tuple[int, int, int]) -> list[Hint
     if not places and inside.any():  # narrower than the grid: one hint at its innermost pixel
         y, x = divmod(int(depth.argmax()), width)
         places = [(y, x)]
+    short = min(inside.shape)
     return [
-        Hint((x + 0.5) / width, (y + 0.5) / height, color, float(min(step / 2, depth[y, x], 0.25 * min(inside.shape)))
-             / min(inside.shape))
+        Hint((x + 0.5) / width, (y + 0.5) / height, color, min(step / 2, float(depth[y, x]), short / 4) / short)
         for y, x in places
-    ]  # fmt: skip
+    ]
