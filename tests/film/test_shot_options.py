@@ -142,6 +142,28 @@ def test_an_edl_is_read_as_it_was_written_when_time_codes_start_over_at_midnight
     assert [shot.start for shot in read_edl(tmp_path / "a.edl", clock)] == [shot.start for shot in shots]
 
 
+@pytest.mark.parametrize(("first", "hour"), [(None, "01"), (None, "00"), ("01:00:00;00", "01")])
+@pytest.mark.parametrize("sign", [":", ";"])
+def test_a_drop_frame_list_counts_so_even_if_it_writes_colons(sign, first, hour, tmp_path):
+    """Frame 1800 is 00:01:00;02 and frame 17982 is 00:10:00;00 (SMPTE ST 12-1)."""
+    codes = [f"{hour}:{code[:5]}{sign}{code[5:]}" for code in ("00:0000", "01:0002", "10:0000", "10:0400")]
+    events = [f"{n:03}  AX  V  C  {a} {b} {a} {b}" for n, (a, b) in enumerate(itertools.pairwise(codes), 1)]
+    (tmp_path / "a.edl").write_text("\n".join(["TITLE: a", "FCM: DROP FRAME", *events]))
+    rate = Fraction(30000, 1001)
+    found = [shot.start * rate for shot in read_edl(tmp_path / "a.edl", Clock(rate, first))]
+    assert found == [0, 1800, 17982]
+    text = (tmp_path / "a.edl").read_text().replace("FCM: DROP", "FCM: NON-DROP").replace(";", ":")
+    (tmp_path / "a.edl").write_text(text)
+    plain = f"{hour}:00:00:00" if first else None
+    assert [shot.start * rate for shot in read_edl(tmp_path / "a.edl", Clock(rate, plain))] == [0, 1802, 18000]
+
+
+def test_colons_are_those_of_a_film_that_drops_no_frames(tmp_path):
+    (tmp_path / "a.edl").write_text("FCM: DROP FRAME\n001  AX  V  C  00:00:00:00 00:00:01:00 01:01:00:02 01:01:01:02\n")
+    found = read_edl(tmp_path / "a.edl", Clock(Fraction(30000, 1001), "01:00:00:00"))
+    assert found[0].start * Fraction(30000, 1001) == 1802
+
+
 def test_an_edl_of_an_editing_system(tmp_path):
     """It has sound, comments, a dissolve, and a timeline that begins at one hour."""
     (tmp_path / "a.edl").write_text(

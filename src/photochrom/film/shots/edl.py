@@ -26,6 +26,7 @@ _EVENT = re.compile(
     rf"\s*\d+\s+\S+\s+(\S+)\s+(?:C|D|W\d+|K\s?[BO]?)(?:\s+\d+)?\s+{_TIME}\s+{_TIME}\s+{_TIME}\s+{_TIME}\s*"
 )
 _BEGINNING = "* FILM BEGINS AT: "  # the comment with the time code of the film's first frame
+_COUNTING = re.compile(r"\s*FCM:\s*(NON[- ]?)?DROP", re.IGNORECASE)  # frame code mode of the events that follow
 _PICTURE_TRACKS = ("V", "B", "AA/V", "A2/V", "A/V")  # track names of events with a picture; others are sound only
 _REEL = 8  # greatest length of a reel name
 
@@ -88,8 +89,8 @@ def read_edl(path: str | os.PathLike[str], clock: Clock) -> tuple[ShotOptions, .
         text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
     except OSError as exc:
         raise OptionError(f"the list cannot be read ({exc.strerror})", path=path, remedy="check the path") from exc
-    starts = sorted(set(_record_ins(text, clock.rate)))
-    if not starts:
+    codes = {_number(code, clock.rate): code for code in _record_ins(text, clock.first)}
+    if not (starts := sorted(codes)):
         raise OptionError("has no event with a picture", path=path, remedy="export it as CMX 3600")
     stated = re.search(rf"^{re.escape(_BEGINNING)}{_TIME}\s*$", text, re.MULTILINE)
     first = clock.first or (stated and stated[1])
@@ -97,8 +98,8 @@ def read_edl(path: str | os.PathLike[str], clock: Clock) -> tuple[ShotOptions, .
         offset, day = (_number(code, clock.rate) for code in (first, f"24:00:00{first[8]}00"))
         starts = sorted(_after_midnight(number, offset, day) for number in starts)
     else:
-        hour = _number("01:00:00:00", clock.rate)
-        offset = starts[0] // hour * hour
+        earliest = codes[starts[0]]
+        offset = _number(f"{earliest[:2]}:00:00{earliest[8]}00", clock.rate)
     if starts[0] < offset:
         raise OptionError(
             f"begins before the film, whose time code starts at {first}",
@@ -113,11 +114,17 @@ def _after_midnight(number: int, offset: int, day: int) -> int:
     return number + day if number < offset and number + day < offset + day // 2 else number
 
 
-def _record_ins(text: str, rate: Fraction) -> Iterator[int]:
-    """Yield the frame numbers, counted from time code 00:00:00:00, at which the events with a picture begin."""
+def _record_ins(text: str, first: str | None) -> Iterator[str]:
+    """Yield the time codes at which the events with a picture begin, with a semicolon if they drop frames.
+
+    A list that states drop frame may write colons all the same; ``first``, the film's own time code, then decides.
+    """
+    states_drop, follows = False, first is None or first[8] != ":"
     for line in text.splitlines():
-        if (event := _EVENT.fullmatch(line)) and event[1].upper() in _PICTURE_TRACKS and event[4] != event[5]:
-            yield _number(event[4], rate)
+        if stated := _COUNTING.match(line):
+            states_drop = stated[1] is None
+        elif (event := _EVENT.fullmatch(line)) and event[1].upper() in _PICTURE_TRACKS and event[4] != event[5]:
+            yield re.sub(":(?=..$)", ";", event[4]) if states_drop and follows else event[4]
 
 
 def _code(frame: int, clock: Clock) -> str:
