@@ -11,6 +11,7 @@ import pytest
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.output import tracks
+from photochrom.film.output.resume import whole_film
 from tests.helpers.films import decoded, packets, pan, same_lumas, seconds, still_frame, write_film
 
 FAST = FilmOptions(preset="ultrafast")
@@ -342,6 +343,31 @@ def test_sound_that_ends_early_does_not_end_mxf(tmp_path, fake_colorizer):
     assert same_lumas(output, source)
     samples, _ = heard(output)
     assert np.array_equal(samples, np.pad(heard(source)[0], (0, 24000)))
+
+
+@pytest.mark.parametrize(("begins", "ends"), [(0, 0.1), (1.9, 2)])
+def test_a_short_track_lets_mxf_write_the_others_at_once(begins, ends, tmp_path, fake_colorizer):
+    """Otherwise, FFmpeg would hold the whole picture in memory until the short track has its silence."""
+    one = reel_with_click(tmp_path / "one.mkv", Fraction(0), Fraction(0), "pcm_s16le")
+    with av.open(str(one)) as a, av.open(str(one)) as b, av.open(str(tmp_path / "a.mkv"), "w") as out:
+        chosen = [*a.streams, b.streams.audio[0]]
+        new = {id(stream): out.add_stream_from_template(stream) for stream in chosen}
+        short = [p for p in b.demux(audio=0) if p.size and begins <= p.pts * p.time_base < ends]
+        for packet in sorted([*(p for p in a.demux() if p.size), *short], key=lambda p: p.dts * p.time_base):
+            packet.stream = new[id(packet.stream)]
+            out.mux(packet)
+    sizes = []
+
+    def measure(_):
+        if (path := whole_film(tmp_path / "b.mxf")).exists():
+            sizes.append(path.stat().st_size)
+
+    options = FilmOptions(codec="ffv1")
+    report = colorize_film(tmp_path / "a.mkv", tmp_path / "b.mxf", options, colorizer=fake_colorizer, progress=measure)
+    assert sizes[len(sizes) * 3 // 4] > report.output.stat().st_size / 3
+    assert same_lumas(report.output, one)
+    with av.open(str(report.output)) as film:
+        assert [stream.duration * stream.time_base for stream in film.streams.audio] == [2, 2]
 
 
 def test_pcm_that_ends_before_a_part_is_left_out_whatever_duration_its_packet_states(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -79,8 +80,9 @@ def mux(
     if needs_aspect:
         settings = settings | {"write_crc32": "0"}  # write_aspect changes the header afterwards
     with (
+        contextlib.ExitStack() as stack,
         av.open(address(segments[0].path)) as first,
-        av.open(address(reader.tracks_file), metadata_errors="replace") as source,
+        _source(reader) as source,
         av.open(address(path), "w", format=name, container_options=settings) as out,
     ):
         streams, transcoders = _add_streams(out, first.streams.video[0], source, reader, options, span)
@@ -89,10 +91,12 @@ def mux(
         _set_time_code(out, streams[reader.video.index].metadata, reader, span)
         video = streams.pop(reader.video.index)
         colored = _colored(segments, reader.time_base, video, span)
-        kept = tracks.packets(source, streams, transcoders, span, reader, damage or Damage())
+        damage = damage or Damage()
         if name in UNTIMED:
             length = sum(len(segment.pts) for segment in segments) / reader.rate
-            kept = tracks.continuous(kept, streams.values(), length)
+            kept = stack.enter_context(_continuous(streams, transcoders, span, reader, damage, length))
+        else:
+            kept = tracks.packets(source, streams, transcoders, span, reader, damage)
         if rehearsal:  # MXF's muxer fails if a track has no packet at all
             kept = _first_of_each(kept, len(streams)) if name == "mxf" else iter(())
         ends = {"video": Fraction(0), "audio": Fraction(0)}
@@ -102,7 +106,7 @@ def mux(
             if packet.stream.type in ends and packet.pts is not None:
                 ends[packet.stream.type] = (packet.pts + (packet.duration or 0)) * packet.time_base
             out.mux_one(packet)
-        if name == "mxf" and (excess := ends["audio"] - ends["video"]) > 0 and damage:
+        if name == "mxf" and (excess := ends["audio"] - ends["video"]) > 0:
             damage.cut_sound = excess
         notes = [_reencoding_note(source.streams[index], name, span) for index in transcoders]
     if needs_aspect and not write_aspect(path, reader.width, reader.height, reader.aspect):
@@ -116,6 +120,34 @@ def _reencoding_note(sound: av.stream.Stream, container: str, span: Span) -> str
         f"the sound of track {sound.index} is re-encoded without loss as {lossless_codec(container)}, because "
         f"{container} cannot hold {sound.codec_context.name}{late}"
     )
+
+
+def _source(reader: FilmReader) -> av.container.InputContainer:
+    return av.open(address(reader.tracks_file), metadata_errors="replace")
+
+
+@contextlib.contextmanager
+def _continuous(
+    streams: Mapping[int, av.stream.Stream],
+    transcoders: Mapping[int, SoundTranscoder],
+    span: Span,
+    reader: FilmReader,
+    damage: Damage,
+    length: Fraction,
+) -> Iterator[Iterator[Item]]:
+    """Yield the packets of tracks without gaps, in order of time; the source is opened once for each track.
+
+    If all tracks were read together, those that begin late or end early would get their silence late. Until then, MXF's
+    muxer would hold the packets of all other tracks in memory.
+    """
+    with contextlib.ExitStack() as stack:
+        found = []
+        for index, stream in streams.items():
+            mine = {index: transcoders[index]} if index in transcoders else {}
+            source = stack.enter_context(_source(reader))
+            items = tracks.packets(source, {index: stream}, mine, span, reader, damage)
+            found.append(tracks.continuous(items, stream, length))
+        yield heapq.merge(*found, key=lambda item: item[:2])
 
 
 def _first_of_each(items: Iterator[Item], tracks: int) -> Iterator[Item]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 
 import av
@@ -102,28 +102,31 @@ def packets(
             yield _output_time(last, span), 0, encoded
 
 
-def continuous(items: Iterator[Item], streams: Iterable[av.stream.Stream], end: Fraction) -> Iterator[Item]:
-    """Yield packets of which PCM lasts from 0 to ``end``, with silence in its gaps, for ``UNTIMED`` containers.
+def continuous(items: Iterator[Item], stream: av.stream.Stream, end: Fraction) -> Iterator[Item]:
+    """Yield the packets of a track; PCM lasts from 0 to ``end``, with silence in its gaps, for ``UNTIMED`` containers.
 
     Args:
-        items: Packets of the coloured film, as ``packets`` yields them.
-        streams: Streams of the coloured film.
+        items: Packets of the track, as ``packets`` yields them.
+        stream: The track in the coloured film.
         end: Time in seconds at which the picture ends; so does an MXF file with shorter sound.
     """
-    reached = {stream.index: Fraction(0) for stream in streams if is_pcm(stream)}
+    if not is_pcm(stream):
+        yield from items
+        return
+    reached = Fraction(0)
     for time, number, packet in items:
-        if (place := reached.get(packet.stream_index)) is None or packet.pts is None:
-            yield time, number, packet
-            continue
-        begins = packet.pts * packet.time_base
-        if begins - place > (LEAST_GAP if place else 0):
-            yield from ((time, number, part) for part in silence(packet.stream, place, begins))
-            place = begins
-        reached[packet.stream_index] = place + length(packet)
+        if packet.pts is not None:
+            begins = packet.pts * packet.time_base
+            if begins - reached > (LEAST_GAP if reached else 0):
+                yield from _silence(stream, reached, begins)
+                reached = begins
+            reached += length(packet)
         yield time, number, packet
-    for stream in streams:
-        if stream.index in reached:
-            yield from ((part.pts * part.time_base, 0, part) for part in silence(stream, reached[stream.index], end))
+    yield from _silence(stream, reached, end)
+
+
+def _silence(stream: av.stream.Stream, start: Fraction, end: Fraction) -> Iterator[Item]:
+    return ((packet.pts * packet.time_base, 0, packet) for packet in silence(stream, start, end))
 
 
 def _output_time(time: Fraction, span: Span) -> Fraction:
