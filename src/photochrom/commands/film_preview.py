@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from ..errors import FilmError, OptionError
+from ..errors import FilmError, OptionError, system_errors
 from ..output_folders import check_folder
 from .console import counted
 from .film_shot_arguments import print_shots
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ..film.options import FilmOptions
     from ..film.plan import Plan
     from ..film.reader import FilmReader
+
+_REMEDY: Final = "make room, or choose another output"
 
 
 @dataclass(frozen=True)
@@ -121,18 +123,15 @@ def _check_preview(path: Path, reader: FilmReader, stills: list[Path], *, overwr
     if any(is_same_file(source, path) for source in (*frames, *stills) if source.suffix.lower() == path.suffix.lower()):
         raise FilmError("would be replaced, but the preview is made from it", path=path, remedy="choose another output")
     if path.exists() and not overwrite:
-        raise FilmError(f"{path} exists: choose another output, or --overwrite")
+        raise FilmError(f"{path} exists", remedy="choose another output, or overwrite=True")
     check_folder(path, FilmError)
 
 
 def _save(sheet: Image.Image, path: Path, *, overwrite: bool) -> None:
     from ..atomic import new_file
 
-    try:
-        with new_file(path, overwrite=overwrite) as stream:
-            sheet.save(stream, "PNG")
-    except OSError as exc:
-        raise FilmError(f"{path} cannot be written ({exc.strerror})") from exc
+    with system_errors(FilmError, path, _REMEDY, "written"), new_file(path, overwrite=overwrite) as stream:
+        sheet.save(stream, "PNG")
 
 
 def _save_film(
@@ -147,7 +146,7 @@ def _save_film(
         with new_path(path, overwrite=overwrite, suffix=path.suffix) as part:
             preview_film(frame_colorizer, plan, part, hints)
     except (OSError, av.error.FFmpegError) as exc:
-        raise FilmError(f"{path} cannot be written ({exc.strerror})") from exc
+        raise FilmError(f"cannot be written ({exc.strerror})", path=path, remedy=_REMEDY) from exc
 
 
 def _print_plan(reader: FilmReader, plan: Plan, frame_colorizer: FrameColorizer) -> None:
