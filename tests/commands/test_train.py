@@ -506,9 +506,15 @@ class TestBadInput:
     def test_a_device_that_is_not_there(self, photographs, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-        assert main(["train", str(photographs), "-o", str(tmp_path / "run"), "--accelerator", "cuda"]) == 1
+        arguments = ["train", str(photographs), "-o", str(tmp_path / "run"), "--accelerator", "cuda"]
+        assert main(arguments) == 1
+        expected = f"PyTorch {torch.__version__} finds no cuda device on this machine: choose another accelerator, or "
+        assert expected in capsys.readouterr().err
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+        assert main([*arguments, "--devices", "2"]) == 1
         said = capsys.readouterr().err
-        assert "cannot train on 1 x cuda" in said
+        assert "cannot train on 2 x cuda" in said
         assert said.endswith(": choose another accelerator, or fewer devices\n")
 
 

@@ -27,6 +27,12 @@ def launch(config: TrainingConfig) -> Fabric:
     Raises:
         TrainingError: The machine lacks the configured devices.
     """
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present[config.accelerator]:
+        raise TrainingError(
+            f"PyTorch {torch.__version__} finds no {config.accelerator} device on this machine",
+            remedy="choose another accelerator, or install a PyTorch and a driver for this one",
+        )
     devices, nodes = process_counts(config)
     several = devices * nodes > 1
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its messages only repeat the configuration
