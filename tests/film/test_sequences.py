@@ -614,6 +614,26 @@ def test_a_killed_sequence_resumes(kill_at, tmp_path, short_segments):
     assert all(a.read_bytes() == b.read_bytes() for a, b in zip(found, whole, strict=True))
 
 
+@pytest.mark.parametrize("kind", ["mounted", "link"])
+def test_unfinished_work_is_on_the_disk_of_the_output(kind, reel, tmp_path, red, monkeypatch):
+    """Frames cannot be moved from one disk to another, so another place would fail after all the work."""
+    target = tmp_path / "disk" / "out"
+    target.mkdir(parents=True)
+    if kind == "mounted":
+        monkeypatch.setattr("photochrom.film.output.resume.os.path.ismount", lambda path: path == target)
+        output, work = target, target / "out.photochrom"
+    else:
+        output, work = tmp_path / "link", tmp_path / "disk" / "out.photochrom"
+        output.symlink_to(target)
+    with pytest.raises(Stop):
+        colorize_film(reel, output, colorizer=red, progress=stop_at(5))
+    assert list(tmp_path.rglob("*.photochrom")) == [work]
+    report = colorize_film(reel, output, colorizer=red)
+    assert sorted(path.name for path in target.iterdir()) == [f"reel.{number:07}.dpx" for number in range(6)]
+    assert report.frames == 6
+    assert not work.exists()
+
+
 def test_stopped_while_frames_get_their_names(reel, tmp_path, red, monkeypatch):
     import photochrom.film.sequences.writer as module
 

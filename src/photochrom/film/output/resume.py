@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -61,9 +62,15 @@ class FinishedSegment:
 
 
 def work_folder(output: Path) -> Path:
-    """Return the working folder of an output: beside the file, or beside the folder of a sequence's frames."""
-    published = output.parent.absolute() if is_pattern(output) else output
-    return published.with_name(f"{published.name}{_SUFFIX}")
+    """Return the working folder of an output: beside the file, or beside the folder of a sequence's frames.
+
+    It is on the disk of the output, since finished frames can only be moved within a disk: inside the folder of the
+    frames if a disk is mounted there, and beside the folder itself if the output names it by a symbolic link.
+    """
+    if not is_pattern(output):
+        return output.with_name(f"{output.name}{_SUFFIX}")
+    folder = output.parent.resolve()
+    return (folder if os.path.ismount(folder) else folder.parent) / f"{folder.name}{_SUFFIX}"
 
 
 def is_publishing(folder: Path) -> bool:
