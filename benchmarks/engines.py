@@ -1,52 +1,62 @@
-"""The embedded network alone at 256 by 256: OpenVINO against ONNX Runtime.
+"""The embedded network alone at 256 by 256: OpenVINO against ONNX Runtime, one picture at a time and 32 at once.
 
-    python benchmarks/engines.py
+    python benchmarks/engines.py [--device cpu|cuda|gpu]
 
-Each engine loads in a separate process, so that import and loading are measured in full.
+Each engine loads in a separate process, so that import and loading are measured in full. Only ONNX Runtime runs on
+NVIDIA cards (``cuda``), and only OpenVINO on Intel graphics (``gpu``).
 """
 
+import argparse
 import subprocess
 import sys
-from pathlib import Path
 
-from _tools import print_table
+from _tools import print_processor, print_table
 
+_ENGINES = {"cpu": ("openvino", "onnxruntime"), "cuda": ("onnxruntime",), "gpu": ("openvino",)}
 _MEASURED = """
 import sys, time
 import numpy as np
+sys.path.insert(0, sys.argv[3])
+from _tools import best_seconds
 t0 = time.perf_counter()
 __import__(sys.argv[1])
 t1 = time.perf_counter()
 from photochrom.models.engines import OnnxRuntimeEngine, OpenVinoEngine
 from photochrom.models.registry import find_model
 t2 = time.perf_counter()
-engine = {"openvino": OpenVinoEngine, "onnxruntime": OnnxRuntimeEngine}[sys.argv[1]](find_model("default"))
+kind = {"openvino": OpenVinoEngine, "onnxruntime": OnnxRuntimeEngine}[sys.argv[1]]
+engine = kind(find_model("default"), sys.argv[2])
 t3 = time.perf_counter()
-inputs = {
-    "lightness": np.random.default_rng(0).random((1, 1, 256, 256), np.float32),
-    "vividness": np.float32([0.5]),
-    "hints": np.zeros((1, 3, 256, 256), np.float32),
-}
-engine.run(inputs)
+def inputs(count):
+    return {
+        "lightness": np.random.default_rng(0).random((count, 1, 256, 256), np.float32),
+        "vividness": np.float32([0.5]),
+        "hints": np.zeros((count, 3, 256, 256), np.float32),
+    }
+one, many = inputs(1), inputs(32)
 t4 = time.perf_counter()
-times = []
-for _ in range(50):
-    start = time.perf_counter()
-    engine.run(inputs)
-    times.append(time.perf_counter() - start)
-print(t1 - t0, t3 - t2, t4 - t3, min(times), sorted(times)[25])
+engine.run(one)
+t5 = time.perf_counter()
+single = best_seconds(lambda: engine.run(one), 50)
+engine.run(many)
+print(t1 - t0, t3 - t2, t5 - t4, single, best_seconds(lambda: engine.run(many)) / 32)
 """
 
 
 def main() -> None:
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    known = [flag for flag in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if flag in flags]
-    print(f"processor: {', '.join(known) or 'unknown'}\n")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", choices=_ENGINES, default="cpu")
+    device = parser.parse_args().device
+    print_processor()
     rows = []
-    for engine in ("openvino", "onnxruntime"):
-        output = subprocess.run([sys.executable, "-c", _MEASURED, engine], capture_output=True, text=True, check=True)
-        rows.append([engine, *(f"{1000 * float(s):.1f} ms" for s in output.stdout.split())])
-    print_table(["engine", "import", "load", "first run", "best run", "median run"], rows)
+    for engine in _ENGINES[device]:
+        command = [sys.executable, "-c", _MEASURED, engine, device, sys.path[0]]
+        output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        imported, loaded, first, single, batch = map(float, output.stdout.split())
+        times = (f"{1000 * seconds:.1f} ms" for seconds in (imported, loaded, first, single))
+        rows.append([engine, *times, f"{1 / single:.0f}", f"{1 / batch:.0f}"])
+    header = ["engine", "import", "load", "first run", "best run", "pictures a second", "32 at once, pictures a second"]
+    print_table(header, rows)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,21 @@ def test_engines_agree(inputs, hinted):
     assert np.abs(theirs["ab"]).mean() > 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "engine", [pytest.param(lambda path: OpenVinoEngine(path, exact=True), id="openvino"), OnnxRuntimeEngine]
+)
+def test_each_picture_of_a_batch_gets_the_colours_that_it_gets_alone(engine, inputs):
+    """Up to version 13, the file stated that it takes several pictures, and failed for more than one."""
+    other = {"lightness": inputs["lightness"][..., ::-1, ::-1], "hints": np.zeros_like(inputs["hints"])}
+    network = engine(find_model("default"))
+    together = network.run(inputs | {name: np.concatenate([inputs[name], other[name]]) for name in other})
+    for i, alone in enumerate((network.run(inputs), network.run(inputs | other))):
+        for name, value in alone.items():
+            np.testing.assert_allclose(together[name][i : i + 1], value, atol=0.01 if name == "ab" else 1e-3)
+    assert np.abs(together["ab"][0] - together["ab"][1]).mean() > 1
+
+
 def hinted_model(path, kernel):
     """Write a model file that adds a convolution of the hints, with a bias of 2, to the lightness."""
     helper, floats = onnx.helper, onnx.TensorProto.FLOAT

@@ -65,6 +65,49 @@ def test_the_default_encoder_tells_pictures_apart_at_every_stride():
     assert encoders.constant_maps(maps) == []
 
 
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    """Return the weights of a changed backbone, and the folder of a run that holds them."""
+    folder, initial = tmp_path_factory.mktemp("taught"), load_initial_model("default", None, None)
+    with torch.no_grad():
+        for value in initial.encoder.backbone.parameters():
+            value.mul_(1.01)
+    tensors = {f"ema.{name}": value for name, value in initial.head.state_dict().items()}
+    tensors |= {"bins.centres": initial.bins.centres, "bins.frequency": initial.bins.frequency}
+    recipe = replace(initial.recipe, rebalance_lambda=DIAL_LAMBDA)
+    facts = {"recipe": asdict(recipe), "count": recipe.views}
+    checkpoint.save(folder / BEST, tensors | encoders.stored_weights(initial.encoder), facts)
+    return initial.encoder.backbone.state_dict(), folder
+
+
+class TestTaughtBackbone:
+    """A backbone that was taught goes with its model: into the checkpoint, the model file, and the next run."""
+
+    def test_the_next_run_and_the_model_file_have_it(self, taught):
+        expected, folder = taught
+        path = folder / "model.onnx"
+        trained = export.load_trained(folder / BEST)
+        card = published_weights.read_model(find_model("default"))[0]
+        export.export(trained, card, path)
+        for name, tolerance in ((str(folder), 0), (str(path), 5e-4)):  # the file holds float16
+            found = load_initial_model(name, None, None).encoder.backbone.state_dict()
+            assert found.keys() == expected.keys()
+            for key, value in expected.items():
+                torch.testing.assert_close(found[key], value, rtol=tolerance, atol=tolerance / 100)
+
+    def test_a_model_with_another_backbone_is_another_model(self, taught):
+        one, other = (load_initial_model(name, None, None) for name in ("default", str(taught[1])))
+        one.head.load_state_dict(other.head.state_dict())
+        assert one.identity.split("sha256")[1] != other.identity.split("sha256")[1]
+
+    def test_a_backbone_of_another_network_is_reported(self, taught, tmp_path):
+        tensors, facts = checkpoint.load(taught[1] / BEST)
+        checkpoint.save(tmp_path / BEST, tensors | {"backbone.stem.bias": torch.zeros(3)}, facts)
+        for load in (export.load_trained, lambda path: load_initial_model(str(path.parent), None, None)):
+            with pytest.raises(TrainingError, match="another architecture than its recipe: train again"):
+                load(tmp_path / BEST)
+
+
 def test_the_reference_decoder_gives_the_same_in_pytorch_as_its_file(untrained_vgg16):
     found = load_initial_model("reference", None, None)
     weights = {

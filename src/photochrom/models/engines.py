@@ -45,14 +45,14 @@ class Engine(Protocol):
         ...
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """Run the network once.
+        """Run the network once, on one picture or on several of one size.
 
         Args:
-            inputs: float32 arrays by name of the input, as returned by ``Colorizer.inputs``.
+            inputs: float32 arrays by name of the input, as returned by ``Colorizer.inputs`` for one picture.
 
         Returns:
-            float32 arrays by name of the output: ``ab`` ``[1, 2, h, w]`` and, if the model has them, ``confidence``
-            ``[1, 1, h, w]`` and ``probability`` ``[1, bins, h, w]``.
+            float32 arrays by name of the output: ``ab`` ``[N, 2, h, w]`` and, if the model has them, ``confidence``
+            ``[N, 1, h, w]`` and ``probability`` ``[N, bins, h, w]``.
 
         Raises:
             EngineError: The network could not be run.

@@ -1,6 +1,6 @@
 """Teaches a model's encoder to find in a grey picture what ImageNet's network finds in the same picture in colour.
 
-The encoder's stages at strides 16 and 32 are taught; its backbone and all depthwise kernels stay as they are.
+The whole encoder is taught, except the kernels of its depthwise convolutions.
 
 Command: ``python -m photochrom.training distillation PHOTOS START``
 Then: ``photochrom train PHOTOS -o RUN --recipe broad --from START``
@@ -32,7 +32,7 @@ from .data.dataset import View, fingerprint, sample, views
 from .initial_model import INITIAL_MODELS, InitialModel, load_initial_model
 from .memory import explain_memory_errors, keep_memory
 from .networks.colorization import ColorizationHead
-from .networks.encoders import EfficientNetLite, constant_maps
+from .networks.encoders import EfficientNetLite, constant_maps, stored_weights
 from .networks.feature_distillation import FeatureDistillation, Figures
 from .preparation import inspect_photographs, training_and_validation
 from .processes import launch
@@ -43,7 +43,8 @@ from .stop_signals import Stopped, stopping
 from .train import update_ema
 
 VIEWS, BATCH, SIZE = 35_000, 32, 224  # views in all and in a step, and the side of their squares in pixels
-LEARNING_RATE = 6e-5  # 4e-4 destroyed the features when the backbone was taught, too
+LEARNING_RATE = 6e-5  # 4e-4 destroyed the features
+BACKBONE_RATE = 0.5  # learning rate of the backbone, relative to that of the stages
 AGED = 0.15  # share of the views that are aged
 EMA_DECAY = 0.998
 _FOR_VARIANCES = 128  # views from which the variances in the loss are measured
@@ -87,6 +88,7 @@ def distill(config: TrainingConfig, view_count: int = VIEWS) -> tuple[Figures, F
         before = measure(distillation, views(held_out, 1), recipe.size)
         teach(distillation, taught, config.size or SIZE, Schedule(recipe, len(taught)))
         tensors = {f"ema.{name}": value for name, value in initial.head.state_dict().items()}
+        tensors |= stored_weights(initial.encoder)
         tensors |= {"bins.centres": initial.bins.centres, "bins.frequency": initial.bins.frequency}
         facts = {"recipe": asdict(recipe), "count": len(taught), "conditions": asdict(recipe) | conditions}
         checkpoint.save(config.run_folder / BEST, tensors, facts)
@@ -131,7 +133,7 @@ def measure(distillation: FeatureDistillation, measured: Sequence[View], size: i
 
 
 def teach(distillation: FeatureDistillation, taught: Sequence[View], size: int, schedule: Schedule) -> None:
-    """Teach the student's stages on views, scaled to squares of ``size`` pixels; they get the EMA of their weights.
+    """Teach the student on views, scaled to squares of ``size`` pixels; it gets the EMA of its weights.
 
     Raises:
         TrainingError: The features become the same for all pictures or are not numbers, or a photograph cannot be read
@@ -139,10 +141,13 @@ def teach(distillation: FeatureDistillation, taught: Sequence[View], size: int, 
         Stopped: A signal arrived.
         KeyboardInterrupt: Ctrl+C was pressed again before the step ended.
     """
-    stages = distillation.stages
-    ema = {name: value.clone() for name, value in stages.state_dict().items()}
-    parameters = [p for p in stages.parameters() if p.requires_grad]  # all but depthwise kernels
-    optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.99), weight_decay=0.0)
+    student = distillation.student
+    ema = {name: value.clone() for name, value in student.state_dict().items()}
+    groups = [
+        {"params": [p for p in student[part].parameters() if p.requires_grad], "relative_rate": rate}
+        for part, rate in (("backbone", BACKBONE_RATE), ("stages", 1.0))
+    ]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.0)
     bar = tqdm(desc="teaching", total=schedule.steps, unit="step", disable=None)
     batches = read_ahead(taught, size, schedule.view_indices(0, 0))
     with stopping() as signal_number, bar, closing(batches):
@@ -151,18 +156,19 @@ def teach(distillation: FeatureDistillation, taught: Sequence[View], size: int, 
             seen = distillation.compare(*pictures)
             loss = distillation.loss(seen, variances)
             _check(seen.maps, loss, step)
-            optimizer.param_groups[0]["lr"] = schedule.learning_rate(step)
+            for group in optimizer.param_groups:
+                group["lr"] = group["relative_rate"] * schedule.learning_rate(step)
             optimizer.zero_grad()
             loss.backward()
-            nn.utils.clip_grad_norm_(parameters, 1.0)
+            nn.utils.clip_grad_norm_(student.parameters(), 1.0)
             optimizer.step()
-            update_ema(ema, stages, EMA_DECAY, step)
+            update_ema(ema, student, EMA_DECAY, step)
             bar.set_postfix_str(f"loss {loss.item():.3f}", refresh=False)
             bar.update()
             if stop := signal_number():
                 problem = f"stopped at step {step + 1:,} of {schedule.steps:,}, and nothing was saved"
                 raise Stopped(problem, 128 + stop, "give the same command to start again")
-    stages.load_state_dict(ema)
+    student.load_state_dict(ema)
 
 
 def _check(maps: Sequence[Tensor], loss: Tensor, step: int) -> None:
@@ -203,11 +209,11 @@ def table(before: Figures, after: Figures) -> str:
 
 
 def verdict(before: Figures, after: Figures) -> str:
-    """Return a line for below the table if the encoder finds no more than before at a taught stride; else nothing."""
-    gains = [one - other for one, other in zip(before.unexplained, after.unexplained, strict=True)][1:]
+    """Return a line for below the table if the encoder finds no more than before at a stride; else nothing."""
+    gains = [one - other for one, other in zip(before.unexplained, after.unexplained, strict=True)]
     if min(gains) > 0:
         return ""
-    return "\nNot every taught stride has improved: start from the same model with more photographs, or more views."
+    return "\nNot every stride has improved: start from the same model with more photographs, or more views."
 
 
 def run(arguments: list[str]) -> int:

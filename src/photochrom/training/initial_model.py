@@ -12,9 +12,9 @@ from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError, TrainingError
 from ..models.registry import WEIGHTS, find_model, get_reference, reference_path
 from . import checkpoint
-from .export import load_ema
+from .export import load_backbone, load_ema
 from .networks.colorization import new_head, shift_class_weights
-from .networks.encoders import Encoder, load_encoder
+from .networks.encoders import Encoder, load_encoder, stored_weights
 from .networks.losses import ColorBins
 from .published_weights import load_part, read_bins, read_model
 from .recipes import DEFAULT, OWN, REFERENCE, Recipe, at_size, fine_tuning
@@ -44,11 +44,11 @@ class InitialModel:
 
     @property
     def identity(self) -> str:
-        """Label and, if the head is trained, a hash of its weights."""
+        """Label and, if the head is trained, a hash of its weights and of the backbone's that checkpoints hold."""
         if self.head is None:
             return self.label
         digest = hashlib.sha256()
-        for name, value in self.head.state_dict().items():
+        for name, value in (self.head.state_dict() | stored_weights(self.encoder)).items():
             digest.update(name.encode() + value.cpu().numpy().tobytes())
         return f"{self.label}, sha256 {digest.hexdigest()[:16]}"
 
@@ -106,6 +106,7 @@ def _model(path: Path, compared: str | Path) -> InitialModel:
     bins = read_bins(card, weights, DIAL_LAMBDA)
     encoder = load_encoder(DEFAULT.encoder)
     head = new_head(encoder, bins, checkpoint.color_queries_of(weights, "head."))
+    load_part(encoder.backbone, "backbone.", weights, path)
     load_part(head, "head.", weights, path)
     recipe = fine_tuning(at_size(OWN, card.working_size))
     return InitialModel(f"{card.name} {card.version}", recipe, encoder, head, bins, card.vividness, compared)
@@ -130,6 +131,7 @@ def _earlier_run(folder: Path, encoder_weights: Path | None) -> InitialModel:
     with checkpoint.reading(path):
         bins = checkpoint.bins_of(tensors, recipe)
     head = new_head(encoder, bins, checkpoint.color_queries_of(tensors, "ema."))
+    load_backbone(encoder, tensors, path)
     load_ema(head, tensors, path)
     if bins is not None and recipe.rebalance_lambda is not None:
         shift_class_weights(head, bins, recipe.rebalance_lambda, DIAL_LAMBDA)

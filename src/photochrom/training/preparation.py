@@ -38,7 +38,7 @@ from .data.feature_cache import (
 from .data.sources import copy_here
 from .initial_model import InitialModel
 from .networks.colorization import ColorizationHead, new_head, shift_class_weights
-from .networks.encoders import Backbone, EfficientNetLite, FrozenLite
+from .networks.encoders import Backbone, EfficientNetLite, FrozenLite, stored_weights
 from .networks.losses import ColorBins
 from .processes import process_counts, uses_bf16
 from .recipes import Recipe
@@ -187,7 +187,8 @@ class TrainingRun:
             # [views, 2, grid, grid]
             chroma = training.chroma if isinstance(training, FeatureCache) else training.batch(indices).chroma.numpy()
             bins = ColorBins.of(chroma.astype(np.int8, copy=False))
-        return Trainer(self.fabric, self.recipe, self._head(bins), bins, len(training), self.conditions)
+        backbone = stored_weights(self.initial.encoder)
+        return Trainer(self.fabric, self.recipe, self._head(bins), bins, len(training), self.conditions, backbone)
 
     def _head(self, bins: ColorBins | None) -> nn.Module:
         """Return the head to train, with the recipe's class weights and colour queries."""

@@ -136,6 +136,7 @@ class Trainer:
         bins: Bins of the head; None for squared error on a*b*.
         count: Number of training views.
         conditions: Facts by name that must be equal in a resumed run, besides the recipe.
+        backbone: Weights of the encoder's backbone by name, which checkpoints hold; see ``stored_weights``.
 
     Raises:
         TrainingError: The weights of a network in the perceptual loss are not installed.
@@ -149,7 +150,9 @@ class Trainer:
         bins: ColorBins | None,
         count: int,
         conditions: Mapping[str, object] | None = None,
+        backbone: Mapping[str, Tensor] | None = None,
     ) -> None:
+        self.backbone = dict(backbone or {})
         self.fabric, self.recipe, self.bins, self.count = fabric, recipe, bins, count
         self.conditions = asdict(recipe) | dict(conditions or {})
         self.schedule = Schedule(recipe, count, fabric.world_size)
@@ -367,7 +370,7 @@ class Trainer:
 
     def _result(self) -> dict[str, Tensor]:
         bins = {} if self.bins is None else {"bins.centres": self.bins.centres, "bins.frequency": self.bins.frequency}
-        return {f"ema.{k}": v for k, v in self.ema.items()} | bins
+        return {f"ema.{k}": v for k, v in self.ema.items()} | bins | self.backbone
 
     def _facts(self) -> dict[str, Any]:
         facts = {"recipe": asdict(self.recipe), "count": self.count, "conditions": self.conditions}

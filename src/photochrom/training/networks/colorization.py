@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ...colorizer.vividness import DIAL_LAMBDA
 from .annealed_mean import anneal, network_gain
 from .decoder import AB_SCALE, ColorDecoder, ReferenceDecoder
-from .encoders import Encoder, SameConv
+from .encoders import Encoder, make_trainable
 from .losses import ColorBins
 
 
@@ -128,10 +128,8 @@ def build_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0)
     """
     if bins is None:
         return ReferenceDecoder(encoder.channels)
-    stages = copy.deepcopy(encoder.stages).requires_grad_(True)
-    for module in stages.modules():
-        if isinstance(module, SameConv) and module.groups > 1:
-            module.weight.requires_grad_(False)  # computing its gradient takes too long; see FrozenDepthwise
+    stages = copy.deepcopy(encoder.stages)
+    make_trainable(stages)
     return ColorizationHead(stages, ColorDecoder(encoder.channels, len(bins.centres), color_queries))
 
 

@@ -205,7 +205,7 @@ class ColorQueries(nn.Module):
         nn.init.zeros_(self.add.weight)
 
     def forward(self, coarse: Tensor, middle: Tensor, fine: Tensor) -> Tensor:
-        tokens = self.embedding.expand(len(fine), -1, -1)  # [N, queries, C]
+        tokens = self.embedding.expand(fine.shape[0], -1, -1)  # [N, queries, C]
         for attend, memory in zip(self.attend, (coarse, middle), strict=True):
             tokens = attend(tokens, memory)
         keys = self.project(self.norm(tokens))  # [N, queries, C of fine]

@@ -1,9 +1,10 @@
 """Encoders: networks pretrained on ImageNet, without their classifiers, that turn a grey picture into features.
 
 An encoder takes lightness ``L*/100`` as float32 ``[N, 1, H, W]`` (H and W multiples of 32), applies its own
-preprocessing, and returns one feature map ``[N, channels, H/stride, W/stride]`` for each of its ``strides``. Its
-``backbone`` is always frozen, so that the backbone's features can be computed once and cached; its later ``stages`` may
-be trained further. Batch normalisation is folded into the convolutions, since a frozen encoder needs no statistics.
+preprocessing, and returns one feature map ``[N, channels, H/stride, W/stride]`` for each of its ``strides``. While a
+decoder is trained, the encoder's ``backbone`` is frozen, so that its features can be computed once and cached; the
+later ``stages`` may be trained further. Batch normalisation is folded into the convolutions, since a frozen encoder
+needs no statistics.
 """
 
 from __future__ import annotations
@@ -346,6 +347,24 @@ def load_encoder(name: str, weights: Path | None = None) -> Encoder:
     else:
         raise TrainingError(f"no encoder is called {name!r}", remedy=f"choose one of {', '.join(ENCODERS)}")
     return encoder.eval().requires_grad_(False)
+
+
+def make_trainable(part: nn.Module) -> None:
+    """Make all weights of a part of an encoder trainable, except the kernels of depthwise convolutions.
+
+    Computing the gradient of these kernels takes too long; see ``FrozenDepthwise``.
+    """
+    part.requires_grad_(True)
+    for module in part.modules():
+        if isinstance(module, SameConv) and module.groups > 1:
+            module.weight.requires_grad_(False)
+
+
+def stored_weights(encoder: Encoder) -> dict[str, Tensor]:
+    """Return the weights of the backbone that checkpoints hold: none of VGG16's, which are not distributed."""
+    if isinstance(encoder, VGG16):
+        return {}
+    return {f"backbone.{name}": value for name, value in encoder.backbone.state_dict().items()}
 
 
 ENCODERS = ("vgg16", *(f"efficientnet-lite{v}" for v in _LITE_SHA256))

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .encoders import EfficientNetLite
+from .encoders import EfficientNetLite, make_trainable
 from .imagenet_classifier import LiteClassifier
 
+_WEIGHTS = (0.5, 1.0, 1.0)  # weights of the unexplained shares at strides 8, 16 and 32
 _CLASS_WEIGHT = 0.25  # weight of the divergence of the classes in nats (Hinton, Vinyals and Dean 2015)
 _SMALLEST = 1e-3  # addition to each channel's variance, relative to the mean over channels, so that none is near 0
 
@@ -51,8 +52,8 @@ class FeatureDistillation:
     encoder of the same architecture, and its input is the grey picture.
 
     Args:
-        encoder: Encoder of the student; only its backbone is used.
-        stages: Later stages of the student.
+        encoder: Encoder of the student; only its backbone is used, which is changed: it becomes trainable.
+        stages: Later stages of the student, which are trainable.
         autocast: Function that returns the autocast context for both networks.
 
     Raises:
@@ -63,8 +64,10 @@ class FeatureDistillation:
         self, encoder: EfficientNetLite, stages: nn.Module, autocast: Callable[[], AbstractContextManager[object]]
     ) -> None:
         self.teacher = LiteClassifier(encoder.variant).eval().requires_grad_(False)
-        self.backbone, self.stages, self.autocast = encoder.backbone, stages, autocast
-        for network in (self.teacher, self.backbone, self.stages):
+        make_trainable(encoder.backbone)
+        self.student = nn.ModuleDict({"backbone": encoder.backbone, "stages": stages})
+        self.autocast = autocast
+        for network in (self.teacher, self.student):
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def compare(self, rgb: Tensor, lightness: Tensor) -> Comparison:
@@ -78,7 +81,7 @@ class FeatureDistillation:
             with torch.no_grad():
                 true_maps = self.teacher.maps(rgb)
                 true_logits, _ = self.teacher.classify_maps(true_maps)
-            maps = self.stages(self.backbone(lightness))
+            maps = self.student["stages"](self.student["backbone"](lightness))
             logits, _ = self.teacher.classify_maps(maps)
         return Comparison(
             [m.float() for m in maps], logits.float(), [m.float() for m in true_maps], true_logits.float()
@@ -86,7 +89,7 @@ class FeatureDistillation:
 
     @staticmethod
     def loss(seen: Comparison, variances: Sequence[Tensor]) -> Tensor:
-        """Return the unexplained share at strides 16 and 32 plus the divergence of the classes, a scalar.
+        """Return the weighted sum of the unexplained shares and of the divergence of the classes, a scalar.
 
         Args:
             seen: Features and logits of both networks.
@@ -94,8 +97,8 @@ class FeatureDistillation:
         """
         classes, expected = seen.logits.log_softmax(1), seen.true_logits.log_softmax(1)
         loss = _CLASS_WEIGHT * F.kl_div(classes, expected, reduction="batchmean", log_target=True)
-        for found, true, variance in list(zip(seen.maps, seen.true_maps, variances, strict=True))[1:]:
-            loss = loss + unexplained((found - true).square().mean((0, 2, 3)), variance)
+        for weight, found, true, variance in zip(_WEIGHTS, seen.maps, seen.true_maps, variances, strict=True):
+            loss = loss + weight * unexplained((found - true).square().mean((0, 2, 3)), variance)
         return loss
 
 
