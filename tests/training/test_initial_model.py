@@ -269,6 +269,11 @@ class TestBadStarts:
         with pytest.raises(OptionError, match="default has its own encoder: leave out the encoder"):
             load_initial_model("default", "vgg16", None)
 
+    @pytest.mark.parametrize(("name", "encoder"), [("default", None), ("scratch", "efficientnet-lite0")])
+    def test_weights_of_vgg16_for_another_encoder(self, name, encoder, tmp_path):
+        with pytest.raises(OptionError, match="has weights for VGG16, but the encoder is efficientnet-lite"):
+            load_initial_model(name, encoder, tmp_path / "vgg16.h5")
+
     def test_an_unknown_encoder(self):
         with pytest.raises(TrainingError, match="choose one of vgg16"):
             load_initial_model("scratch", "resnet", None)

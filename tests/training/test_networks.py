@@ -460,13 +460,20 @@ def test_a_checkpoint_survives_a_full_disk(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(checkpoint, "serialize", full)
     with pytest.raises(TrainingError, match="the previous checkpoint is kept"):
         checkpoint.save(path, {"a": torch.zeros(3)}, {"step": 2})
     tensors, facts = checkpoint.load(path)
     assert facts == {"step": 1}
     assert tensors["a"].tolist() == [1, 1, 1]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_checkpoint_can_be_read_by_those_who_can_read_other_new_files(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    checkpoint.save(path, {"a": torch.ones(3)}, {"step": 1})
+    (tmp_path / "other").touch()
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_a_file_that_is_not_a_checkpoint_is_named(tmp_path):

@@ -180,10 +180,10 @@ def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(tmp_path, monkey
         written.append(arguments)
         if len(written) == 2:
             raise OSError(28, "No space left on device")
-        return save_file(*arguments)
+        return serialize(*arguments)
 
-    save_file = checkpoint.save_file
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    serialize = checkpoint.serialize
+    monkeypatch.setattr(checkpoint, "serialize", full)
     with pytest.raises(TrainingError, match="the previous checkpoint is kept"):
         run(trainer, features("reference"), features("reference"), tmp_path)
     assert checkpoint.load(tmp_path / CHECKPOINT)[1]["step"] == 3

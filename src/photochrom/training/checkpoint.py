@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor
 
-from ..atomic import new_path
+from ..atomic import new_file
 from ..errors import TrainingError
 from ..json_text import parse_json
 from .networks.losses import ColorBins
@@ -37,8 +37,9 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
         TrainingError: The disk is full or the folder cannot be written; an older checkpoint is kept.
     """
     try:
-        with new_path(path, overwrite=True) as part:
-            save_file({k: v.contiguous() for k, v in tensors.items()}, part, {"facts": json.dumps(facts)})
+        # ``save_file`` would write to a hidden file of its own first, and let nobody else read the result.
+        with new_file(path, overwrite=True) as file:
+            file.write(serialize({k: v.contiguous() for k, v in tensors.items()}, {"facts": json.dumps(facts)}))
     except (OSError, SafetensorError) as exc:
         raise TrainingError(
             f"cannot write the checkpoint {path} ({exc})", remedy="make room; the previous checkpoint is kept"

@@ -63,7 +63,8 @@ def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | N
         encoder_weights: Local file with VGG16's weights; None to download them when needed.
 
     Raises:
-        OptionError: The name is none of these, or an encoder is given for a model that has its own.
+        OptionError: The name is none of these, an encoder is given for a model that has its own, or weights for VGG16
+            are given for another encoder.
         TrainingError, ModelError: A file or its weights are missing, damaged, or have another architecture.
     """
     if name == "scratch":
@@ -80,7 +81,7 @@ def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | N
             f"cannot start from {name!r}",
             remedy=f"give {', '.join(INITIAL_MODELS)}, the folder of a run, or an .onnx file",
         )
-    return _model(find_model(name), name)
+    return _model(find_model(name), name, encoder_weights)
 
 
 def _scratch(name: str, weights: Path | None) -> InitialModel:
@@ -90,10 +91,11 @@ def _scratch(name: str, weights: Path | None) -> InitialModel:
     return InitialModel(f"{name} and an untrained decoder", recipe, encoder, None, None, vividness, "default")
 
 
-def _model(path: Path, compared: str | Path) -> InitialModel:
+def _model(path: Path, compared: str | Path, encoder_weights: Path | None) -> InitialModel:
     """Load a model file that predicts a distribution of colours, as the default does.
 
     Raises:
+        OptionError: There are weights for VGG16.
         TrainingError: The file is no such model, or the weights of the encoder are not installed.
         ModelError: As for ``read_model``.
     """
@@ -104,7 +106,7 @@ def _model(path: Path, compared: str | Path) -> InitialModel:
             remedy="start from 'reference', or from the folder of its run",
         )
     bins = read_bins(card, weights, DIAL_LAMBDA)
-    encoder = load_encoder(DEFAULT.encoder)
+    encoder = load_encoder(DEFAULT.encoder, encoder_weights)
     head = new_head(encoder, bins, checkpoint.color_queries_of(weights, "head."))
     load_part(encoder.backbone, "backbone.", weights, path)
     load_part(head, "head.", weights, path)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...errors import TrainingError, system_errors
+from ...errors import OptionError, TrainingError, system_errors
 from ...models.vgg16 import fetch_vgg16, read_vgg16
 
 State = Mapping[str, Tensor]
@@ -330,13 +330,16 @@ def load_encoder(name: str, weights: Path | None = None) -> Encoder:
 
     Args:
         name: One of ``ENCODERS``: ``vgg16``, ``efficientnet-lite2`` ...
-        weights: Local file with VGG16's weights; None to download them. Ignored for other encoders.
+        weights: Local file with VGG16's weights; None to download them.
 
     Raises:
+        OptionError: There are weights for another encoder.
         TrainingError: There is no such encoder, or EfficientNet's weights are not installed, unreadable, or changed.
         ModelError: VGG16's weights cannot be downloaded or read.
     """
     encoder: Encoder
+    if weights is not None and name != "vgg16":
+        raise OptionError(f"{weights} has weights for VGG16, but the encoder is {name}", remedy="leave them out")
     if name == "vgg16":
         encoder = VGG16()
         encoder.load(read_vgg16(weights or fetch_vgg16()))
