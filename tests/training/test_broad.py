@@ -287,7 +287,7 @@ def model(tmp_path_factory, lite, bins):
     trainer = trainer_of(folder, lite, bins, color_queries=8)
     torch.nn.init.normal_(trainer.ema["decoder.queries.add.weight"], std=0.1)
     trainer.save_result(folder / "best.safetensors")
-    trained = load_trained(folder / "best.safetensors", lite)
+    trained = load_trained(folder / "best.safetensors")
     export(trained, replace(CARD, **capabilities(trained.network, 0.5)), folder / "model.onnx")
     return folder / "model.onnx", trained.network
 
@@ -316,7 +316,7 @@ class TestColorQueries:
             trainer_of(tmp_path, lite, bins, color_queries=count).save_result(tmp_path / f"{count}.safetensors")
         one, other = (tmp_path / f"{count}.safetensors" for count in queries)
         with pytest.raises(TrainingError, match=rf"{other.name} has another network than .*{one.name}"):
-            load_mean([one, other], lite)
+            load_mean([one, other])
 
     @pytest.mark.slow
     def test_a_model_file_with_queries_is_read_again(self, model):

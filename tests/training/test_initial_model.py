@@ -95,10 +95,25 @@ class TestTaughtBackbone:
             for key, value in expected.items():
                 torch.testing.assert_close(found[key], value, rtol=tolerance, atol=tolerance / 100)
 
-    def test_a_model_with_another_backbone_is_another_model(self, taught):
+    def test_it_is_a_condition_of_its_own(self, taught):
+        """So that runs from before checkpoints held a backbone can be resumed."""
         one, other = (load_initial_model(name, None, None) for name in ("default", str(taught[1])))
+        assert one.backbone_identity != other.backbone_identity
         one.head.load_state_dict(other.head.state_dict())
-        assert one.identity.split("sha256")[1] != other.identity.split("sha256")[1]
+        assert one.identity.split("sha256")[1] == other.identity.split("sha256")[1]
+
+    def test_the_mean_of_checkpoints_has_the_mean_of_their_backbones(self, taught, tmp_path):
+        tensors, facts = checkpoint.load(taught[1] / BEST)
+        checkpoint.save(tmp_path / BEST, {k: v for k, v in tensors.items() if not k.startswith("backbone.")}, facts)
+        paths = tmp_path / BEST, taught[1] / BEST
+        one, other = (export.load_trained(path).network.backbone.stem.weight for path in paths)
+        assert torch.equal(one, encoders.load_encoder("efficientnet-lite2").backbone.stem.weight)
+        for order in (paths, paths[::-1]):
+            torch.testing.assert_close(export.load_mean(order).network.backbone.stem.weight, (one + other) / 2)
+
+    def test_weights_of_vgg16_are_refused(self, taught, tmp_path):
+        with pytest.raises(OptionError, match="has weights for VGG16, but the encoder is efficientnet-lite2"):
+            export.load_mean([taught[1] / BEST], tmp_path / "vgg16.h5")
 
     def test_a_backbone_of_another_network_is_reported(self, taught, tmp_path):
         tensors, facts = checkpoint.load(taught[1] / BEST)

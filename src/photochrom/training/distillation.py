@@ -83,7 +83,8 @@ def distill(config: TrainingConfig, view_count: int = VIEWS) -> tuple[Figures, F
         recipe = _recipe(config, initial, math.ceil(view_count / len(training)))
         photographs = sample(training, view_count, view_count, recipe.seed)
         taught = views(photographs, recipe.views, recipe.first_view, recipe.aged)[:view_count]
-        conditions = {"initial model": initial.identity, "set of photographs": fingerprint(taught)}
+        start = {"initial model": initial.identity, "backbone": initial.backbone_identity}
+        conditions = start | {"set of photographs": fingerprint(taught)}
         distillation = FeatureDistillation(initial.encoder, initial.head.stages, fabric.autocast)
         before = measure(distillation, views(held_out, 1), recipe.size)
         teach(distillation, taught, config.size or SIZE, Schedule(recipe, len(taught)))
@@ -96,7 +97,7 @@ def distill(config: TrainingConfig, view_count: int = VIEWS) -> tuple[Figures, F
 
 
 def _load(name: str) -> InitialModel:
-    """Load the initial model, and check that it has stages to be taught."""
+    """Load the initial model, and check that it has an encoder that can be taught."""
     initial = None if name in INITIAL_MODELS[1:] else load_initial_model(name, None, None)
     if initial is None or not isinstance(initial.encoder, EfficientNetLite):
         raise OptionError(

@@ -46,14 +46,15 @@ class Trained:
     """Number of photographs that the network was trained on."""
 
 
-def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
+def load_trained(path: Path, encoder_weights: Path | None = None) -> Trained:
     """Load the network of a checkpoint, with its EMA weights.
 
     Args:
         path: Path of the checkpoint.
-        encoder: The encoder of the checkpoint's recipe; None to load it.
+        encoder_weights: Local file with VGG16's weights; None to download them when needed.
 
     Raises:
+        OptionError: There are weights for VGG16, and the recipe has another encoder.
         TrainingError: The file is not a checkpoint, was written by another version, or has another architecture, or the
             weights of EfficientNet are not installed.
         ModelError: The weights of VGG16 cannot be downloaded or read.
@@ -62,7 +63,7 @@ def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
     recipe = checkpoint.recipe_of(facts)
     with checkpoint.reading(path):
         bins, photographs = checkpoint.bins_of(tensors, recipe), facts["count"] // recipe.views
-    encoder = encoder or load_encoder(recipe.encoder)
+    encoder = load_encoder(recipe.encoder, encoder_weights)
     head = build_head(encoder, bins, checkpoint.color_queries_of(tensors, "ema."))
     load_backbone(encoder, tensors, path)
     load_ema(head, tensors, path)
@@ -71,23 +72,23 @@ def load_trained(path: Path, encoder: Encoder | None = None) -> Trained:
 
 
 @torch.no_grad()
-def load_mean(paths: Sequence[Path], encoder: Encoder | None = None) -> Trained:
+def load_mean(paths: Sequence[Path], encoder_weights: Path | None = None) -> Trained:
     """Load several checkpoints as one network with the mean of their weights.
 
     The mean of runs that started from the same model is often better than each of them (Wortsman et al. 2022).
 
     Args:
         paths: Paths of the checkpoints, at least one.
-        encoder: See ``load_trained``.
+        encoder_weights: See ``load_trained``.
 
     Returns:
         The mean, with the recipe of the first checkpoint and the largest number of photographs.
 
     Raises:
+        OptionError, ModelError: As for ``load_trained``.
         TrainingError: ``load_trained`` raises it, or the checkpoints have different networks or bins.
-        ModelError: The weights of VGG16 cannot be downloaded or read.
     """
-    first, *others = (load_trained(path, encoder) for path in paths)
+    first, *others = (load_trained(path, encoder_weights) for path in paths)
     mean = dict(first.network.named_parameters())
     for count, (path, other) in enumerate(zip(paths[1:], others, strict=True), 2):
         if difference := _difference(first, other):
@@ -230,16 +231,16 @@ def strip_traces(model: onnx.ModelProto) -> None:
 def find_folded_weights(model: onnx.ModelProto, state: Mapping[str, Tensor]) -> dict[str, str]:
     """Map the names of weights to the unnamed constants into which the exporter folded them.
 
-    The exporter transposes weights of linear layers, adds axes to those of group norms, and expands learned tokens to a
-    batch of one. The constants are found by their values.
+    The exporter transposes weights of linear layers, and adds axes to those of group norms. The constants are found by
+    their values.
     """
     arrays = ((tensor.name, numpy_helper.to_array(tensor)) for tensor in model.graph.initializer)
     constants = {(_folded_shape(a), a.tobytes()): name for name, a in arrays if name not in state}
     named = {tensor.name for tensor in model.graph.initializer}
     folded = {}
     for name, value in state.items():
-        arrays_of = [a.contiguous().numpy() for a in ((value.T, value[None]) if value.ndim == 2 else (value,))]
-        constant = next((c for a in arrays_of if (c := constants.get((a.shape, a.tobytes())))), None)
+        array = (value.T if value.ndim == 2 else value).contiguous().numpy()
+        constant = constants.get((array.shape, array.tobytes()))
         if name not in named and constant is not None:
             folded[name] = constant
     return folded
@@ -248,12 +249,10 @@ def find_folded_weights(model: onnx.ModelProto, state: Mapping[str, Tensor]) -> 
 def _folded_shape(array: np.ndarray) -> tuple[int, ...]:
     """Return the shape by which a constant is compared.
 
-    The constants of linear layers, ``[in, out]``, and of learned tokens, ``[1, tokens, C]``, keep their shape; all
-    others, such as ``[C, 1]`` or ``[C, 1, 1]`` of a group norm, are flattened.
+    The constants of linear layers, ``[in, out]``, keep their shape. All others, such as ``[C, 1]`` or ``[C, 1, 1]`` of
+    a group norm, are flattened.
     """
-    tokens = array.ndim == 3 and array.shape[0] == 1
-    linear = array.ndim == 2 and array.shape[1] > 1
-    return array.shape if linear or tokens else (array.size,)
+    return array.shape if array.ndim == 2 and array.shape[1] > 1 else (array.size,)
 
 
 def compare(network: Network, path: Path) -> float:
@@ -361,8 +360,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _export(args: argparse.Namespace) -> None:
-    encoder = load_encoder("vgg16", args.encoder_weights) if args.encoder_weights else None
-    trained = load_mean(args.checkpoint, encoder)
+    trained = load_mean(args.checkpoint, args.encoder_weights)
     card = ModelCard(
         name=args.name or trained.recipe.name,
         version=args.version,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError, TrainingError
@@ -44,13 +45,22 @@ class InitialModel:
 
     @property
     def identity(self) -> str:
-        """Label and, if the head is trained, a hash of its weights and of the backbone's that checkpoints hold."""
+        """Label and, if the head is trained, a hash of its weights."""
         if self.head is None:
             return self.label
-        digest = hashlib.sha256()
-        for name, value in (self.head.state_dict() | stored_weights(self.encoder)).items():
-            digest.update(name.encode() + value.cpu().numpy().tobytes())
-        return f"{self.label}, sha256 {digest.hexdigest()[:16]}"
+        return f"{self.label}, {_hash(self.head.state_dict())}"
+
+    @property
+    def backbone_identity(self) -> str:
+        """Hash of the weights of the backbone, if checkpoints hold them."""
+        return _hash(stored_weights(self.encoder))
+
+
+def _hash(weights: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, value in weights.items():
+        digest.update(name.encode() + value.cpu().numpy().tobytes())
+    return f"sha256 {digest.hexdigest()[:16]}"
 
 
 def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | None) -> InitialModel:

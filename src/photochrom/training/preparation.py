@@ -70,6 +70,7 @@ class TrainingRun:
             "set of photographs": describe_views(len(self.training), fingerprint(self.training)),
             "held-out photographs": describe_views(len(held_out := self.parts["validation"]), fingerprint(held_out)),
             "initial model": self.initial.identity,
+            "backbone": self.initial.backbone_identity,
             "number of processes": self.fabric.world_size,
         }
 

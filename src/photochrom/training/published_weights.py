@@ -62,7 +62,7 @@ def _unfold(constant: Tensor) -> Tensor:
 
     - A linear layer's ``[in, out]`` becomes ``[out, in]``.
     - A group norm's ``[C, 1]`` or ``[C, 1, 1]`` becomes ``[C]``.
-    - The learned tokens' ``[1, tokens, C]`` becomes ``[tokens, C]``.
+    - The learned tokens' ``[1, tokens, C]``, in files up to version 13 of the default, becomes ``[tokens, C]``.
     """
     if constant.ndim == 3 and constant.shape[0] == 1:
         return constant[0]

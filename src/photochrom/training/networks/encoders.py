@@ -338,12 +338,12 @@ def load_encoder(name: str, weights: Path | None = None) -> Encoder:
         ModelError: VGG16's weights cannot be downloaded or read.
     """
     encoder: Encoder
-    if weights is not None and name != "vgg16":
-        raise OptionError(f"{weights} has weights for VGG16, but the encoder is {name}", remedy="leave them out")
     if name == "vgg16":
         encoder = VGG16()
         encoder.load(read_vgg16(weights or fetch_vgg16()))
     elif name in ENCODERS:
+        if weights is not None:
+            raise OptionError(f"{weights} has weights for VGG16, but the encoder is {name}", remedy="leave them out")
         variant = int(name[-1])
         encoder = EfficientNetLite(variant)
         encoder.load(lite_state(variant))
