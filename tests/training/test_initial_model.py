@@ -95,7 +95,7 @@ class TestTaughtBackbone:
             for key, value in expected.items():
                 torch.testing.assert_close(found[key], value, rtol=tolerance, atol=tolerance / 100)
 
-    def test_it_is_a_condition_of_its_own(self, taught):
+    def test_a_backbone_is_a_condition_of_its_own(self, taught):
         """So that runs from before checkpoints held a backbone can be resumed."""
         one, other = (load_initial_model(name, None, None) for name in ("default", str(taught[1])))
         assert one.backbone_identity != other.backbone_identity
