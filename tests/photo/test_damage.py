@@ -352,7 +352,7 @@ def test_heif_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(PhotoError, match=r"HEIF needs pillow_heif: pip install 'photochrom\[heif\]'"):
         photo.read_photo(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
-    with pytest.raises(PhotoError, match=r'pip install "photochrom\[heif\]"'):
+    with pytest.raises(PhotoError, match=r"HEIF needs pillow_heif: pip install 'photochrom\[heif\]'"):
         coloured(photo.read_photo(FILES["grey.png"]), "HEIF")
 
 
