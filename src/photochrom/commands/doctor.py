@@ -21,7 +21,7 @@ _PACKAGES = (
     "numpy", "opencv-python-headless", "pillow", "simplejpeg", "jpeglib", "tifffile", "zstandard", "OpenEXR", "av",
     "openvino", "onnxruntime", "pillow-heif", "starlette", "torch", "c2pa-python",
 )  # fmt: skip
-_FEATURES = ("avx2", "avx512f", "avx512_vnni", "amx_bf16", "amx_int8", "asimd", "bf16")
+_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16")
 
 
 def add(verbs: Verbs) -> None:
