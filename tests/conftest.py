@@ -11,9 +11,8 @@ from hypothesis import HealthCheck, settings
 from photochrom.color.bands import thread_limit
 from photochrom.colorizer import colorizer
 from photochrom.colorizer.colorizer import Colorizer
-from photochrom.models.engines import FakeEngine
 from photochrom.models.registry import WEIGHTS
-from tests.helpers.fakes import card_metadata, constant_answer
+from tests.helpers.fakes import FakeEngine, card_metadata, constant_answer
 from tests.helpers.signals import hear_ctrl_c
 
 hear_ctrl_c()

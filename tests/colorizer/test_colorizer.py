@@ -12,8 +12,7 @@ from skimage.color import rgb2lab
 from photochrom import Colorizer, ColorOptions, Hint, ModelError, OptionError, PhotoError
 from photochrom.color.coding import Coding
 from photochrom.color.spaces import luma_of_rgb
-from photochrom.models.engines import FakeEngine
-from tests.helpers.fakes import card_metadata, constant_answer
+from tests.helpers.fakes import FakeEngine, card_metadata, constant_answer
 from tests.helpers.suggesting import BINS, hinting_engine
 
 CAUTIOUS = ColorOptions(vividness=0.1)

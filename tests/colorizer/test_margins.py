@@ -7,8 +7,7 @@ from skimage.color import rgb2lab
 from photochrom import Colorizer, ColorOptions, Hint
 from photochrom.color.spaces import luma_of_rgb
 from photochrom.colorizer.margins import NOWHERE, Box, find_picture, is_flat
-from photochrom.models.engines import FakeEngine
-from tests.helpers.fakes import card_metadata
+from tests.helpers.fakes import FakeEngine, card_metadata
 
 GREY = 90
 

@@ -21,7 +21,7 @@ from photochrom.colorizer.alternative_captions import color_name, name_alternati
 from photochrom.colorizer.hints import hints_json, read_hints
 from photochrom.colorizer.prediction import Prediction
 from photochrom.colorizer.suggestions import MAX_ALTERNATIVES, _limit_chroma, _shifted_to_hues
-from photochrom.models.engines import FakeEngine
+from tests.helpers.fakes import FakeEngine
 from tests.helpers.suggesting import BINS, hinting_engine
 
 APART = 24  # least distance between two suggestions, in a*b*

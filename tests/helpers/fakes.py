@@ -22,6 +22,18 @@ def card_metadata(**changes):
     return {CARD_KEY: json.dumps(json.loads(CARD.to_json()) | changes)}
 
 
+class FakeEngine:
+    """An engine that calls a function instead of a network.
+
+    Args:
+        answer: Function that computes the outputs from the inputs, as ``Engine.run`` does.
+        metadata: Metadata of a model file.
+    """
+
+    def __init__(self, answer, metadata):
+        self.run, self.metadata = answer, dict(metadata)
+
+
 def constant_answer(a, b):
     """Return a function for ``FakeEngine`` that answers with one a*b* everywhere, at an eighth of the input's size."""
 

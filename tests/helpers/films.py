@@ -11,8 +11,7 @@ import numpy as np
 from skimage import data
 
 from photochrom.colorizer.colorizer import Colorizer
-from photochrom.models.engines import FakeEngine
-from tests.helpers.fakes import card_metadata
+from tests.helpers.fakes import FakeEngine, card_metadata
 
 RATE = Fraction(24)
 

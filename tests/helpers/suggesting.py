@@ -6,9 +6,8 @@ import json
 
 import numpy as np
 
-from photochrom.models.engines import FakeEngine
 from photochrom.models.registry import CARD_KEY
-from tests.helpers.fakes import CARD
+from tests.helpers.fakes import CARD, FakeEngine
 
 STEPS = np.arange(-60, 61, 20)
 BINS = np.array([(a, b) for a in STEPS for b in STEPS], np.float32)

@@ -18,11 +18,10 @@ from skimage import data
 from photochrom import Colorizer, ColorOptions, photo
 from photochrom.commands.main import main
 from photochrom.errors import OptionError, PhotoError
-from photochrom.models.engines import FakeEngine
 from photochrom.photo.negatives import LOOKS_NEGATIVE
 from photochrom.photo.picture_kinds import chroma_of
 from photochrom.photo.read import is_halftone, read_photo
-from tests.helpers.fakes import card_metadata, constant_answer
+from tests.helpers.fakes import FakeEngine, card_metadata, constant_answer
 from tests.helpers.photographs import bt601, opened, saved, smooth
 
 PICTURE = np.asarray(Image.fromarray(data.astronaut()).convert("L").resize((240, 240)))

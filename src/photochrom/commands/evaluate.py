@@ -10,7 +10,7 @@ from ..colorizer.options import ColorOptions
 from ..errors import OptionError, TrainingError, needed_for
 from ..output_folders import check_folder
 from .arguments import add_overwrite, add_verb
-from .console import print_to_stderr
+from .console import counted, print_to_stderr
 from .messages import error_text
 from .parser import Verbs
 
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         thumbnails=thumbnails,
         skip=skip,
     )
-    print(f"{len(found.photographs)} photographs\n\n{report.markdown(found)}")
+    print(f"{counted(len(found.photographs), 'photograph')}\n\n{report.markdown(found)}")
     protocol = {name: getattr(args, name) for name in ("held_out", "limit", "vividness", "full", "frontier")}
     if args.json:
         report.write_json(found, args.json, protocol)

@@ -236,23 +236,6 @@ class OnnxRuntimeEngine:
         return dict(zip(names, (np.asarray(value, np.float32) for value in found), strict=True))
 
 
-class FakeEngine:
-    """An engine that calls a function instead of a network, for tests.
-
-    Args:
-        answer: Function that computes the outputs from the inputs, as ``Engine.run`` does.
-        metadata: Metadata of a model file.
-    """
-
-    def __init__(self, answer: Callable[[Arrays], dict[str, np.ndarray]], metadata: Mapping[str, str]) -> None:
-        self._answer = answer
-        self.metadata = dict(metadata)
-
-    def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """Return ``answer(inputs)``, in place of a network's outputs."""
-        return self._answer(inputs)
-
-
 def open_engine(path: Path, device: str = "auto") -> Engine:
     """Load a model file with the fastest installed engine for a device.
 
