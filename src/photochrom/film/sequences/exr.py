@@ -241,11 +241,13 @@ def read_displayed(path: Path) -> av.VideoFrame:
     frame = av.VideoFrame(width, height, "gray16be" if len(planes) == 1 else "rgb48be")
     rows = np.frombuffer(frame.planes[0], ">u2").reshape(height, -1)[:, : width * len(planes)]
     pixels = rows.reshape(height, width, len(planes))
+    is_converted = len(planes) == 3 and to_xyz is not RGB_TO_XYZ
+    to_rec709 = np.linalg.inv(_from_rec709(to_xyz)) if is_converted else None
     for start, stop in strips(height, width):
         light = np.stack([plane[start:stop].astype(np.float32) for plane in planes])
-        if len(planes) == 3 and to_xyz is not RGB_TO_XYZ:
+        if to_rec709 is not None:
             is_grey = (light == light[0]).all(0)
-            light = np.where(is_grey, light, _converted(light, np.linalg.inv(_from_rec709(to_xyz))))
+            light = np.where(is_grey, light, _converted(light, to_rec709))
         shown = linear_to_srgb(np.clip(np.nan_to_num(light, nan=0), 0, 1))
         pixels[start:stop] = np.rint(_HIGHEST * np.moveaxis(shown, 0, -1))
     return frame
