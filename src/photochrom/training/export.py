@@ -129,10 +129,7 @@ def load_backbone(encoder: Encoder, tensors: dict[str, Tensor], path: Path) -> N
         TrainingError: The checkpoint has another architecture.
     """
     if weights := checkpoint.under("backbone.", tensors):
-        try:
-            encoder.backbone.load_state_dict(weights)
-        except RuntimeError as exc:
-            raise TrainingError(f"{path} has another architecture than its recipe", remedy="train again") from exc
+        _load(encoder.backbone, weights, path)
 
 
 def load_ema(head: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
@@ -146,9 +143,13 @@ def load_ema(head: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     Raises:
         TrainingError: The checkpoint has another architecture.
     """
+    weights = checkpoint.under("ema.", tensors)
+    _load(head, weights | idle_blocks(head.state_dict(), weights), path)
+
+
+def _load(part: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
     try:
-        weights = checkpoint.under("ema.", tensors)
-        head.load_state_dict(weights | idle_blocks(head.state_dict(), weights))
+        part.load_state_dict(weights)
     except RuntimeError as exc:
         raise TrainingError(f"{path} has another architecture than its recipe", remedy="train again") from exc
 
