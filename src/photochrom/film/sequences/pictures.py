@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from PIL.ExifTags import Base as Tag
+
 from ...errors import FilmError, system_errors
 from ...photo.formats import exif
 from .names import SUFFIXES
 
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # samples per pixel, by colour type (PNG specification, 11.2.2)
-_TIFF_TAGS = ((256, 0), (257, 0), (277, 1), (258, 1))  # width, height, samples per pixel, bits; with defaults
+_TIFF_TAGS = {Tag.ImageWidth: 0, Tag.ImageLength: 0, Tag.SamplesPerPixel: 1, Tag.BitsPerSample: 1}  # with defaults
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def _png(data: mmap.mmap) -> PictureHeader:
 def _tiff(data: mmap.mmap) -> PictureHeader:
     tiff = exif.open_tiff(data)
     entries = tiff.directory(tiff.first)[0]
-    width, height, samples, bits = (tiff.number(entries, tag, usual) for tag, usual in _TIFF_TAGS)
+    width, height, samples, bits = (tiff.number(entries, tag, usual) for tag, usual in _TIFF_TAGS.items())
     return PictureHeader(width, height, samples, bits)
 
 

@@ -14,14 +14,9 @@ from fractions import Fraction
 from mmap import mmap
 from typing import Final, Literal
 
-from .image import NO_UNIT, Density
+from PIL.ExifTags import Base as Tag
 
-ORIENTATION: Final = 274
-DESCRIPTION: Final = 270
-X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
-XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
-EXIF_POINTER, GPS_POINTER, INTEROP_POINTER = 0x8769, 0x8825, 0xA005
-COLOR_SPACE, PIXEL_WIDTH, PIXEL_HEIGHT = 0xA001, 0xA002, 0xA003
+from .image import NO_UNIT, Density
 
 _POSITIONS: Final = (0x9214, 0xA214)  # SubjectArea and SubjectLocation, in coordinates of the pixels as stored
 
@@ -31,7 +26,7 @@ _INTEGERS: Final = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 Order = Literal["<", ">"]  # byte order, as struct and NumPy write it
 
-METADATA_BLOCKS: Final = frozenset([XMP, IPTC, PHOTOSHOP, ICC])
+METADATA_BLOCKS: Final = frozenset([Tag.XMLPacket, Tag.IPTCNAA, Tag.ImageResources, Tag.InterColorProfile])
 """Tags of metadata blocks, which are copied separately from the other tags."""
 CODING: Final = METADATA_BLOCKS.union(
     [
@@ -157,7 +152,7 @@ def find(entries: Iterable[Entry], tag: int) -> bytes | None:
 def orientation(block: bytes | None) -> int:
     """Return the EXIF orientation, 1 to 8; 1 if the block is missing, damaged, or does not state one."""
     tiff = _readable(block)
-    value = 1 if tiff is None else tiff.number(tiff.directory(tiff.first)[0], ORIENTATION, 1)
+    value = 1 if tiff is None else tiff.number(tiff.directory(tiff.first)[0], Tag.Orientation, 1)
     return value if 1 <= value <= 8 else 1
 
 
@@ -169,8 +164,8 @@ def density(block: bytes | None) -> Density | None:
 
 def density_of(tiff: Tiff, entries: Sequence[Entry]) -> Density | None:
     """Return the resolution in the entries of a directory, or None if there is none."""
-    x, y = tiff.fraction(entries, X_RESOLUTION), tiff.fraction(entries, Y_RESOLUTION)
-    unit = tiff.number(entries, RESOLUTION_UNIT, 2)
+    x, y = tiff.fraction(entries, Tag.XResolution), tiff.fraction(entries, Tag.YResolution)
+    unit = tiff.number(entries, Tag.ResolutionUnit, 2)
     return Density(x, y, unit if unit in (1, 2, 3) else NO_UNIT) if x and y else None
 
 
@@ -193,16 +188,18 @@ def update_for_output(block: bytes, width: int, height: int, *, turned: bool, mo
         return block
     out = bytearray(block)
     entries, following = tiff.directory(tiff.first)
-    _set_numbers(out, tiff, entries, {ORIENTATION: 1})
+    _set_numbers(out, tiff, entries, {Tag.Orientation: 1})
     if turned:
-        _swap(out, entries, X_RESOLUTION, Y_RESOLUTION)
-    details = _sub_directory(tiff, entries, EXIF_POINTER)
-    _set_numbers(out, tiff, details, {PIXEL_WIDTH: width, PIXEL_HEIGHT: height} | ({COLOR_SPACE: 1} if srgb else {}))
+        _swap(out, entries, Tag.XResolution, Tag.YResolution)
+    details = _sub_directory(tiff, entries, Tag.ExifOffset)
+    _set_numbers(out, tiff, details, {Tag.ExifImageWidth: width, Tag.ExifImageHeight: height})
+    if srgb:
+        _set_numbers(out, tiff, details, {Tag.ColorSpace: 1})
     removed = CODING.union(_POSITIONS if moved else ())
     _keep(out, tiff, tiff.first, [entry for entry in entries if entry.tag not in removed])
     kept = [entry for entry in details if entry.tag not in removed]
     if len(kept) < len(details):
-        _keep(out, tiff, tiff.number(entries, EXIF_POINTER, 0), kept)
+        _keep(out, tiff, tiff.number(entries, Tag.ExifOffset, 0), kept)
     _cut_thumbnail(out, tiff, following)
     return bytes(out)
 
@@ -234,14 +231,14 @@ def from_tiff(tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
 
 def _is_shape(entry: Entry) -> bool:
     """Return whether an entry is the array shape that tifffile stores as the description."""
-    return entry.tag == DESCRIPTION and bytes(entry.value[:10]) == b'{"shape": '
+    return entry.tag == Tag.ImageDescription and bytes(entry.value[:10]) == b'{"shape": '
 
 
 def from_density(density: Density) -> bytes:
     """Create an EXIF block with the resolution only, for formats that cannot store it elsewhere."""
     x, y = (fraction.limit_denominator(10**6) for fraction in (density.x, density.y))
-    table = struct.pack("<HHHIIHHIIHHIHHI", 3, *(X_RESOLUTION, RATIONAL, 1, 50), *(Y_RESOLUTION, RATIONAL, 1, 58),
-                        *(RESOLUTION_UNIT, SHORT, 1, density.unit, 0), 0)  # fmt: skip
+    table = struct.pack("<HHHIIHHIIHHIHHI", 3, *(Tag.XResolution, RATIONAL, 1, 50), *(Tag.YResolution, RATIONAL, 1, 58),
+                        *(Tag.ResolutionUnit, SHORT, 1, density.unit, 0), 0)  # fmt: skip
     return b"II*\0\x08\0\0\0" + table + struct.pack("<4I", *x.as_integer_ratio(), *y.as_integer_ratio())
 
 
@@ -296,7 +293,7 @@ def _cut_thumbnail(out: bytearray, tiff: Tiff, start: int) -> None:
         entries = tiff.directory(start)[0] if start else []
     except struct.error:
         return
-    offset, size = tiff.number(entries, 513, 0), tiff.number(entries, 514, 0)
+    offset, size = tiff.number(entries, Tag.JpegIFOffset, 0), tiff.number(entries, Tag.JpegIFByteCount, 0)
     if start < offset and offset + size <= len(out):  # all known programs store it after its directory
         out[offset : offset + size] = bytes(size)
         if offset + size == len(out):
@@ -304,7 +301,7 @@ def _cut_thumbnail(out: bytearray, tiff: Tiff, start: int) -> None:
 
 
 def packed(
-    tiff: Tiff, entries: Sequence[Entry], start: int, pointers: tuple[int, ...] = (EXIF_POINTER, GPS_POINTER)
+    tiff: Tiff, entries: Sequence[Entry], start: int, pointers: tuple[int, ...] = (Tag.ExifOffset, Tag.GPSInfo)
 ) -> bytes:
     """Serialise a directory for offset ``start`` of a classic TIFF, followed by its values and subdirectories.
 
@@ -325,7 +322,7 @@ def packed(
         kind, count, value = entry.type, entry.count, bytes(entry.value)
         if entry.tag in pointers:
             kind, count, value = LONG, 1, struct.pack(tiff.order + "I", offset)
-            body += packed(tiff, _sub_directory(tiff, [entry], entry.tag), offset, (INTEROP_POINTER,))
+            body += packed(tiff, _sub_directory(tiff, [entry], entry.tag), offset, (Tag.ExifInteroperabilityOffset,))
         elif len(value) > 4:
             body += value + b"\0" * (len(value) % 2)
             value = struct.pack(tiff.order + "I", offset)

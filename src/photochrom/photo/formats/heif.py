@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 from PIL import Image, features
+from PIL.ExifTags import Base as Tag
 
 from ...color.pillow import from_pillow
 from ...errors import PhotoError, needed_for
@@ -122,7 +123,7 @@ def write_avif(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality
     blocks = _blocks(metadata)
     # Pillow would rewrite an EXIF block that has an orientation, and thereby lose its maker notes.
     if "exif" in blocks:
-        blocks["exif"] = exif.without(blocks["exif"], exif.ORIENTATION)
+        blocks["exif"] = exif.without(blocks["exif"], Tag.Orientation)
     image.save(stream, "AVIF", quality=quality, speed=_AVIF_SPEED, **blocks)
 
 

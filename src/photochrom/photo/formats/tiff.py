@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from PIL import Image
+from PIL.ExifTags import Base as Tag
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -29,16 +30,12 @@ _CHANNELS: Final = {
     _MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3, _LINEAR_RAW: 1
 }  # fmt: skip
 _GREY_OR_RGB: Final = (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB)
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
-_STRIP_OFFSETS, _SAMPLES_PER_PIXEL, _ROWS_PER_STRIP, _STRIP_SIZES, _PLANAR, _PREDICTOR = 273, 277, 278, 279, 284, 317
-_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _EXTRA_SAMPLES, _SAMPLE_FORMAT, _SLICES = 322, 323, 324, 338, 339, 32997
-_LAYERS, _C2PA = 37724, 52545
-_LINEARIZATION, _BLACK_LEVEL, _WHITE_LEVEL = 50712, 50714, 50717  # DNG 1.7, chapter 4
+_SLICES, _LAYERS, _C2PA = 32997, 37724, 52545
 _NO_ALPHA, _UNSTATED, _PREMULTIPLIED, _ALPHA = -1, 0, 1, 2  # ExtraSamples
 _DEFLATE: Final = (8, 32946)
 _TIFFFILE_DECODES: Final = (1, *_DEFLATE, 32773)  # none, deflate (two codes) and PackBits, without other libraries
 _ZSTD: Final = 50000
-_JPEG, _JPEG_TABLES = 7, 347
+_JPEG: Final = 7
 _UNREADABLE_16_BITS: Final = (
     "has 16 bits in a compression and an order of samples that cannot be read: save it again with deflate"
 )
@@ -134,13 +131,13 @@ def color_image(data: bytes, start: int) -> Image.Image | None:
 def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> Decoded:
     page = _page(tiff, entries)
     check_size(page.width, page.height)
-    icc = exif.find(entries, exif.ICC)
+    icc = exif.find(entries, Tag.InterColorProfile)
     metadata = _metadata(tiff, entries, icc)
     if (stream := tiff_repair.old_jpeg(data, tiff, entries)) is not None:
         photo = jpeg.read(stream)
         return Decoded(photo.luma, None, metadata, warnings=tuple({*damage.WARNINGS} & {*photo.warnings}))
     parts, damages = _parts(tiff, entries, page), []
-    if page.compression in _DEFLATE and tiff.number(entries, _FILL_ORDER, 1) == 1:  # no program reverses the bits
+    if page.compression in _DEFLATE and tiff.number(entries, Tag.FillOrder, 1) == 1:  # no program reverses the bits
         _check_deflated(tiff, parts)
     if page.photometric == _YCBCR and page.compression == 1:
         luma = tiff_repair.ycbcr_luma(tiff, entries, parts.places, page.height, page.width)
@@ -159,7 +156,7 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
         if not damages and page.compression in _GROUP_3 and page.bits == page.samples == 1:
             damages.extend(damage.in_group3(file, planes.luma))
         if page.compression == _JPEG:
-            damages.extend(damage.in_jpegs(exif.find(entries, _JPEG_TABLES), (data[a:b] for a, b in parts.places)))
+            damages.extend(damage.in_jpegs(exif.find(entries, Tag.JPEGTables), (data[a:b] for a, b in parts.places)))
     linear = page.photometric == _LINEAR_RAW
     return Decoded(
         planes.luma,
@@ -184,12 +181,12 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
     def number(tag: int, default: int) -> int:
         return tiff.number(entries, tag, default)
 
-    depths = set(tiff.all_integers(entries, _BITS)) or {1}
-    photometric, samples = number(_PHOTOMETRIC, -1), number(_SAMPLES_PER_PIXEL, 1)
+    depths = set(tiff.all_integers(entries, Tag.BitsPerSample)) or {1}
+    photometric, samples = number(Tag.PhotometricInterpretation, -1), number(Tag.SamplesPerPixel, 1)
     bits = depths.pop() if len(depths) == 1 else 0
     if photometric == _CFA:
         raise PhotoError(f"holds the pixels of {tiff_pages.RAW}")
-    if number(_SAMPLE_FORMAT, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16) or photometric not in _CHANNELS:
+    if number(Tag.SampleFormat, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16) or photometric not in _CHANNELS:
         raise PhotoError("holds pixels of an unusual kind: convert it to grey or RGB of 8 or 16 bits")
     if (slices := number(_SLICES, 1)) > 1:  # Pillow would read only the first slice
         raise PhotoError(f"holds a volume of {slices} slices: save each as a page")
@@ -197,28 +194,28 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
         raise PhotoError(f"holds the linear pixels of {tiff_pages.RAW}")
     if bits == 16 and photometric not in (*_GREY_OR_RGB, _LINEAR_RAW):
         raise PhotoError("holds 16-bit pixels that are neither grey nor RGB: convert it to one of these")
-    alpha = _NO_ALPHA if samples == _CHANNELS[photometric] else number(_EXTRA_SAMPLES, _UNSTATED)
+    alpha = _NO_ALPHA if samples == _CHANNELS[photometric] else number(Tag.ExtraSamples, _UNSTATED)
     alpha = _ALPHA if alpha == 999 else alpha  # written by CorelDRAW
     if alpha not in (_PREMULTIPLIED, _ALPHA) or photometric == _CMYK:
         alpha = _NO_ALPHA
     if samples < _CHANNELS[photometric]:
         raise PhotoError("is damaged (too few samples per pixel): get a whole copy of the file")
-    planar = number(_PLANAR, 1) == 2
+    planar = number(Tag.PlanarConfiguration, 1) == 2
     unusual = photometric == _MIN_IS_WHITE or (alpha == _PREMULTIPLIED and (planar or photometric == _MIN_IS_BLACK))
     if bits <= 8 and alpha != _NO_ALPHA and unusual:  # Pillow would report such files as damaged
         raise PhotoError("holds transparency in an unusual way: save it again as a PNG")
-    width, height, compression = number(_WIDTH, 0), number(_HEIGHT, 0), number(_COMPRESSION, 1)
+    width, height, compression = number(Tag.ImageWidth, 0), number(Tag.ImageLength, 0), number(Tag.Compression, 1)
     return _Page(width, height, bits, samples, photometric, planar, compression, alpha)
 
 
 def _has_whole_scale(tiff: Tiff, entries: list[Entry]) -> bool:
     """Return whether 0 is black and 65535 is white in a linear DNG; scanners write such files, cameras do not."""
-    black = next((entry for entry in entries if entry.tag == _BLACK_LEVEL), None)
+    black = next((entry for entry in entries if entry.tag == Tag.BlackLevel), None)
     if black is not None and any(black.value[:4]):  # an integer, or the numerator of a fraction
         return False
-    if any(entry.tag == _LINEARIZATION for entry in entries):
+    if any(entry.tag == Tag.LinearizationTable for entry in entries):
         return False
-    return tiff.number(entries, _WHITE_LEVEL, 65535) == 65535
+    return tiff.number(entries, Tag.WhiteLevel, 65535) == 65535
 
 
 @dataclass(frozen=True)
@@ -237,9 +234,9 @@ def _parts(tiff: Tiff, entries: list[Entry], page: _Page) -> _Parts:
     Raises:
         PhotoError: Some are missing; libtiff would only warn, and leave the missing parts black.
     """
-    tiled = any(entry.tag == _TILE_OFFSETS for entry in entries)
-    across = tiff.number(entries, _TILE_WIDTH, page.width) if tiled else page.width
-    down = min(tiff.number(entries, _TILE_HEIGHT if tiled else _ROWS_PER_STRIP, page.height), 2**31) or page.height
+    tiled = any(entry.tag == Tag.TileOffsets for entry in entries)
+    across = tiff.number(entries, Tag.TileWidth, page.width) if tiled else page.width
+    down = min(tiff.number(entries, Tag.TileLength if tiled else Tag.RowsPerStrip, page.height), 2**31) or page.height
     expected = -(-page.width // max(across, 1)) * -(-page.height // down) * (page.samples if page.planar else 1)
     offsets, sizes = tiff_cut.parts_of(tiff, entries)
     places = [(offset, offset + size) for offset, size in zip(offsets, sizes, strict=False)]
@@ -353,10 +350,10 @@ def _by_strips(tiff: Tiff, entries: list[Entry], page: _Page, parts: _Parts) -> 
         PhotoError: The page has tiles, separate planes, or an unusual predictor.
         OSError, ValueError: A strip is damaged.
     """
-    predictor = tiff.number(entries, _PREDICTOR, 1)
-    if page.planar or predictor not in (1, 2) or any(entry.tag == _TILE_OFFSETS for entry in entries):
+    predictor = tiff.number(entries, Tag.Predictor, 1)
+    if page.planar or predictor not in (1, 2) or any(entry.tag == Tag.TileOffsets for entry in entries):
         raise PhotoError(_UNREADABLE_16_BITS)
-    rows = min(tiff.number(entries, _ROWS_PER_STRIP, page.height), page.height) or page.height
+    rows = min(tiff.number(entries, Tag.RowsPerStrip, page.height), page.height) or page.height
     row_bytes = page.width * page.samples * 2
     stored = np.empty((page.height, row_bytes), np.uint8)
     for top, (start, end) in zip(range(0, page.height, rows), parts.places, strict=False):
@@ -368,9 +365,14 @@ def _by_strips(tiff: Tiff, entries: list[Entry], page: _Page, parts: _Parts) -> 
 
 def _unpacked(strip: bytes, rows: int, row_bytes: int, compression: int) -> np.ndarray:
     """Decompress a strip by presenting it to Pillow as a grey 8-bit TIFF: uint8 ``[rows, row_bytes]``."""
-    tags = [(_WIDTH, row_bytes), (_HEIGHT, rows), (_BITS, 8), (_COMPRESSION, compression)]
-    tags += [(_PHOTOMETRIC, _MIN_IS_BLACK), (_STRIP_OFFSETS, 8 + 2 + 12 * 9 + 4)]
-    tags += [(_SAMPLES_PER_PIXEL, 1), (_ROWS_PER_STRIP, rows), (_STRIP_SIZES, len(strip))]
+    tags = [
+        (Tag.ImageWidth, row_bytes),
+        (Tag.ImageLength, rows),
+        (Tag.BitsPerSample, 8),
+        (Tag.Compression, compression),
+    ]
+    tags += [(Tag.PhotometricInterpretation, _MIN_IS_BLACK), (Tag.StripOffsets, 8 + 2 + 12 * 9 + 4)]
+    tags += [(Tag.SamplesPerPixel, 1), (Tag.RowsPerStrip, rows), (Tag.StripByteCounts, len(strip))]
     table = b"".join(struct.pack("<HHII", tag, exif.LONG, 1, value) for tag, value in tags)
     picture = b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + table + bytes(4) + strip
     return np.asarray(_PillowDecoder(BytesIO(picture)))
@@ -388,11 +390,11 @@ def _warnings(entries: list[Entry], page: _Page, extra: np.ndarray | None) -> It
 
 
 def _metadata(tiff: Tiff, entries: list[Entry], icc: bytes | None) -> Metadata:
-    iptc, resources = photoshop.split(exif.find(entries, exif.PHOTOSHOP) or b"")
+    iptc, resources = photoshop.split(exif.find(entries, Tag.ImageResources) or b"")
     return Metadata(
         exif=exif.from_tiff(tiff, entries),
-        xmp=exif.find(entries, exif.XMP),
-        iptc=exif.find(entries, exif.IPTC) or iptc,
+        xmp=exif.find(entries, Tag.XMLPacket),
+        iptc=exif.find(entries, Tag.IPTCNAA) or iptc,
         photoshop=resources,
         icc=icc,
         density=exif.density_of(tiff, entries),

@@ -6,12 +6,13 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
+from PIL.ExifTags import Base as Tag
+
 from ...errors import PhotoError
 from . import exif
 from .exif import LONG, Entry, Tiff
 
-STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 273, 279, 324, 325
-_COMPRESSION, _OLD_JPEG, _SUB_PAGES = 259, 6, 330
+_OLD_JPEG: Final = 6  # compression
 _LONG8: Final = (13, 16, 18)
 CUT_SHORT: Final = "is cut short or damaged: get a whole copy of the file"
 
@@ -39,10 +40,10 @@ def page_file(tiff: Tiff, entries: Sequence[Entry]) -> bytes:
         out += tiff.data[len(out) :]
         out += bytes(len(out) % 2)
         new_offsets = list(offsets)
-    tag = TILES if any(entry.tag == TILES for entry in entries) else STRIPS
+    tag = Tag.TileOffsets if any(entry.tag == Tag.TileOffsets for entry in entries) else Tag.StripOffsets
     rows = [tiff.entry(tag, LONG, new_offsets) if entry.tag == tag else _with_32_bits(tiff, entry) for entry in entries]
     struct.pack_into(tiff.order + "I", out, 4, len(out))
-    rows = [entry for entry in rows if entry.tag != _SUB_PAGES]
+    rows = [entry for entry in rows if entry.tag != Tag.SubIFDs]
     return bytes(out + exif.packed(tiff, rows, len(out)))
 
 
@@ -52,8 +53,8 @@ def parts_of(tiff: Tiff, entries: Sequence[Entry]) -> tuple[tuple[int, ...], tup
     Raises:
         PhotoError: A strip or tile extends past the end of the file.
     """
-    tiled = any(entry.tag == TILES for entry in entries)
-    tags = (TILES, TILE_SIZES) if tiled else (STRIPS, STRIP_SIZES)
+    tiled = any(entry.tag == Tag.TileOffsets for entry in entries)
+    tags = (Tag.TileOffsets, Tag.TileByteCounts) if tiled else (Tag.StripOffsets, Tag.StripByteCounts)
     offsets, sizes = (tiff.all_integers(entries, tag) for tag in tags)
     if max((a + b for a, b in zip(offsets, sizes, strict=False)), default=0) > len(tiff.data):
         raise PhotoError(CUT_SHORT)
@@ -64,7 +65,7 @@ def shifted(tiff: Tiff, entries: Sequence[Entry], by: int) -> list[Entry]:
     """Return the entries of a page with the offsets of its strips or tiles increased by ``by``."""
     return [
         tiff.entry(entry.tag, LONG, [offset + by for offset in tiff.integers(entry)])
-        if entry.tag in (STRIPS, TILES)
+        if entry.tag in (Tag.StripOffsets, Tag.TileOffsets)
         else entry
         for entry in entries
     ]
@@ -77,7 +78,7 @@ def _can_copy_parts(tiff: Tiff, entries: Sequence[Entry], offsets: Sequence[int]
     and that they are not old-style JPEG.
     """
     known = len(offsets) == len(sizes) and sum(sizes) <= len(tiff.data)
-    return known and tiff.number(entries, _COMPRESSION, 1) != _OLD_JPEG
+    return known and tiff.number(entries, Tag.Compression, 1) != _OLD_JPEG
 
 
 def _with_32_bits(tiff: Tiff, entry: Entry) -> Entry:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from mmap import mmap
 from typing import Final
 
+from PIL.ExifTags import Base as Tag
+
 from ...errors import PhotoError
 from . import exif
 from .exif import Entry, Tiff
@@ -13,7 +15,6 @@ from .tiff_cut import page_file
 
 LOOP_LOST: Final = "its list of pages loops: any pages after the loop are not kept"
 RAW: Final = "a camera's raw file: develop it to a plain TIFF first"
-_SUB_PAGES: Final = 330
 _PREVIEW, _MASK = 1, 4  # bits of NewSubfileType
 _MIN_ENTRY: Final = 12  # bytes of an entry, at least
 
@@ -48,7 +49,7 @@ def _full_size_directories(tiff: Tiff) -> list[int]:
         raise PhotoError("is cut short (it has no page): get a whole copy of the file")
     starts = [start for start in chain if not _kind(tiff, start)]
     if _kind(tiff, chain[0]):
-        known, below = {*chain}, tiff.all_integers(tiff.directory(chain[0])[0], _SUB_PAGES)
+        known, below = {*chain}, tiff.all_integers(tiff.directory(chain[0])[0], Tag.SubIFDs)
         starts += [start for start in below if start not in known and not _kind(tiff, start)]
     if not starts:
         raise PhotoError(f"holds previews only, as does {RAW}")
@@ -76,8 +77,8 @@ def _chain(tiff: Tiff) -> Iterator[int]:
 def _kind(tiff: Tiff, start: int) -> int:
     """Return the kind of picture in a directory: ``_PREVIEW``, ``_MASK``, or 0 for a full-size one."""
     entries = tiff.directory(start)[0]
-    kind = tiff.number(entries, 254, 0)
-    return _PREVIEW if kind & _PREVIEW or tiff.number(entries, 255, 1) == 2 else kind & _MASK
+    kind = tiff.number(entries, Tag.NewSubfileType, 0)
+    return _PREVIEW if kind & _PREVIEW or tiff.number(entries, Tag.SubfileType, 1) == 2 else kind & _MASK
 
 
 def mask_files(data: bytes) -> list[bytes]:
@@ -112,10 +113,10 @@ def inherited_from_preview(tiff: Tiff, entries: list[Entry]) -> list[Entry]:
         struct.error: The first directory extends past the end of the file.
     """
     not_inherited = {
-        exif.X_RESOLUTION,
-        exif.Y_RESOLUTION,
-        exif.RESOLUTION_UNIT,
-        exif.ICC,
+        Tag.XResolution,
+        Tag.YResolution,
+        Tag.ResolutionUnit,
+        Tag.InterColorProfile,
     } | exif.CODING - exif.METADATA_BLOCKS
     known = not_inherited.union(entry.tag for entry in entries)
     return [entry for entry in tiff.directory(tiff.first)[0] if entry.tag not in known]
@@ -145,8 +146,8 @@ def upright_size(data: bytes, number: int) -> tuple[int, int]:
     entries = tiff.directory(start)[0]
     if start != tiff.first:
         entries += inherited_from_preview(tiff, entries)
-    width, height = (tiff.number(entries, tag, 0) for tag in (256, 257))
-    return (height, width) if tiff.number(entries, exif.ORIENTATION, 1) >= 5 else (width, height)
+    width, height = (tiff.number(entries, tag, 0) for tag in (Tag.ImageWidth, Tag.ImageLength))
+    return (height, width) if tiff.number(entries, Tag.Orientation, 1) >= 5 else (width, height)
 
 
 def page_start(data: bytes, number: int) -> int:

@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from PIL.ExifTags import Base as Tag
 
 from ...errors import PhotoError
-from . import exif
 from .exif import SHORT, Entry, Tiff
 
-BITS, COMPRESSION, PHOTOMETRIC, PALETTE = 258, 259, 262, 320
-_EXTRA_SAMPLES = 338
-_STRIPS, _TILES, _JPEG_START, _JPEG_SIZE = 273, 324, 513, 514
 _OLD_JPEG, _JPEG = 6, 7
 _RGB, _YCBCR, _LINEAR_RAW, _MIN_IS_BLACK = 2, 6, 34892, 1
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of a JPEG's frame header
@@ -32,25 +29,29 @@ def repaired(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> list[Entry]:
     """
     kept = []
     for entry in entries:
-        if entry.tag == exif.ORIENTATION and tiff.integers(entry) != (1,):
+        if entry.tag == Tag.Orientation and tiff.integers(entry) != (1,):
             continue
-        if entry.tag == _EXTRA_SAMPLES and tiff.integers(entry) == (0,) and tiff.number(entries, BITS, 1) == 8:
+        if (
+            entry.tag == Tag.ExtraSamples
+            and tiff.integers(entry) == (0,)
+            and tiff.number(entries, Tag.BitsPerSample, 1) == 8
+        ):
             continue
-        if entry.tag == PALETTE and max(tiff.integers(entry), default=256) < 256:
-            entry = tiff.entry(PALETTE, SHORT, [value * 257 for value in tiff.integers(entry)])
-        elif entry.tag == PHOTOMETRIC and _is_mislabelled(data, tiff, entries):
-            entry = tiff.entry(PHOTOMETRIC, SHORT, [_YCBCR])
-        elif entry.tag == PHOTOMETRIC and tiff.integers(entry) == (_LINEAR_RAW,):
-            entry = tiff.entry(PHOTOMETRIC, SHORT, [_MIN_IS_BLACK])
+        if entry.tag == Tag.ColorMap and max(tiff.integers(entry), default=256) < 256:
+            entry = tiff.entry(Tag.ColorMap, SHORT, [value * 257 for value in tiff.integers(entry)])
+        elif entry.tag == Tag.PhotometricInterpretation and _is_mislabelled(data, tiff, entries):
+            entry = tiff.entry(Tag.PhotometricInterpretation, SHORT, [_YCBCR])
+        elif entry.tag == Tag.PhotometricInterpretation and tiff.integers(entry) == (_LINEAR_RAW,):
+            entry = tiff.entry(Tag.PhotometricInterpretation, SHORT, [_MIN_IS_BLACK])
         kept.append(entry)
     return kept
 
 
 def old_jpeg(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
     """Return the JPEG stream of a page in old-style JPEG compression (6); None without a complete stream."""
-    if tiff.number(entries, COMPRESSION, 1) != _OLD_JPEG:
+    if tiff.number(entries, Tag.Compression, 1) != _OLD_JPEG:
         return None
-    start, size = tiff.number(entries, _JPEG_START, 0), tiff.number(entries, _JPEG_SIZE, 0)
+    start, size = tiff.number(entries, Tag.JpegIFOffset, 0), tiff.number(entries, Tag.JpegIFByteCount, 0)
     stream = data[start : start + size] if size else data[start:]
     return stream if start and stream.startswith(b"\xff\xd8\xff") and b"\xff\xda" in stream else None
 
@@ -73,12 +74,16 @@ def ycbcr_luma(
         PhotoError: The samples are tiled, planar, or not those of BT.601.
         ValueError: A strip is too short.
     """
-    coefficients = [entry for entry in entries if entry.tag == 529]
-    if tiff.number(entries, 284, 1) == 2 or tiff.number(entries, _TILES, 0) or not _is_601(tiff, coefficients):
+    coefficients = [entry for entry in entries if entry.tag == Tag.YCbCrCoefficients]
+    if (
+        tiff.number(entries, Tag.PlanarConfiguration, 1) == 2
+        or tiff.number(entries, Tag.TileOffsets, 0)
+        or not _is_601(tiff, coefficients)
+    ):
         raise PhotoError("holds YCbCr pixels of an unusual kind: convert it to grey or RGB of 8 or 16 bits")
-    h, v = tiff.all_integers(entries, 530) or (2, 2)
+    h, v = tiff.all_integers(entries, Tag.YCbCrSubSampling) or (2, 2)
     across = -(-width // h)
-    rows = min(tiff.number(entries, 278, height), height) or height
+    rows = min(tiff.number(entries, Tag.RowsPerStrip, height), height) or height
     strips = []
     for top, (start, end) in zip(range(0, height, rows), places, strict=False):
         count = min(rows, height - top)
@@ -101,9 +106,10 @@ def _is_601(tiff: Tiff, coefficients: Sequence[Entry]) -> bool:
 
 def _is_mislabelled(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bool:
     """Return whether a JPEG-compressed page is marked as RGB although its chroma is subsampled."""
-    if (tiff.number(entries, COMPRESSION, 1), tiff.number(entries, PHOTOMETRIC, 0)) != (_JPEG, _RGB):
+    compression, kind = (tiff.number(entries, tag, 0) for tag in (Tag.Compression, Tag.PhotometricInterpretation))
+    if (compression, kind) != (_JPEG, _RGB):
         return False
-    position = tiff.number(entries, _STRIPS, 0) or tiff.number(entries, _TILES, 0)
+    position = tiff.number(entries, Tag.StripOffsets, 0) or tiff.number(entries, Tag.TileOffsets, 0)
     position += 2
     while data[position : position + 1] == b"\xff":
         marker, size = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")

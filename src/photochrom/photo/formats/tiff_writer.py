@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import BinaryIO, Final
 
 import numpy as np
+from PIL.ExifTags import Base as Tag
 
 from ...color.bands import bands, in_parallel
 from ...errors import PhotoError, needed_for
@@ -76,7 +77,7 @@ class TiffWriter:
         """
         copied = self._begin(metadata.exif) if not self._link else self._relocated_block(metadata.exif)
         tags = self._write_strips(planes)
-        if metadata.density and exif.X_RESOLUTION not in copied:
+        if metadata.density and Tag.XResolution not in copied:
             tags |= _density_tags(metadata.density)
         self._write_directory(copied | self._number_rows(tags) | self._block_rows(metadata))
 
@@ -142,21 +143,21 @@ class TiffWriter:
             self._stream.write(strip + b"\0" * (len(strip) % 2))
             self._check_size()
         tags: dict[int, tuple[int, list[int]]] = {
-            256: (LONG, [width]),
-            257: (LONG, [height]),
-            258: (SHORT, [bits] * samples),
-            259: (SHORT, [NUMBERS[self._compression]]),
-            262: (SHORT, [_RGB]),
-            273: (LONG, offsets),
-            277: (SHORT, [samples]),
-            278: (LONG, [len(parts[0])]),
-            279: (LONG, sizes),
-            284: (SHORT, [1]),
+            Tag.ImageWidth: (LONG, [width]),
+            Tag.ImageLength: (LONG, [height]),
+            Tag.BitsPerSample: (SHORT, [bits] * samples),
+            Tag.Compression: (SHORT, [NUMBERS[self._compression]]),
+            Tag.PhotometricInterpretation: (SHORT, [_RGB]),
+            Tag.StripOffsets: (LONG, offsets),
+            Tag.SamplesPerPixel: (SHORT, [samples]),
+            Tag.RowsPerStrip: (LONG, [len(parts[0])]),
+            Tag.StripByteCounts: (LONG, sizes),
+            Tag.PlanarConfiguration: (SHORT, [1]),
         }
         if not is_uncompressed:
-            tags[317] = SHORT, [_HORIZONTAL]
+            tags[Tag.Predictor] = SHORT, [_HORIZONTAL]
         if others:
-            tags[338] = SHORT, others
+            tags[Tag.ExtraSamples] = SHORT, others
         return tags
 
     def _check_size(self) -> None:
@@ -174,10 +175,10 @@ class TiffWriter:
     def _block_rows(self, metadata: Metadata) -> dict[int, bytes]:
         resources = photoshop.join(metadata.iptc, metadata.photoshop)
         blocks = [
-            (exif.XMP, BYTE, metadata.xmp),
-            (exif.IPTC, UNDEFINED, metadata.iptc),
-            (exif.PHOTOSHOP, BYTE, resources),
-            (exif.ICC, UNDEFINED, metadata.icc),
+            (Tag.XMLPacket, BYTE, metadata.xmp),
+            (Tag.IPTCNAA, UNDEFINED, metadata.iptc),
+            (Tag.ImageResources, BYTE, resources),
+            (Tag.InterColorProfile, UNDEFINED, metadata.icc),
         ]
         return {tag: self._row(tag, kind, len(value), value) for tag, kind, value in blocks if value}
 
@@ -229,9 +230,9 @@ def _rows(tiff: Tiff) -> dict[int, bytes]:
 def _density_tags(density: Density) -> dict[int, tuple[int, list[int]]]:
     x, y = (value.limit_denominator(10**4).as_integer_ratio() for value in (density.x, density.y))
     return {
-        exif.X_RESOLUTION: (RATIONAL, list(x)),
-        exif.Y_RESOLUTION: (RATIONAL, list(y)),
-        exif.RESOLUTION_UNIT: (SHORT, [density.unit]),
+        Tag.XResolution: (RATIONAL, list(x)),
+        Tag.YResolution: (RATIONAL, list(y)),
+        Tag.ResolutionUnit: (SHORT, [density.unit]),
     }
 
 
@@ -282,7 +283,7 @@ def _only_strip(data: bytes) -> bytes:
     """Return the compressed bytes of a grey TIFF that has one strip."""
     tiff = exif.open_tiff(data)
     entries, _ = tiff.directory(tiff.first)
-    (start,), (size,) = tiff.all_integers(entries, 273), tiff.all_integers(entries, 279)
+    (start,), (size,) = tiff.all_integers(entries, Tag.StripOffsets), tiff.all_integers(entries, Tag.StripByteCounts)
     return data[start : start + size]
 
 
