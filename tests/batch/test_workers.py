@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from photochrom.batch.workers import Died, WorkerPool
-from tests.helpers.worker_tasks import blas_threads, blocked_signals, deadly, failing, prepare
+from tests.helpers.worker_tasks import blas_threads, blocked_signals, deadly, dying, failing, prepare
 
 
 @pytest.mark.slow
@@ -13,6 +13,14 @@ def test_every_task_is_answered_once():
     with WorkerPool(prepare, (100,), 2) as pool:
         assert dict(pool.map(range(20))) == {task: 100 + task for task in range(20)}
         assert dict(pool.map(range(3))) == {0: 100, 1: 101, 2: 102}  # it can be used again
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_process_that_dies_before_its_first_task_ends_the_work_instead_of_failing_each_task(count):
+    message = "a worker process ended with status 3 before its first task"
+    with WorkerPool(dying, (), count) as pool, pytest.raises(RuntimeError, match=message):
+        list(pool.map(range(100)))
 
 
 @pytest.mark.slow

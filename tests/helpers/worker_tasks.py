@@ -20,6 +20,10 @@ def deadly():
     return work
 
 
+def dying():
+    os._exit(3)
+
+
 def failing():
     raise ValueError("no model")
 

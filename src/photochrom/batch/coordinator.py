@@ -29,6 +29,7 @@ from .report import ReportWriter, Row, compact, mark, marks_by_status, report_pa
 from .report_folder import locked_report_folder, report_path
 from .summary import BatchSummary
 from .thumbnails import ThumbnailWriter
+from .workers import NAME
 
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
@@ -67,10 +68,11 @@ def color_batch(
         OptionError: There is no such source, the source or the target cannot be read, two inputs would share an output,
             an output would replace a file that Photochrom did not write, an earlier report is invalid, the target is a
             bag, another batch is running in it, or a worker process calls this function.
-        PhotochromError: The model cannot be loaded, a package is missing, or the report cannot be written.
+        PhotochromError: The model cannot be loaded, a package is missing, a worker process dies as it starts, or the
+            report cannot be written.
         OSError: The target is remote, and the system's temporary folder cannot be written.
     """
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
+    if multiprocessing.current_process().name == NAME:
         raise OptionError(
             "this script calls color_batch again in a process that color_batch has started",
             remedy='call it under if __name__ == "__main__":',

@@ -42,7 +42,7 @@ def by_processes(items: Iterable[Item], job: BatchJob, workers: int, stop: Stop)
         stop: Called before each item; once it returns True, items in progress are finished and no more are begun.
 
     Raises:
-        PhotochromError: The model cannot be loaded, or there is not enough memory for a process.
+        PhotochromError: The model cannot be loaded, there is not enough memory for a process, or one dies as it starts.
     """
     with WorkerPool[Item, Colored](prepare, (job,), workers) as pool:
         yield from _colored_by(pool, items, job, stop)
@@ -52,7 +52,7 @@ def _colored_by(pool: WorkerPool[Item, Colored], items: Iterable[Item], job: Bat
     """Colour items with a pool; yield the outcomes, also of items whose process died.
 
     Raises:
-        PhotochromError: The model cannot be loaded, or there is not enough memory for a process.
+        PhotochromError: The model cannot be loaded, there is not enough memory for a process, or one dies as it starts.
     """
     try:
         for item, result in pool.map(items, stop):

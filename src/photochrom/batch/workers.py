@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+NAME: Final = "photochrom-worker"  # of the processes
 
 _PATIENCE_S = 5.0  # time for a process to end by itself before it is killed
 
@@ -37,6 +39,8 @@ class _Worker(Generic[Task]):
     process: BaseProcess
     pipe: Connection
     task: Task | None = None
+    is_ready: bool = False
+    """Whether ``prepare`` has returned in the process."""
 
 
 class WorkerPool(Generic[Task, Result]):
@@ -82,7 +86,8 @@ class WorkerPool(Generic[Task, Result]):
             stop: Called before each task is assigned; once it returns True, only tasks in progress are finished.
 
         Raises:
-            RuntimeError: ``prepare`` failed in a process; the message is that of its error.
+            RuntimeError: ``prepare`` failed in a process, and the message is that of its error; or a process died
+                during ``prepare``.
         """
         remaining = iter(tasks)
         while len(self._workers) < self._count:
@@ -92,16 +97,15 @@ class WorkerPool(Generic[Task, Result]):
         while busy := [worker for worker in self._workers if worker.task is not None]:
             ready = wait([worker.pipe for worker in busy])
             for worker in busy:
-                if worker.pipe in ready:
-                    task, result = self._receive(worker)
+                if worker.pipe in ready and (answered := self._receive(worker)):
                     self._assign(worker, remaining, stop)
-                    yield task, result
+                    yield answered
 
     def _start(self) -> _Worker[Task]:
         """Start a process."""
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_serve, args=(theirs, self._prepare, self._arguments), daemon=True, name="photochrom-worker"
+            target=_serve, args=(theirs, self._prepare, self._arguments), daemon=True, name=NAME
         )
         with _one_blas_thread(), _without_interrupts():
             process.start()
@@ -115,11 +119,13 @@ class WorkerPool(Generic[Task, Result]):
             with suppress(OSError):  # the process has died, which ``_receive`` notices
                 worker.pipe.send(worker.task)
 
-    def _receive(self, worker: _Worker[Task]) -> tuple[Task, Result | Died]:
-        """Return a worker's task and its result; if the process has died, start another one in its place.
+    def _receive(self, worker: _Worker[Task]) -> tuple[Task, Result | Died] | None:
+        """Return a worker's task and its result, or None if it is only ready now.
+
+        If the process has died, another one is started in its place.
 
         Raises:
-            RuntimeError: ``prepare`` failed in the process.
+            RuntimeError: ``prepare`` failed in the process, or the process died before it returned.
         """
         task = worker.task
         assert task is not None  # only called for busy workers
@@ -127,13 +133,19 @@ class WorkerPool(Generic[Task, Result]):
             kind, value = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join(_PATIENCE_S)
-            died = Died(reason_of(worker.process.exitcode))
+            reason = reason_of(worker.process.exitcode)
+            if not worker.is_ready:
+                remedy = "use fewer workers, or run photochrom doctor"
+                raise RuntimeError(f"a worker process {reason} before its first task: {remedy}") from None
             worker.pipe.close()
             successor = self._start()
-            worker.process, worker.pipe = successor.process, successor.pipe
-            return task, died
+            worker.process, worker.pipe, worker.is_ready = successor.process, successor.pipe, False
+            return task, Died(reason)
         if kind == "cannot prepare":
             raise RuntimeError(value)
+        if kind == "ready":
+            worker.is_ready = True
+            return None
         return task, value
 
 
@@ -180,6 +192,7 @@ def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], argum
         pipe.send(("cannot prepare", str(exc) or traceback.format_exc()))
         return
     with suppress(EOFError, OSError):
+        pipe.send(("ready", None))
         while (task := pipe.recv()) is not None:
             pipe.send(("done", function(task)))
 
