@@ -1,14 +1,20 @@
 """Metadata, orientation and transparency of numbered frames: kept in other frames, or named where lost."""
 
+import struct
+from fractions import Fraction
+
+import av
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.reader import FilmReader
+from photochrom.film.sequences.reader import open_film
 from tests.film.test_sequences import files, header_of
 from tests.helpers.films import colorizer, pan, write_film
-from tests.helpers.sequences import pixels, write_dpx
+from tests.helpers.sequences import field, pixels, write_dpx
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -93,6 +99,65 @@ def test_transparency_is_kept_or_named(bits, notes, tmp_path, red):
     report = colorize_film(folder, None, FilmOptions(rate=24, bits=bits), colorizer=red)
     assert [note for note in report.notes if note.startswith("not kept")] == notes
     assert (pixels(files(report)[0])[0].shape[2] == 4) == (bits == 8)
+
+
+def shape_in(path):
+    """Return the numbers of the chunk pHYs in a PNG: pixels per unit along x and y, and the unit."""
+    data = path.read_bytes()
+    return struct.unpack_from(">IIB", data, data.index(b"pHYs") + 4)
+
+
+def shape_of_film(folder, tmp_path, red):
+    """Return the pixel aspect ratio of a film made from frames."""
+    report = colorize_film(folder, tmp_path / "a.mov", FilmOptions(codec="libx264", rate=24), colorizer=red)
+    with FilmReader(report.output) as film:
+        return film.aspect
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_the_shape_of_pixels_follows_from_the_resolution_of_the_frames(suffix, tmp_path, red):
+    (tmp_path / "scans").mkdir()
+    for i, luma in enumerate(pan(2)):
+        Image.fromarray(luma).save(tmp_path / "scans" / f"{i}{suffix}", dpi=(600, 450))
+    assert shape_of_film(tmp_path / "scans", tmp_path, red) == Fraction(3, 4)  # a pixel is 1/600 inch wide, 1/450 high
+    (tmp_path / "other").mkdir()
+    frames = colorize_film(tmp_path / "scans", tmp_path / "other" / "%d.dpx", colorizer=red)
+    assert field(files(frames)[0], "II", 1628) == (3, 4)
+
+
+def test_the_shape_of_pixels_in_png_frames_of_ffmpeg_is_that_of_its_film(tmp_path, red):
+    """FFmpeg writes the numbers of pHYs in the wrong order."""
+    (tmp_path / "scans").mkdir()
+    for i, luma in enumerate(pan(2)):
+        frame = av.VideoFrame.from_ndarray(luma, "gray")
+        encoder = av.CodecContext.create("png", "w")
+        encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 96, 64, "gray", Fraction(1, 24)
+        encoder.sample_aspect_ratio = Fraction(16, 15)
+        (tmp_path / "scans" / f"{i}.png").write_bytes(bytes(encoder.encode(frame)[0]))
+    assert shape_in(tmp_path / "scans" / "0.png") == (16, 15, 0)
+    assert shape_of_film(tmp_path / "scans", tmp_path, red) == Fraction(16, 15)
+    frames = colorize_film(tmp_path / "scans", None, FilmOptions(rate=24), colorizer=red)
+    assert shape_in(files(frames)[0]) == (15, 16, 0)
+    with open_film(frames.output.parent, FilmOptions()) as reader:
+        assert reader.aspect == Fraction(16, 15)
+
+
+@pytest.mark.parametrize("kind", ["dpx", "mov"])
+def test_frames_state_the_shape_of_pixels(kind, tmp_path, red):
+    if kind == "dpx":
+        source = write_dpx(tmp_path / "reel", pan(2), fields=lambda _: {1628: ("II", 2, 1)})
+    else:
+        source = write_film(tmp_path / "reel.mov", pan(2), aspect=Fraction(2))
+    png, tiff, dpx = (
+        colorize_film(source, tmp_path / codec, FilmOptions(codec=codec), colorizer=red)
+        for codec in ("png", "tiff", "dpx")
+    )
+    assert shape_in(files(png)[0]) == (1, 2, 0)
+    with tifffile.TiffFile(files(tiff)[0]) as file:
+        tags = file.pages[0].tags
+        assert [tags[name].value for name in ("XResolution", "YResolution", "ResolutionUnit")] == [(1, 1), (2, 1), 1]
+    assert field(files(dpx)[0], "II", 1628) == (2, 1)
+    assert not any("aspect" in note for report in (png, tiff, dpx) for note in report.notes)
 
 
 def test_metadata_and_chapters_of_a_film_that_becomes_frames_are_named(tmp_path, red):

@@ -105,12 +105,22 @@ def test_jfif_density_to_the_bit(unit: int, down: int) -> None:
     assert struct.unpack(">BHH", again[13:18]) == ((0, 1, 1) if down == 117 else (unit, 117, down))
 
 
+def png_chunk(name: bytes, payload: bytes) -> bytes:
+    return struct.pack(">I4s", len(payload), name) + payload + struct.pack(">I", zlib.crc32(name + payload))
+
+
 @pytest.mark.parametrize("density", [(11811, 23622, 1), (1, 2, 0), (3937, 3937, 1)])
 def test_png_density_to_the_bit(density: tuple[int, int, int]) -> None:
-    chunk = b"pHYs" + struct.pack(">IIB", *density)
-    whole = struct.pack(">I", 9) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    gamma, shape = png_chunk(b"gAMA", struct.pack(">I", 45455)), png_chunk(b"pHYs", struct.pack(">IIB", *density))
     data = saved(smooth(8, 8), "PNG")
-    assert whole in coloured(photo.read_photo(data[:33] + whole + data[33:]), "PNG")
+    assert shape in coloured(photo.read_photo(data[:33] + gamma + shape + data[33:]), "PNG")
+
+
+def test_the_shape_of_pixels_that_ffmpeg_inverts_is_corrected() -> None:
+    """FFmpeg writes width and height of a pixel into pHYs, which states pixels per unit along x and y."""
+    data = saved(smooth(8, 8), "PNG")
+    theirs, ours = (png_chunk(b"pHYs", struct.pack(">IIB", *shape, 0)) for shape in [(16, 15), (15, 16)])
+    assert ours in coloured(photo.read_photo(data[:33] + theirs + data[33:]), "PNG")
 
 
 @pytest.mark.parametrize(("origin", "target"), [("PNG", "JPEG"), ("JPEG", "PNG"), ("JPEG", "TIFF"), ("TIFF", "JPEG")])

@@ -8,7 +8,6 @@ from ..options import FilmOptions
 from ..planes import PlaneFormat
 from ..reader import FilmReader
 from ..sequences import frame_metadata
-from ..sequences.frame_metadata import PHOTOS
 from ..sequences.reader import SequenceReader
 from ..sequences.writer import keeps_alpha
 from ..source.time_code import fits_mxf
@@ -90,7 +89,7 @@ def _not_in_frames(reader: FilmReader, codec: str) -> list[str]:
     found = [f"not kept: {stream.type} of track {stream.index}, which frames cannot hold" for stream in copied]
     if reader.turns:
         found.append(f"not kept: the rotation by {90 * reader.turns} degrees, which frames cannot state")
-    if reader.aspect != 1 and codec not in _keeping_aspect(reader):
+    if reader.aspect != 1 and codec == "jp2":
         found.append(f"not kept: the pixel aspect ratio {reader.aspect}, which {codec} does not state")
     if reader.is_sequence:
         return found
@@ -99,10 +98,3 @@ def _not_in_frames(reader: FilmReader, codec: str) -> list[str]:
     if chapters := len(reader.container.chapters()):
         found.append(f"not kept: {chapters} chapter{'' if chapters == 1 else 's'}, which frames cannot hold")
     return found
-
-
-def _keeping_aspect(reader: FilmReader) -> tuple[str, ...]:
-    """Return the formats of frames that get the pixel aspect ratio of the source."""
-    if not isinstance(reader, SequenceReader):
-        return ("dpx",)
-    return ("dpx", "exr", *(PHOTOS if reader.pattern.format in PHOTOS else ()))

@@ -1,8 +1,9 @@
-"""Names the metadata of frames that an output cannot hold, and reads their orientation."""
+"""Names the metadata of frames that an output cannot hold, and reads their orientation and pixel aspect ratio."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 from ...errors import PhotoError
@@ -13,6 +14,7 @@ from . import dpx, exr
 
 PHOTOS = {"png": "PNG", "tiff": "TIFF"}
 """Names in ``photo/`` of the formats of frames that are read and written like photographs, by their names here."""
+_LARGEST_TERM = 1000  # of pixel aspect ratios, so that 2834 beside 2835 pixels per metre are square
 _JP2_HEAD = 1 << 16  # bytes of a JPEG 2000 file in which its boxes of metadata are looked for
 _JP2_BOXES = {
     b"colr\2": "colour profile (ICC)",
@@ -41,6 +43,15 @@ def lost(path: Path, format: str, codec: str) -> list[str]:
 def orientation(path: Path, format: str) -> int:
     """Return the EXIF orientation of a frame, 1 to 8; 1 if it states none."""
     return exif.orientation(_metadata(path, format).exif) if format in PHOTOS else 1
+
+
+def aspect(path: Path, format: str) -> Fraction | None:
+    """Return the width of a frame's pixels divided by their height; None if no PNG or TIFF states their resolution.
+
+    FFmpeg inverts the ratio of PNG files.
+    """
+    density = _metadata(path, format).density if format in PHOTOS else None
+    return (density.y / density.x).limit_denominator(_LARGEST_TERM) if density else None
 
 
 def _metadata(path: Path, format: str) -> Metadata:

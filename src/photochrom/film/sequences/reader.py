@@ -124,6 +124,7 @@ class SequenceReader(FilmReader):
         self.time_base, self.first_pts = 1 / self.rate, 0
         if isinstance(header, exr.ExrHeader):
             self.aspect = header.aspect
+        self.aspect = frame_metadata.aspect(self.file(0), pattern.format) or self.aspect
         self.is_log = header is not None and header.is_log
         self.tags = _SRGB if self.is_linear else _UNSPECIFIED if self.is_log else _BT709
         self.time_code = header.time_code if header else ""

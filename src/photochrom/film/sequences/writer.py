@@ -21,7 +21,7 @@ from ...color.bands import thread_limit
 from ...errors import FilmError, PhotoError
 from ...label import short_statement
 from ...photo.formats import png, tiff_writer
-from ...photo.formats.image import Metadata, Planes
+from ...photo.formats.image import NO_UNIT, Density, Metadata, Planes
 from ...photo.metadata import metadata_for
 from ...photo.read import Photo, count_pages, read_photo
 from ...photo.write import encode_photo
@@ -170,6 +170,9 @@ class SequenceWriter:
             if keeps_alpha(reader, self._pattern.format, self._planes.coding.bits):
                 return encode_photo(replace(photo, luma=y), cb, cr, format=format, credit=self._label)
             metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=self._label)
+        if reader.aspect != 1 and metadata.density is None:
+            down, across = map(Fraction, reader.aspect.as_integer_ratio())
+            metadata = replace(metadata, density=Density(across, down, NO_UNIT))
         stream = BytesIO()
         write = png.write if format == "PNG" else tiff_writer.write
         write(stream, Planes(y, cb, cr), metadata)

@@ -53,6 +53,7 @@ _XMP_KEYWORD: Final = b"XML:com.adobe.xmp"
 _UP: Final = 2  # filter: subtract the byte above; choosing a filter per row would save a few per cent
 _MAX_TEXT: Final = 64 << 20  # largest inflated size of a chunk, in bytes
 _ADLER: Final = 65521
+_FFMPEG_IDAT: Final = 4096  # largest size of the chunks into which FFmpeg divides the pixels, in bytes
 
 
 def read(data: bytes) -> Decoded:
@@ -80,6 +81,8 @@ def read(data: bytes) -> Decoded:
     transparent = found.get(b"tRNS")
     luma, alpha = _decoded(pixels, kind, depth, transparent)
     metadata, warnings = _metadata((name, bytes(payload)) for name, payload in chunks if name != b"IDAT")
+    if _is_by_ffmpeg(chunks) and (density := metadata.density):
+        metadata = replace(metadata, density=replace(density, x=density.y, y=density.x))
     return Decoded(luma, alpha, metadata, warnings=warnings)
 
 
@@ -249,6 +252,16 @@ def _density(payload: bytes) -> Density:
     if not (x and y):
         return Density(Fraction(1), Fraction(1), NO_UNIT)
     return Density(Fraction(x, 100), Fraction(y, 100), PER_CM) if unit else Density(Fraction(x), Fraction(y), NO_UNIT)
+
+
+def _is_by_ffmpeg(chunks: list[tuple[bytes, memoryview]]) -> bool:
+    """Return whether FFmpeg wrote the chunk pHYs, whose two numbers it exchanges.
+
+    It writes them without a unit, right after the header.
+    """
+    name, payload = chunks[1]
+    is_first = name == b"pHYs" and bytes(payload[8:]) == b"\0"
+    return is_first and all(len(payload) <= _FFMPEG_IDAT for name, payload in chunks if name == b"IDAT")
 
 
 def _headers(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
