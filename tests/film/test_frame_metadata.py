@@ -4,17 +4,19 @@ import struct
 from fractions import Fraction
 
 import av
+import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.reader import FilmReader
 from photochrom.film.sequences.reader import open_film
 from tests.film.test_sequences import files, header_of
-from tests.helpers.films import colorizer, pan, write_film
-from tests.helpers.sequences import field, pixels, write_dpx
+from tests.helpers.films import colorizer, decoded, pan, plane, write_film
+from tests.helpers.sequences import codes, dpx, field, luma_of, pixels, write_dpx
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -76,21 +78,91 @@ def test_fields_of_dpx_headers_that_are_lost_are_named(tmp_path, red):
     assert "not kept: the name of the reel, REEL 3, which png does not state" in frames.notes
 
 
-@pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, 3), (8, 1)])
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_turned_frames_become_a_turned_film(suffix, orientation, turns, tmp_path, red):
-    folder = write_scans(tmp_path / "scans", suffix, orientation=orientation)
-    report = colorize_film(folder, tmp_path / "a.mov", FilmOptions(codec="libx264", rate=24), colorizer=red)
+STORED = {  # how an upright plane is stored in each EXIF orientation, by where its row 0 and column 0 are
+    2: lambda plane: plane[:, ::-1],  # top, right
+    3: lambda plane: plane[::-1, ::-1],  # bottom, right
+    4: lambda plane: plane[::-1],  # bottom, left
+    5: lambda plane: plane.T,  # left, top
+    6: lambda plane: plane[:, ::-1].T,  # right, top
+    7: lambda plane: plane[::-1, ::-1].T,  # right, bottom
+    8: lambda plane: plane[::-1].T,  # left, bottom
+}
+DPX_CODES = {2: 1, 3: 3, 4: 2, 5: 4, 6: 5, 7: 7, 8: 6}
+"""The codes of SMPTE ST 268 for the directions of line and frame, such as 2: left to right and bottom to top."""
+
+
+def check_upright_film(folder, lumas, bits, tmp_path, red):
+    report = colorize_film(folder, tmp_path / "a.mkv", FilmOptions(codec="ffv1", rate=24), colorizer=red)
+    for frame, luma in zip(decoded(report.output), lumas, strict=True):
+        assert np.array_equal(plane(frame), codes(luma, bits))
     with FilmReader(report.output) as film:
-        assert film.turns == turns
-    frames = colorize_film(folder, tmp_path / "out", FilmOptions(rate=24), colorizer=red)
-    assert frames.notes == [f"not kept: the rotation by {90 * turns} degrees, which frames cannot state"]
+        assert (film.turns, film.aspect) == (0, 1)
 
 
-def test_mirrored_frames_are_named(tmp_path, red):
-    folder = write_scans(tmp_path / "scans", ".png", orientation=2)
-    report = colorize_film(folder, None, FilmOptions(rate=24), colorizer=red)
-    assert report.notes == ["not kept: the EXIF orientation 2, which mirrors the frames"]
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_turned_and_mirrored_frames_become_upright(bits, suffix, orientation, tmp_path, red):
+    (tmp_path / "scans").mkdir()
+    for i, luma in enumerate(pan(2)):
+        block = Image.Exif()
+        block[0x0112] = orientation
+        stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](codes(luma, bits))))
+        stored.save(tmp_path / "scans" / f"{i}{suffix}", exif=block)
+    check_upright_film(tmp_path / "scans", pan(2), bits, tmp_path, red)
+    frames = colorize_film(tmp_path / "scans", None, FilmOptions(rate=24), colorizer=red)
+    assert frames.notes == []
+    for path, luma in zip(files(frames), pan(2), strict=True):
+        assert np.array_equal(luma_of(path), codes(luma, bits))
+        with Image.open(path) as picture:
+            assert picture.getexif()[0x0112] == 1
+
+
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize(("bits", "rgb", "order"), [(8, True, ">"), (10, True, "<"), (10, False, ">"), (16, True, ">")])
+def test_the_orientation_of_dpx_frames_is_read_and_kept(bits, rgb, order, orientation, tmp_path, red):
+    """A turned film is upright; turned DPX files stay as their headers state, and their colours fit."""
+    fields = {768: ("H", DPX_CODES[orientation]), 1628: ("II", 1, 1)}
+    lumas = [STORED[orientation](codes(luma, bits)) for luma in pan(2)]
+    (tmp_path / "reel").mkdir()
+    for i, luma in enumerate(lumas):
+        (tmp_path / "reel" / f"{i}.dpx").write_bytes(dpx(luma, bits, rgb=rgb, order=order, fields=fields))
+    check_upright_film(tmp_path / "reel", pan(2), bits, tmp_path, red)
+    frames = colorize_film(tmp_path / "reel", None, FilmOptions(rate=24), colorizer=red)
+    assert frames.notes == []
+    for path, luma in zip(files(frames), lumas, strict=True):
+        assert np.array_equal(luma_of(path), luma)
+        assert field(path, "H", 768) == DPX_CODES[orientation]
+
+
+def test_the_network_sees_turned_dpx_frames_upright_and_colours_fit_them(tmp_path):
+    """The left half is bright and becomes red; the files are stored from bottom to top and from right to left."""
+    halves = colorizer(tmp_path, lambda lightness: (60 * (lightness > 0.5), 0 * lightness))
+    luma = np.full((64, 96), 40, np.uint8)
+    luma[:, :48] = 200 + np.arange(64)[:, None] % 3
+    (tmp_path / "reel").mkdir()
+    for i in range(2):
+        (tmp_path / "reel" / f"{i}.dpx").write_bytes(dpx(codes(luma[:, ::-1], 10), 10, fields={768: ("H", 3)}))
+    frames = colorize_film(tmp_path / "reel", None, FilmOptions(rate=24), colorizer=halves)
+    rgb = pixels(files(frames)[0])[0].astype(int)
+    assert (rgb[:, 52:, 0] > rgb[:, 52:, 2] + 100).all()
+    assert (np.abs(rgb[:, :44, 0] - rgb[:, :44, 2]) < 30).all()
+
+
+def test_dpx_frames_of_two_orientations_are_refused(tmp_path, red):
+    folder = write_dpx(tmp_path / "reel", pan(2), fields=lambda i: {768: ("H", 2 * i)})
+    with pytest.raises(FilmError, match="has orientation 4 in EXIF's numbers, and the first frame has 1"):
+        colorize_film(folder, None, colorizer=red)
+
+
+def test_the_shape_of_pixels_is_that_of_the_upright_frames(tmp_path, red):
+    folder = write_dpx(tmp_path / "reel", pan(2), fields=lambda _: {768: ("H", 5), 1628: ("II", 2, 1)})
+    assert shape_of_film(folder, tmp_path, red) == Fraction(1, 2)
+    tiff = colorize_film(folder, None, FilmOptions(codec="tiff"), colorizer=red)
+    with tifffile.TiffFile(files(tiff)[0]) as file:
+        assert [file.pages[0].tags[name].value for name in ("XResolution", "YResolution")] == [(2, 1), (1, 1)]
+    dpx = colorize_film(folder, tmp_path / "again", colorizer=red)
+    assert field(files(dpx)[0], "II", 1628) == (2, 1)
 
 
 @pytest.mark.parametrize(("bits", "notes"), [(8, []), (16, ["not kept: the alpha channel (transparency)"])])

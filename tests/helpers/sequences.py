@@ -34,7 +34,7 @@ def dpx(plane, bits, *, order=">", rgb=True, fields=None, offset=2048, user=b"")
     samples = np.repeat(plane[..., None], 3, axis=2) if rgb else plane[..., None]
     data = _packed(samples, bits, order)
     values = {4: ("I", offset), 16: ("I", offset + len(data)), 24: ("III", 1664, 384, len(user))}
-    values |= {768: ("HHII", 0, 1, width, height), 780: ("IIfIf", 0, 0, 0.0, (1 << bits) - 1, 2.0)}
+    values |= {768: ("H", 0), 770: ("HII", 1, width, height), 780: ("IIfIf", 0, 0, 0.0, (1 << bits) - 1, 2.0)}
     values |= {800: ("BBBB", 50 if rgb else 6, 2, 2, bits), 804: ("HHIII", int(bits in (10, 12)), 0, offset, 0, 0)}
     values |= {1628: ("II", 1, 1)}
     for place, (form, *value) in (values | (fields or {})).items():

@@ -78,8 +78,9 @@ class FilmOptions:
     then colours only the shots whose options have changed. The folder is as large as the film."""
 
     frame: tuple[int, int, int, int] | None = None
-    """Left, top, width and height of the picture area, in pixels of the stored frame. Everything outside it, such as
-    sprocket holes and frame lines, is ignored and stays neutral. None for the whole frame."""
+    """Left, top, width and height of the picture area, in pixels of the stored frame, or of the upright frame of a
+    sequence. Everything outside it, such as sprocket holes and frame lines, is ignored and stays neutral. None for the
+    whole frame."""
     negative: bool | None = None
     """Whether the film is a negative. The network then sees the inverted luma; the film stays a negative, with the
     complementary colours. False means a positive; so does None, but it raises an error if the film is certainly a

@@ -44,9 +44,7 @@ def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, b
     if len(source.components) >= 3 and context.colorspace not in (*MATRICES, _RGB, _UNSTATED, _RESERVED):
         problem = f"its colours have an unusual matrix (code {context.colorspace} in ITU-T H.273)"
         raise FilmError(problem, path=path, remedy="convert it to BT.709 first")
-    subsampling, depths = _subsampling_and_depths(
-        path, codec, profile, (context.width, context.height), _shared(source)
-    )
+    subsampling, depths = _subsampling_and_depths(path, codec, profile, (reader.width, reader.height), _shared(source))
     old_bits = max(part.bits for part in source.components)
     new_bits = _bits(path, bits or max(8, old_bits), depths, codec, exact=bits is not None)
     name = planar_name(subsampling, new_bits)

@@ -21,8 +21,9 @@ _DEPTHS = (8, 10, 12, 16)  # bits per sample that FFmpeg decodes
 _WORD = 4  # bytes to whose multiple each row is filled in any case
 _UNDEFINED = b"\xff"  # each byte of a field without a value
 _MOST = 1 << 16  # rows or columns; a greater number means a damaged header
+_ORIENTATIONS = (1, 2, 4, 3, 5, 6, 8, 7)  # in EXIF, by the code of the directions of rows and columns
 # Offsets of fields in the header.
-_OFFSET, _FILE_SIZE, _USER_SIZE, _NAME, _CREATOR, _ELEMENTS, _COLUMNS = 4, 16, 32, 36, 160, 770, 772
+_OFFSET, _FILE_SIZE, _USER_SIZE, _NAME, _CREATOR, _DIRECTIONS, _ELEMENTS, _COLUMNS = 4, 16, 32, 36, 160, 768, 770, 772
 _LOW, _HIGH, _DESCRIPTOR, _TRANSFER, _BITS, _PACKING, _ENCODING, _DATA = 784, 792, 800, 801, 803, 804, 806, 808
 _PADDING, _ASPECT, _FRAME_POSITION, _FILM_RATE, _SLATE = 812, 1628, 1712, 1724, 1764
 _TIME_CODE, _VIDEO_RATE = 1920, 1940
@@ -72,6 +73,12 @@ class DpxHeader:
     def height(self) -> int:
         """Number of rows."""
         return int(self._get("I", _COLUMNS + 4))
+
+    @property
+    def orientation(self) -> int:
+        """EXIF orientation, 1 to 8; 1 if the header states no valid one."""
+        code = int(self._get("H", _DIRECTIONS))
+        return _ORIENTATIONS[code] if code < len(_ORIENTATIONS) else 1
 
     @property
     def bits(self) -> int:
@@ -198,7 +205,7 @@ def new_header(order: str, aspect: Fraction, rate: Fraction) -> DpxHeader:
     data[8:16] = b"V2.0\0\0\0\0"
     struct.pack_into(order + "III", data, 24, GENERIC, SIZE - GENERIC, 0)
     data[_NAME:660] = bytes(660 - _NAME)  # texts
-    struct.pack_into(order + "HH", data, 768, 0, 1)
+    struct.pack_into(order + "HH", data, _DIRECTIONS, 0, 1)
     data[820:1356] = bytes(1356 - 820)  # the element's description, and unused elements
     data[_TRANSFER] = data[_TRANSFER + 1] = 2  # linear, as DPX calls display-referred video
     struct.pack_into(order + "II", data, _ASPECT, aspect.numerator, aspect.denominator)

@@ -1,4 +1,4 @@
-"""Pixels of numbered frames: converts RGB to luma and chroma and back, and encodes frames with FFmpeg."""
+"""Pixels of numbered frames: converts RGB to luma and chroma and back, turns frames, and encodes them with FFmpeg."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import av
 import cv2
 import numpy as np
 
-from ...color.bands import strips
+from ...color.bands import strips, upright
 from ...color.coding import Coding
 from ..frame_buffers import view
+
+_TURNABLE = {"pal8": "rgb24", "monob": "gray", "monow": "gray"}
+"""Formats to which those are converted that do not store whole bytes of each pixel; subsampled ones to yuv444p."""
 
 
 def rgb_of_frame(frame: av.VideoFrame) -> list[np.ndarray]:
@@ -95,6 +98,26 @@ def _sum(luma: np.ndarray, chroma: np.ndarray, gain: float, coding: Coding) -> n
     add: Any = cv2.addWeighted
     found: np.ndarray = add(luma, 1, chroma, gain, -gain * coding.neutral)  # rounded, and no less than 0
     return found if coding.highest == np.iinfo(found.dtype).max else cv2.min(found, coding.highest)  # type: ignore[call-overload]
+
+
+def turned(frame: av.VideoFrame, orientation: int) -> av.VideoFrame:
+    """Return a copy of a frame that is upright, given its EXIF orientation, 1 to 8."""
+    name = frame.format.name
+    if name in _TURNABLE or (name.startswith("yuv") and "444" not in name):
+        frame = frame.reformat(format=_TURNABLE.get(name, "yuv444p"))
+    height, width = (frame.width, frame.height) if orientation >= 5 else (frame.height, frame.width)
+    new = av.VideoFrame(width, height, frame.format.name)
+    for old_pixels, new_pixels in zip(_whole_pixels(frame), _whole_pixels(new), strict=True):
+        new_pixels[...] = upright(old_pixels, orientation)
+    new.colorspace, new.color_range = frame.colorspace, frame.color_range
+    return new
+
+
+def _whole_pixels(frame: av.VideoFrame) -> list[np.ndarray]:
+    """Return the planes of a frame as views of its memory, ``[H, W]``; an element holds all bytes of a pixel there."""
+    size = frame.format.padded_bits_per_pixel // 8 // len(frame.planes)
+    rows = [np.frombuffer(plane, np.uint8).reshape(frame.height, -1)[:, : frame.width * size] for plane in frame.planes]
+    return [part.view(np.dtype((np.void, size))) for part in rows]
 
 
 def encoded(frame: av.VideoFrame, codec: str, options: dict[str, str]) -> memoryview:

@@ -29,7 +29,7 @@ from ..source.opening import reading
 from ..times import ROUNDED, time_text
 from . import dpx, exr, frame_metadata, pictures
 from .names import Pattern, find_sequence, frames_in_words, is_alone, missing
-from .pixels import encoded
+from .pixels import encoded, turned
 
 _USUAL_RATE = Fraction(24)  # frames per second if neither the user nor the headers state a rate
 Header = dpx.DpxHeader | exr.ExrHeader | pictures.PictureHeader
@@ -39,7 +39,6 @@ _DECODERS = {"dpx": "dpx", "tiff": "tiff", "png": "png", "jp2": "jpeg2000"}
 _BT709 = (1, 1)  # assumed for scans, which seldom state them
 _SRGB = (1, 13)  # for scene-linear frames, which are converted to sRGB
 _UNSPECIFIED = (2, 2)
-_TURNS = {3: 2, 6: 3, 8: 1}  # quarter turns counter-clockwise, by EXIF orientation; the others mirror the picture
 _READ_BYTES = 128e6  # limit on the frames that are read in parallel
 _FLOATS = ("f16", "f32")  # parts of FFmpeg's names of pixel formats with floating-point samples
 
@@ -72,7 +71,7 @@ def open_film(path: str | os.PathLike[str], options: FilmOptions, max_pixels: fl
 
 
 class SequenceReader(FilmReader):
-    """Numbered frames, read as a film; a context manager.
+    """Numbered frames, read as a film; a context manager. Frames that are turned or mirrored are read upright.
 
     Args:
         pattern: Pattern of the frames' names.
@@ -116,15 +115,21 @@ class SequenceReader(FilmReader):
         self.path = path
         self.stem = pattern.folder.absolute().name if is_alone(pattern) else pattern.prefix.rstrip("._- ")
         self.is_sequence = True
-        self.orientation = frame_metadata.orientation(self.file(0), pattern.format)
-        """EXIF orientation of the first frame, 1 to 8."""
-        self.turns = _TURNS.get(self.orientation, 0)
+        self.orientation = (
+            header.orientation
+            if isinstance(header, dpx.DpxHeader)
+            else frame_metadata.orientation(self.file(0), pattern.format)
+        )
+        """EXIF orientation in which the frames are stored, 1 to 8, by that of the first one."""
+        self.turns, self.display_matrix = 0, None
         self.states_rate = rate is not None or (header is not None and header.rate is not None)
         self.rate = rate or (header and header.rate) or _USUAL_RATE
         self.time_base, self.first_pts = 1 / self.rate, 0
         if isinstance(header, exr.ExrHeader):
             self.aspect = header.aspect
         self.aspect = frame_metadata.aspect(self.file(0), pattern.format) or self.aspect
+        if self.orientation != 1:
+            self._turn()
         self.is_log = header is not None and header.is_log
         self.tags = _SRGB if self.is_linear else _UNSPECIFIED if self.is_log else _BT709
         self.time_code = header.time_code if header else ""
@@ -133,6 +138,13 @@ class SequenceReader(FilmReader):
             raise FilmError(
                 f"has samples of an unusual kind ({self._format})", path=self.path, remedy="convert it to DPX or TIFF"
             )
+
+    def _turn(self) -> None:
+        """Adopt size, format and pixel aspect ratio of the upright frames; errors are those of ``_read``."""
+        first = self._read(self.file(0))
+        self.width, self.height, self._format = first.width, first.height, first.format.name
+        if self.orientation >= 5:
+            self.aspect = 1 / self.aspect
 
     def _headers(self) -> Header | None:
         """Read the headers of all frames, to find differences before the film is coloured; return the first valid one.
@@ -220,8 +232,6 @@ class SequenceReader(FilmReader):
             found.append("the frames are logarithmic (Cineon) according to their header; so is the output")
         if self.is_linear:
             found.append("the frames are scene-linear; the network sees them through the sRGB curve")
-        if self.orientation != 1 and not self.turns:
-            found.append(f"not kept: the EXIF orientation {self.orientation}, which mirrors the frames")
         found += [f"not kept: the channel {name}, which the new colours replace" for name in self._dropped]
         return found
 
@@ -303,7 +313,7 @@ class SequenceReader(FilmReader):
             raise FilmError(f"cannot be decoded ({exc.strerror})", path=path, remedy="replace the file") from exc
         if len(frames) != 1 or not isinstance(frames[0], av.VideoFrame):
             raise FilmError("cannot be decoded", path=path, remedy="replace the file")
-        return frames[0]
+        return frames[0] if self.orientation == 1 else turned(frames[0], self.orientation)
 
     def _packet(self, size: int) -> av.Packet:
         """Return a packet to read a file into. Each thread reuses its packet if the size is the same, as for DPX."""
@@ -355,4 +365,10 @@ def _difference(header: Header, first: Header) -> str:
         return f"has {header.width} x {header.height} pixels, and the first frame has {first.width} x {first.height}"
     if header.kind != first.kind:
         return f"has {header.kind}, and the first frame has {first.kind}"
+    if (
+        isinstance(header, dpx.DpxHeader)
+        and isinstance(first, dpx.DpxHeader)
+        and header.orientation != first.orientation
+    ):
+        return f"has orientation {header.orientation} in EXIF's numbers, and the first frame has {first.orientation}"
     return ""

@@ -17,7 +17,7 @@ import av
 import numpy as np
 
 from ...atomic import new_file
-from ...color.bands import thread_limit
+from ...color.bands import thread_limit, upright
 from ...errors import FilmError, PhotoError
 from ...label import short_statement
 from ...photo.formats import png, tiff_writer
@@ -38,6 +38,7 @@ from .reader import SequenceReader
 
 _XMP_BOX = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")  # UUID of a JPEG 2000 box that holds XMP
 _LOSSLESS_JP2 = {"pred": "dwt53", "format": "jp2"}  # options of FFmpeg's encoder
+_INVERSE = {6: 8, 8: 6}  # EXIF orientations that turn an upright frame back; the others are their own inverse
 _WRITE_BYTES = 192e6  # limit on the frames that are written in parallel
 
 
@@ -123,7 +124,7 @@ class SequenceWriter:
         header, time_code = self._header(pts, index)
         order = "be" if header.order == ">" else "le"
         formats = {8: "rgb24", 10: f"gbrp10{order}", 12: f"gbrp12{order}", 16: f"rgb48{order}"}
-        rgb = self._rgb(frame, formats[self._planes.coding.bits])
+        rgb = self._rgb(frame, formats[self._planes.coding.bits], header.orientation)
         return file_of(header, encoded(rgb, "dpx", {}), name, short_statement(), time_code, index)
 
     def _header(self, pts: int, index: int) -> tuple[DpxHeader, str]:
@@ -139,11 +140,14 @@ class SequenceWriter:
             return header, code if filled else ""
         return new_header(">", reader.aspect, Fraction(reader.rate)), code
 
-    def _rgb(self, frame: av.VideoFrame, name: str) -> av.VideoFrame:
-        if not hasattr(self._thread_data, "rgb"):
-            self._thread_data.rgb = av.VideoFrame(frame.width, frame.height, name)
-        rgb: av.VideoFrame = self._thread_data.rgb  # reused, because allocating a frame takes as long as filling it
+    def _rgb(self, frame: av.VideoFrame, name: str, orientation: int = 1) -> av.VideoFrame:
+        """Convert an upright frame to RGB, stored in an EXIF orientation."""
         y, cb, cr = (view(frame, index) for index in range(3))
+        if orientation != 1:
+            y, cb, cr = (upright(plane, _INVERSE.get(orientation, orientation)) for plane in (y, cb, cr))
+        if not hasattr(self._thread_data, "rgb"):
+            self._thread_data.rgb = av.VideoFrame(y.shape[1], y.shape[0], name)
+        rgb: av.VideoFrame = self._thread_data.rgb  # reused, because allocating a frame takes as long as filling it
         rgb_of_planes(y, cb, cr, self._planes.coding, rgb_of_frame(rgb))
         return rgb
 
@@ -183,7 +187,7 @@ def keeps_alpha(reader: FilmReader, format: str, bits: int) -> bool:
     """Return whether written frames get the alpha channel of the source's frames.
 
     In OpenEXR they always do. In other formats they do if both formats are PNG or TIFF, source and output both have 8
-    bits or both more, and the source is stored upright.
+    bits or both more.
 
     Args:
         reader: The source.
@@ -194,8 +198,7 @@ def keeps_alpha(reader: FilmReader, format: str, bits: int) -> bool:
         return True
     if not isinstance(reader, SequenceReader) or not {format, reader.pattern.format} <= PHOTOS.keys():
         return False
-    same_depth = (bits > 8) == (max(part.bits for part in reader.video.codec_context.format.components) > 8)
-    return same_depth and reader.orientation == 1
+    return (bits > 8) == (max(part.bits for part in reader.video.codec_context.format.components) > 8)
 
 
 def number_of(reader: FilmReader, first: int, pts: int) -> int:
