@@ -420,6 +420,10 @@ def test_a_damaged_picture_is_reported_when_it_is_decoded(content, suffix, tmp_p
             r"numbers are written in several ways \(a.0001.dpx, and a.2.dpx\): rename them alike",
         ),
         (
+            lambda d: [(d / n).touch() for n in ("a.-0001.dpx", "a.0000.dpx")] and d,
+            r"numbers are written in several ways \(a.-0001.dpx, and a.0000.dpx\): rename them alike",
+        ),
+        (
             lambda d: [(d / n).touch() for n in ("a.0001.dpx", "a.2.dpx")] and d / "a.0001.dpx",
             "numbers are written in several ways",
         ),
@@ -434,6 +438,65 @@ def test_paths_that_name_no_sequence(make, said, tmp_path, red):
     folder.mkdir()
     with pytest.raises(FilmError, match=said):
         colorize_film(make(folder), None, colorizer=red)
+
+
+NEGATIVE = ["reel.-003.png", "reel.-002.png", "reel.-001.png", "reel.0000.png", "reel.0001.png"]
+"""Names of frames before 0, as Nuke writes them: ``%04d`` counts the sign among the four characters."""
+
+
+def write_handles(folder, names):
+    folder.mkdir()
+    for name, luma in zip(names, pan(len(names)), strict=True):
+        cv2.imwrite(str(folder / name), luma)
+    return folder
+
+
+@pytest.mark.parametrize("source", [".", "reel.%04d.png", "reel.####.png"])
+def test_frames_before_0_come_first(source, tmp_path, red):
+    folder = write_handles(tmp_path / "reel", NEGATIVE)
+    report = colorize_film(folder / source, tmp_path / "a.mkv", FilmOptions(codec="ffv1", rate=24), colorizer=red)
+    assert [plane(frame).tolist() for frame in decoded(report.output)] == [luma.tolist() for luma in pan(5)]
+    assert report.notes == ["the frames are numbered from -3 to 1, in this order"]
+    frames = colorize_film(folder / source, tmp_path / "out", FilmOptions(rate=24, start="0:00.04"), colorizer=red)
+    assert [path.name for path in files(frames)] == sorted(NEGATIVE[1:])
+    for name, luma in zip(NEGATIVE[1:], pan(5)[1:], strict=True):
+        assert np.array_equal(luma_of(tmp_path / "out" / name), luma)
+
+
+def test_a_gap_among_frames_before_0_is_named(tmp_path, red):
+    folder = write_handles(tmp_path / "reel", [*NEGATIVE[:2], *NEGATIVE[4:]])
+    with pytest.raises(FilmError, match="lacks frames -1 to 0"):
+        colorize_film(folder, None, colorizer=red)
+    report = colorize_film(folder, None, FilmOptions(rate=24, fill_gaps=True), colorizer=red)
+    assert [path.name for path in files(report)] == sorted(NEGATIVE)
+    assert "missing frames -1 to 0: the frame before is repeated" in report.notes
+
+
+def test_frames_before_0_are_not_overwritten_unasked(tmp_path, red):
+    folder = write_handles(tmp_path / "reel", NEGATIVE)
+    options = FilmOptions(rate=24)
+    report = colorize_film(folder, tmp_path / "out" / "x%04d.png", options, colorizer=red)
+    assert files(report)[0].name == "x-001.png"
+    with pytest.raises(FilmError, match=r"x-003.png exists"):
+        colorize_film(folder, tmp_path / "out" / "x%04d.png", options, colorizer=red)
+
+
+@pytest.mark.parametrize(
+    ("names", "numbers"),
+    [
+        (["reel-001.dpx", "reel-002.dpx"], [1, 2]),
+        (["reel - 1.dpx", "reel - 2.dpx"], [1, 2]),
+        (["reel_-1.dpx", "reel_0.dpx", "reel_1.dpx"], [-1, 0, 1]),
+        (["-10.dpx", "-09.dpx"], [-10, -9]),
+        (["a.b-c.-9.dpx", "a.b-c.-10.dpx"], [-10, -9]),
+    ],
+)
+def test_a_hyphen_is_a_minus_sign_only_where_no_name_precedes_it(names, numbers, tmp_path):
+    for name in names:
+        (tmp_path / name).touch()
+    pattern = find_sequence(tmp_path)
+    assert pattern.numbers() == numbers
+    assert {pattern.file(number).name for number in numbers} == set(names)
 
 
 def test_one_frame_stands_for_all_whatever_its_digits(tmp_path):

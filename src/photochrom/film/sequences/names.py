@@ -20,7 +20,8 @@ SUFFIXES = {
     ".exr": "exr",
 }
 """Formats of numbered frames, by file suffix."""
-_NUMBERED = re.compile(r"(.*?)(\d+)(\.[A-Za-z0-9]+)", re.DOTALL)
+# A hyphen is a minus sign only after a dot, an underscore or nothing: reel-003.png is frame 3, and reel.-003.png is -3.
+_NUMBERED = re.compile(r"(.*?)((?:(?<![^._])-)?\d+)(\.[A-Za-z0-9]+)", re.DOTALL)
 _PLACEHOLDER = re.compile(r"%(0\d+)?d|#+")
 _SURELY = re.compile(r"%(0\d+)?d|##+")  # a placeholder for certain; names of films and folders may contain a single #
 _FRAME_SUFFIXES = (".dpx", ".exr")  # such a file denotes its whole sequence; files of other formats may be photographs
@@ -38,7 +39,7 @@ class Pattern:
     suffix: str
     """File suffix with its dot."""
     width: int
-    """Least number of digits; shorter numbers are padded with zeros."""
+    """Least number of characters of a number, with its minus sign; shorter ones are padded with zeros."""
 
     @property
     def path(self) -> Path:
@@ -175,7 +176,7 @@ def _in_folder(folder: Path) -> Pattern:
 
 
 def _digits_by_name(folder: Path) -> dict[tuple[str, str], list[str]]:
-    """Return the digits of the numbered files in a folder that are not hidden, by prefix and suffix."""
+    """Return the numbers as written in a folder's file names that are not hidden, by prefix and suffix."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in folder.iterdir():
         if (parts := _parts_of(path)) and parts[3].lower() in SUFFIXES:
@@ -205,7 +206,7 @@ def _checked_pattern(folder: Path, prefix: str, suffix: str, digits: list[str]) 
 def _unchecked_pattern(folder: Path, prefix: str, suffix: str, digits: list[str]) -> Pattern:
     """Return the pattern of frames, given the digits in their names, without checking that it matches all of them."""
     least = min(len(d) for d in digits)
-    padded = any(len(d) > 1 and d.startswith("0") for d in digits) or len({len(d) for d in digits}) == 1
+    padded = any(len(d) > 1 and d.lstrip("-").startswith("0") for d in digits) or len({len(d) for d in digits}) == 1
     return Pattern(folder, prefix, suffix, least if padded else 1)
 
 

@@ -226,6 +226,8 @@ class SequenceReader(FilmReader):
     def notes(self) -> list[str]:
         """Return notes about the sequence for the user, one line each."""
         found = [f"missing {frames_in_words(self.gaps)}: the frame before is repeated"] if self.gaps else []
+        if self.numbers[0] < 0:
+            found.append(f"the frames are numbered from {self.numbers[0]} to {self.numbers[-1]}, in this order")
         if not self.states_rate:
             found.append(f"the frames do not state their rate; {self.rate} per second is assumed: rate=18 sets another")
         if self.is_log:

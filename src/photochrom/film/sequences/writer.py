@@ -241,8 +241,8 @@ def first_existing(target: Pattern, numbers: list[int]) -> Path | None:
     Raises:
         OSError: The folder cannot be read.
     """
-    existing = set(target.numbers()) if target.folder.is_dir() else set()
-    return next((target.file(number) for number in numbers if number in existing), None)
+    existing = {path.name for path in target.folder.iterdir()} if target.folder.is_dir() else set()
+    return next((path for path in map(target.file, numbers) if path.name in existing), None)
 
 
 def _photo(path: Path) -> Photo:
