@@ -140,8 +140,8 @@ def test_each_folder_imports_only_from_those_before_it_and_single_modules_from_n
     paths = {_module(path, source): path for path in source.glob("photochrom/**/*.py")}
     back = []
     for name, path in paths.items():
-        if path.name in ("__init__.py", "__main__.py") and path.parent.name == "photochrom":
-            continue  # the public names, and the command line
+        if path.name == "__main__.py" or name == "photochrom":
+            continue  # the command lines, and the public names
         folder = name.split(".")[1]
         later = FOLDERS[FOLDERS.index(folder) + 1 :] if folder in FOLDERS else FOLDERS
         back += [(name, other) for other in _imported(path, source, paths) if other.split(".")[1] in later]

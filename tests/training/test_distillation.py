@@ -1,8 +1,10 @@
 """Teaching the encoder grey pictures: what is taught, what stays, and that training goes on from it."""
 
 import importlib.util
+import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,16 +13,19 @@ import torch
 from photochrom import OptionError, TrainingError
 from photochrom.training import checkpoint, distillation
 from photochrom.training.__main__ import main
-from photochrom.training.config import BEST, TrainingConfig
+from photochrom.training.config import BEST, CHECKPOINT, TrainingConfig
 from photochrom.training.data.curation import inspect
-from photochrom.training.data.dataset import split
+from photochrom.training.data.dataset import split, views
 from photochrom.training.distillation import distill, verdict
 from photochrom.training.export import load_trained
 from photochrom.training.initial_model import load_initial_model
 from photochrom.training.networks.encoders import load_encoder, stored_weights
 from photochrom.training.networks.feature_distillation import FeatureDistillation, Figures, unexplained
 from photochrom.training.preparation import prepare_run
-from photochrom.training.processes import launch
+from photochrom.training.processes import accelerators, launch
+from photochrom.training.stop_signals import Stopped
+from photochrom.training.teaching import Pairs, Teaching
+from tests.helpers.other_device import OtherDevice
 
 _TOY = Path(__file__).parents[2] / "examples" / "train" / "toy.py"
 
@@ -128,7 +133,7 @@ def test_a_seed_determines_the_result(photographs, tmp_path):
 @pytest.mark.parametrize("count", [8, 80])
 def test_held_out_photographs_are_never_learnt_from(count, photographs, tmp_path, monkeypatch):
     shown = []
-    monkeypatch.setattr(distillation, "teach", lambda _, taught, *others: shown.extend(taught))
+    monkeypatch.setattr(distillation, "teach", lambda _, taught, *others: shown.extend(taught.views))
     distill(config(photographs, tmp_path / "start", batch=4), count)
     training, _ = split(inspect(photographs, tmp_path / "photographs.csv").photographs)
     assert len(set(shown)) == count
@@ -137,10 +142,59 @@ def test_held_out_photographs_are_never_learnt_from(count, photographs, tmp_path
 
 
 @pytest.mark.slow
-def test_the_encoder_is_taught_on_the_processor_whatever_device_is_given(photographs, tmp_path, monkeypatch):
-    monkeypatch.setattr(distillation, "teach", lambda *_: None)
-    before, after = distill(config(photographs, tmp_path / "start", batch=4, accelerator="cuda", devices=2), 8)
-    assert before.unexplained == after.unexplained
+def test_networks_pictures_variances_and_state_are_on_the_accelerator(photographs, tmp_path, monkeypatch):
+    options = config(photographs, tmp_path / "start", batch=4)
+    expected = distill(replace(options, run_folder=tmp_path / "plain"), 12)
+    with monkeypatch.context() as patch, OtherDevice(patch) as device:
+        patch.setattr(Teaching, "save", once(lambda teaching: press() or check_moved(teaching, device), Teaching.save))
+        with pytest.raises(Stopped, match="step 2 of 3"):
+            distill(replace(options, minutes=1e-9), 12)
+        found = distill(replace(options, resume=True), 12)
+    assert found[1].unexplained == expected[1].unexplained
+    assert (tmp_path / "start" / BEST).read_bytes() == (tmp_path / "plain" / BEST).read_bytes()
+
+
+def check_moved(teaching, device):
+    statistics = [value for state in teaching.optimizer.state.values() for value in state.values() if value.ndim]
+    networks = (teaching.student, teaching.distillation.teacher)
+    tensors = [*statistics, *teaching.ema.values(), *(p for network in networks for p in network.parameters())]
+    assert statistics
+    assert all(map(device.holds, tensors))
+
+
+def press(number=signal.SIGINT):
+    """Call the handler of a signal, as the system does when it arrives."""
+    signal.getsignal(number)(number, None)
+
+
+def once(act, function):
+    """Return a function that calls another, after calling ``act`` with the first argument the first time."""
+    acts = [act]
+
+    def call(*arguments):
+        if acts:
+            acts.pop()(arguments[0])
+        return function(*arguments)
+
+    return call
+
+
+def test_the_fastest_accelerator_comes_first(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert accelerators() == ["mps", "cpu"]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert accelerators() == ["cuda", "mps", "cpu"]
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_processes_decode_the_same_pairs_as_threads(photographs):
+    found = views(sorted(inspect(photographs, photographs.parent / "photographs.csv").photographs, key=str)[:5], 2)
+    indices = [torch.tensor(part).numpy() for part in ([0, 7, 3], [9, 2, 1])]
+    by_threads, by_processes = (list(Pairs(found, 64, n).stream(iter(indices))) for n in (0, 1))
+    for one, other in zip(by_threads, by_processes, strict=True):
+        assert all(map(torch.equal, one, other))
+        assert [tuple(t.shape) for t in one] == [(3, 3, 64, 64), (3, 1, 64, 64)]
 
 
 def test_features_that_explain_nothing_have_a_share_of_one():
@@ -165,23 +219,74 @@ def test_teaching_that_gains_nothing_at_a_stride_says_so(after, is_told):
     assert bool(told) == is_told
 
 
+@pytest.fixture(scope="module")
+def stopped(photographs, tmp_path_factory):
+    """Return the folder of a command that was stopped at step 2 of 4."""
+    start = tmp_path_factory.mktemp("stopped") / "start"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Teaching, "save", once(lambda _: press(signal.SIGTERM), Teaching.save))
+        with pytest.raises(Stopped, match="stopped at step 2 of 4: go on with resume=True") as told:
+            distill(config(photographs, start, batch=4, size=64, minutes=1e-9), 16)
+    assert told.value.status == 128 + signal.SIGTERM
+    return start
+
+
 @pytest.mark.slow
-def test_ctrl_c_ends_cleanly_and_the_same_command_starts_again(photographs, tmp_path, monkeypatch, capsys):
-    start, loss = tmp_path / "start", FeatureDistillation.loss
-    command = ["distillation", str(photographs), str(start), "--views", "8"]
+class TestResumed:
+    def test_a_stopped_command_goes_on_to_the_same_bytes(self, stopped, photographs, tmp_path, monkeypatch):
+        whole, resumed, saved = tmp_path / "whole", tmp_path / "resumed", []
+        shutil.copytree(stopped, resumed)
+        save = Teaching.save
+        monkeypatch.setattr(Teaching, "save", lambda *a: saved.append(a[0].step) or save(*a))
+        for folder in (whole, resumed, resumed):  # the last one has nothing left to learn
+            options = config(photographs, folder, batch=4, size=64, resume=folder == resumed)
+            distill(options, 16)
+            assert (folder / BEST).read_bytes() == (whole / BEST).read_bytes()
+        assert (resumed / CHECKPOINT).read_bytes() == (whole / CHECKPOINT).read_bytes()
+        assert saved == [4, 4]
 
-    def press(*arguments):
-        signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
-        return loss(*arguments)
+    @pytest.mark.parametrize(
+        ("changes", "count", "said"),
+        [
+            ({"learning_rate": 5e-5}, 16, r"learning_rate \(6e-05 then, 5e-05 now\): give the same"),
+            ({"seed": 1}, 16, r"seed \(0 then, 1 now\), set of photographs"),
+            ({"size": 96}, 16, r"side of the squares \(64 then, 96 now\)"),
+            ({}, 20, r"set of photographs \(16 views, sha256 \w+ then, 20 views, sha256 \w+ now\)"),
+        ],
+    )
+    def test_other_options_are_refused(self, changes, count, said, stopped, photographs):
+        options = config(photographs, stopped, **{"batch": 4, "size": 64, "resume": True} | changes)
+        with pytest.raises(TrainingError, match="belongs to a run with other options: .*" + said):
+            distill(options, count)
 
+    def test_other_photographs_are_refused(self, stopped, photographs, tmp_path):
+        shutil.copytree(photographs, tmp_path / "others")
+        min((tmp_path / "others").iterdir()).unlink()
+        with pytest.raises(TrainingError, match=r"other options: set of photographs \(16 views, sha256 \w+ then, 16"):
+            distill(config(tmp_path / "others", stopped, batch=4, size=64, resume=True), 16)
+
+    def test_another_model_is_refused(self, stopped, photographs, monkeypatch):
+        monkeypatch.setattr(distillation, "load_initial_model", untaught_model)
+        with pytest.raises(TrainingError, match=r"other options: initial model \(.*\), backbone \(sha256 \w+ then"):
+            distill(config(photographs, stopped, batch=4, size=64, resume=True), 16)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_cleanly_and_the_command_says_how_to_go_on(photographs, tmp_path, monkeypatch, capsys):
+    start = tmp_path / "start"
+    command = ["distillation", str(photographs), str(start), "--views", "8", "--accelerator", "cpu"]
     with monkeypatch.context() as patch:
-        patch.setattr(FeatureDistillation, "loss", staticmethod(press))
-        assert main(command) == 130
-    assert "stopped at step 1 of 2, and nothing was saved: give the same command" in capsys.readouterr().err
+        patch.setattr(FeatureDistillation, "loss", staticmethod(once(lambda _: press(), FeatureDistillation.loss)))
+        assert main([*command, "--resume"]) == 130
+    said = capsys.readouterr()
+    assert f"there is nothing to resume in {start}: a new run begins" in said.out
+    assert "photochrom: stopped at step 1 of 2: go on with --resume\n" in said.err
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert {path.name for path in start.iterdir()} == {"photographs.csv"}
+    assert {path.name for path in start.iterdir()} == {"photographs.csv", CHECKPOINT}
+    assert main(command) == 2
+    assert f"{start}: already contains a run: add --resume" in capsys.readouterr().err
     monkeypatch.setattr(distillation, "verdict", lambda *_: "")  # eight views may gain something or not
-    assert main(command) == 0
+    assert main([*command, "--resume"]) == 0
     counts, sets, head, *shares, agreement = capsys.readouterr().out.splitlines()
     assert counts.endswith("40 photographs, 40 usable")
     assert sets == "36 to learn from, 4 to check with"
@@ -201,28 +306,41 @@ class TestDestroyedFeatures:
             return compare(distillation, *pictures)
 
         monkeypatch.setattr(FeatureDistillation, "compare", blind)
-        with pytest.raises(TrainingError, match=r"stride 32 are the same for all pictures at step 1.* a lower"):
+        with pytest.raises(TrainingError, match=r"stride 32 are the same for all pictures at step 1: .* a lower"):
             distill(config(photographs, tmp_path / "start"), 8)
         assert not (tmp_path / "start" / BEST).exists()
 
     def test_a_loss_that_is_not_a_number_ends_it(self, photographs, tmp_path, monkeypatch):
         monkeypatch.setattr(FeatureDistillation, "loss", lambda *_: torch.tensor(torch.nan))
-        with pytest.raises(TrainingError, match="not a number at step 1, and nothing was saved: give a lower"):
+        with pytest.raises(TrainingError, match="not a number at step 1: start in another folder with a lower"):
             distill(config(photographs, tmp_path / "start"), 8)
         assert not (tmp_path / "start" / BEST).exists()
 
 
 class TestRefused:
-    def test_a_folder_with_other_files(self, photographs, tmp_path, capsys):
+    def test_a_folder_with_a_model(self, photographs, tmp_path, capsys):
         (tmp_path / BEST).write_bytes(b"precious")
-        assert main(["distillation", str(photographs), str(tmp_path)]) == 2
-        assert f"{tmp_path}: exists: choose another folder" in capsys.readouterr().err
+        command = ["distillation", str(photographs), str(tmp_path)]
+        for options, said in (([], "add --resume"), (["--resume"], f"in another folder, with --from {tmp_path}")):
+            assert main([*command, *options]) == 2
+            assert said in capsys.readouterr().err
         assert (tmp_path / BEST).read_bytes() == b"precious"
 
     def test_a_file(self, photographs, tmp_path, capsys):
         (tmp_path / "start").write_bytes(b"precious")
         assert main(["distillation", str(photographs), str(tmp_path / "start")]) == 1
-        assert "start: cannot be read (Not a directory): choose another folder" in capsys.readouterr().err
+        assert capsys.readouterr().err.startswith(f"photochrom: {tmp_path / 'start'}: ")
+        assert (tmp_path / "start").read_bytes() == b"precious"
+
+    @pytest.mark.parametrize("several", [{"devices": 2}, {"nodes": 2}])
+    def test_several_processes(self, several, photographs, tmp_path):
+        with pytest.raises(OptionError, match="an encoder is taught by one process: start one"):
+            distill(config(photographs, tmp_path / "start", **several))
+
+    def test_an_accelerator_that_is_missing(self, photographs, tmp_path, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        with pytest.raises(TrainingError, match="finds no cuda device on this machine"):
+            distill(config(photographs, tmp_path / "start", accelerator="cuda"))
 
     @pytest.mark.parametrize("name", ["reference", "scratch"])
     def test_models_without_stages_to_teach(self, name, photographs, tmp_path):

@@ -7,7 +7,9 @@ import importlib
 import sys
 from typing import Final
 
+from ..commands.messages import error_text
 from ..errors import OptionError, PhotochromError, TrainingError, needed_for
+from .stop_signals import Stopped
 
 _COMMANDS: Final = {
     "distillation": "teach a model's encoder grey pictures",
@@ -24,9 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
         with needed_for("training", "train", TrainingError):
             module = importlib.import_module(f".{command}", __package__)
         return int(module.run(given[1:]))
-    except PhotochromError as exc:
-        print(f"photochrom: {exc}", file=sys.stderr)
-        return 2 if isinstance(exc, OptionError) else 1
+    except (PhotochromError, Stopped) as exc:
+        print(f"photochrom: {error_text(exc)}", file=sys.stderr)
+        return exc.status if isinstance(exc, Stopped) else 2 if isinstance(exc, OptionError) else 1
     except KeyboardInterrupt:
         print("photochrom: interrupted; finished files are kept", file=sys.stderr)
         return 130

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..atomic import new_file
 from ..errors import TrainingError
@@ -172,22 +172,52 @@ def _readable(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return an optimizer's running statistics as named tensors, for a checkpoint."""
-    return {
+def pack(network: nn.Module, ema: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return the state of a network in training as named tensors: weights, their EMA, and the optimizer's statistics.
+
+    Args:
+        network: The network, whose weights get the prefix ``head.``.
+        ema: EMA of its weights, by their names.
+        optimizer: Its optimizer.
+    """
+    statistics = {
         f"optimizer.{i}.{name}": value
         for i, values in optimizer.state_dict()["state"].items()
         for name, value in values.items()
     }
+    weights = {f"head.{name}": value for name, value in network.state_dict().items()}
+    return weights | {f"ema.{name}": value for name, value in ema.items()} | statistics
 
 
-def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Load the statistics that ``pack_optimizer`` returned into an optimizer; other tensors are ignored."""
+def unpack(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    network: nn.Module,
+    ema: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Load the state that ``pack`` returned, on the devices of the network and of ``ema``; ignore other tensors.
+
+    Raises:
+        TrainingError: The tensors, which are from the checkpoint ``path``, are those of another network.
+    """
+    try:
+        network.load_state_dict(under("head.", tensors))
+        for name, value in ema.items():
+            value.copy_(tensors[f"ema.{name}"])
+        _unpack_optimizer(optimizer, tensors)
+    except (RuntimeError, KeyError, ValueError, IndexError) as exc:
+        raise TrainingError(f"{path} has another architecture", remedy="train in another folder") from exc
+
+
+def _unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith("optimizer."):
-            _, index, name = key.split(".")
-            state.setdefault(int(index), {})[name] = value
+    weights = [p for group in optimizer.param_groups for p in group["params"]]
+    for key, value in under("optimizer.", tensors).items():
+        index, name = key.split(".")
+        if value.ndim:  # in the memory format of the weights, since sums in another one are rounded differently
+            value = torch.empty_like(weights[int(index)]).copy_(value)
+        state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 

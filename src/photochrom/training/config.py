@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..batch.remote_files import is_remote
 from ..errors import OptionError, TrainingError
 from ..json_text import parse_json
+from . import checkpoint
 from .atomic_files import write
 from .initial_model import INITIAL_MODELS, InitialModel
 from .recipes import RECIPES, Recipe, at_size, fine_tuning, fit_to_photographs
@@ -173,9 +175,24 @@ class TrainingConfig:
         kept = {name: getattr(self, name) for name in _KEPT}
         write(self.run_folder / SETTINGS, (json.dumps(kept, indent=1) + "\n").encode())
 
+    def check_resumed(self, conditions: Mapping[str, object]) -> bool:
+        """Return whether there is a run to resume, after checking that its conditions are the given ones.
+
+        Raises:
+            TrainingError: The checkpoint is damaged, or belongs to a run with other conditions.
+        """
+        latest = self.run_folder / CHECKPOINT
+        if not (self.resume and latest.exists()):
+            return False
+        facts = checkpoint.load_facts(latest, self.without_checkpoint)
+        checkpoint.check_conditions(latest, facts, conditions)
+        return True
+
     @property
     def without_checkpoint(self) -> str:
         """Advice for a run whose checkpoint is missing or damaged."""
+        if not (self.run_folder / BEST).exists():
+            return "put a copy of it back, or choose another folder"
         return (
             f'put a copy of it back, or start from its best weights in another folder, with initial="{self.run_folder}"'
         )

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from lightning_fabric import Fabric
 
-from . import checkpoint
 from .config import BEST, CHECKPOINT, TrainingConfig
 from .estimate import estimate
 from .initial_model import load_initial_model
@@ -51,10 +50,7 @@ def _train(config: TrainingConfig, fabric: Fabric) -> Path | None:
     print_once(str(run))
 
     latest, costs = config.run_folder / CHECKPOINT, None
-    if config.resume and latest.exists():
-        facts = checkpoint.load_facts(latest, config.without_checkpoint)
-        checkpoint.check_conditions(latest, facts, run.conditions)  # before hours of work
-    else:
+    if not config.check_resumed(run.conditions):  # before hours of work
         if config.resume:
             print_once(f"there is nothing to resume in {config.run_folder}: a new run begins")
         estimated = estimate(run)

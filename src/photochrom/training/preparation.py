@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -40,7 +39,7 @@ from .initial_model import InitialModel
 from .networks.colorization import ColorizationHead, new_head, shift_class_weights
 from .networks.encoders import Backbone, EfficientNetLite, FrozenLite, stored_weights
 from .networks.losses import ColorBins
-from .processes import process_counts, uses_bf16
+from .processes import decoding_processes, uses_bf16
 from .recipes import Recipe
 from .train import Trainer
 
@@ -143,7 +142,7 @@ class TrainingRun:
         """
         backbone, sides = self.backbone, Sides.of(self.recipe)
         if not self.cached:
-            pictures = Pictures(self.training, self.backbone_on_device(), sides, self._decoding_processes())
+            pictures = Pictures(self.training, self.backbone_on_device(), sides, decoding_processes(self.config))
             return pictures, few_features(backbone, self.compiled, self.parts["validation"], sides)
 
         def cache(name: str, part: list[View]) -> FeatureCache:
@@ -157,15 +156,6 @@ class TrainingRun:
             else:
                 training = cache("training", self.training)
             return training, cache("validation", self.parts["validation"])
-
-    def _decoding_processes(self) -> int:
-        """Return the number of decoding processes of one training process: 0 on a CPU, whose cores are busy training.
-
-        On a GPU, the cores are divided among the training processes.
-        """
-        if self.config.accelerator == "cpu":
-            return 0
-        return max(1, (os.cpu_count() or 1) // process_counts(self.config)[0])
 
     def backbone_on_device(self) -> Callable[[Tensor], list[Tensor]]:
         """Return the backbone on the training device: a function from lightness ``[N, 1, H, W]`` to feature maps."""

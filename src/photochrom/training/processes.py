@@ -27,8 +27,7 @@ def launch(config: TrainingConfig) -> Fabric:
     Raises:
         TrainingError: The machine lacks the configured devices.
     """
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present[config.accelerator]:
+    if config.accelerator not in accelerators():
         raise TrainingError(
             f"PyTorch {torch.__version__} finds no {config.accelerator} device on this machine",
             remedy="choose another accelerator, or install a PyTorch and a driver for this one",
@@ -53,6 +52,12 @@ def launch(config: TrainingConfig) -> Fabric:
     return fabric
 
 
+def accelerators() -> list[str]:
+    """Return the accelerators of this machine, the fastest first."""
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [name for name, is_present in present.items() if is_present]
+
+
 def process_counts(config: TrainingConfig) -> tuple[int, int]:
     """Return the number of processes per machine and the number of machines.
 
@@ -62,6 +67,16 @@ def process_counts(config: TrainingConfig) -> tuple[int, int]:
         return config.devices or 1, config.nodes or 1
     local = int(os.environ["LOCAL_WORLD_SIZE"])
     return config.devices or local, config.nodes or int(os.environ.get("WORLD_SIZE", local)) // local
+
+
+def decoding_processes(config: TrainingConfig) -> int:
+    """Return the number of decoding processes of one training process: 0 on a CPU, whose cores are busy training.
+
+    On a GPU, the cores are divided among the training processes.
+    """
+    if config.accelerator == "cpu":
+        return 0
+    return max(1, (os.cpu_count() or 1) // process_counts(config)[0])
 
 
 def uses_bf16(config: TrainingConfig) -> bool:

@@ -356,8 +356,7 @@ class Trainer:
         Raises:
             TrainingError: The checkpoint cannot be written.
         """
-        tensors = {f"head.{k}": v for k, v in self.head.state_dict().items()}
-        tensors |= checkpoint.pack_optimizer(self.optimizer)
+        tensors = checkpoint.pack(self.head, self.ema, self.optimizer)
         checkpoint.save(path, tensors | self._result(), self._facts() | {"losses": self.losses})
 
     def save_result(self, path: Path) -> None:
@@ -387,12 +386,7 @@ class Trainer:
         checkpoint.check_conditions(path, facts, self.conditions)
         with checkpoint.reading(path):
             self.step, self.history, self.losses = facts["step"], facts["history"], facts["losses"]
-        try:
-            self.head.load_state_dict(checkpoint.under("head.", tensors))
-            self.ema = {k: self.fabric.to_device(v) for k, v in checkpoint.under("ema.", tensors).items()}
-            checkpoint.unpack_optimizer(self.optimizer, tensors)
-        except (RuntimeError, KeyError, ValueError) as exc:
-            raise TrainingError(f"{path} has another architecture", remedy="train in another folder") from exc
+        checkpoint.unpack(path, tensors, self.head, self.ema, self.optimizer)
 
 
 def update_ema(ema: Mapping[str, Tensor], network: nn.Module, decay: float, step: int) -> None:

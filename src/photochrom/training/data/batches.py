@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -109,9 +110,7 @@ class Pictures:
         Raises:
             TrainingError: A photograph cannot be read or decoded.
         """
-        if not self.processes:
-            return load_ahead(self.batch, indices, os.cpu_count() or 1)
-        return _decoded_by_processes(_Loader(self.views, self.sides), indices, self.processes)
+        return decode_ahead(partial(_load_batch, self.views, self.sides), indices, self.processes)
 
     @torch.no_grad()
     def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
@@ -129,21 +128,38 @@ def load_ahead(load: Callable[[Item], Result], items: Iterator[Item], threads: i
             yield result
 
 
+def decode_ahead(
+    load: Callable[[np.ndarray], Result], indices: Iterator[np.ndarray], processes: int
+) -> Generator[Result]:
+    """Yield the batch for each array of indices, in order; the next ones are decoded while one is in use.
+
+    Args:
+        load: Function that decodes a batch; processes need one that can be pickled.
+        indices: Arrays of indices.
+        processes: Number of decoding processes; with 0, threads decode instead.
+
+    Raises:
+        TrainingError: A photograph cannot be read or decoded.
+    """
+    if not processes:
+        return load_ahead(load, indices, os.cpu_count() or 1)
+    return _decoded_by_processes(_Loader(load), indices, processes)
+
+
 @dataclass(frozen=True)
-class _Loader(Dataset["Batch | PhotochromError"]):
+class _Loader(Dataset[Any]):
     """Loads the batch for an array of indices in a process of a ``DataLoader``; errors are returned, not raised."""
 
-    views: Sequence[View]
-    sides: Sides
+    load: Callable[[np.ndarray], Any]
 
-    def __getitem__(self, indices: np.ndarray) -> Batch | PhotochromError:
+    def __getitem__(self, indices: np.ndarray) -> Any:
         try:
-            return _load_batch(self.views, self.sides, indices)
+            return self.load(indices)
         except PhotochromError as exc:
             return exc  # DataLoader would add this process's traceback to the message of a raised error
 
 
-def _decoded_by_processes(loader: _Loader, indices: Iterator[np.ndarray], processes: int) -> Generator[Batch]:
+def _decoded_by_processes(loader: _Loader, indices: Iterator[np.ndarray], processes: int) -> Generator[Any]:
     cuda, prepare = torch.cuda.is_available(), _prepare_process
     for batch in DataLoader(
         loader, batch_size=None, sampler=indices, num_workers=processes, worker_init_fn=prepare, pin_memory=cuda

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -54,32 +54,31 @@ class FeatureDistillation:
     Args:
         encoder: Encoder of the student; only its backbone is used, which is changed: it becomes trainable.
         stages: Later stages of the student, which are trainable.
-        autocast: Function that returns the autocast context for both networks.
+        fabric: Launched Fabric; both networks run on its device, to which they are moved.
 
     Raises:
         TrainingError: The weights of ImageNet's network are not installed.
     """
 
-    def __init__(
-        self, encoder: EfficientNetLite, stages: nn.Module, autocast: Callable[[], AbstractContextManager[object]]
-    ) -> None:
+    def __init__(self, encoder: EfficientNetLite, stages: nn.Module, fabric: Fabric) -> None:
+        self.fabric = fabric
         self.teacher = LiteClassifier(encoder.variant).eval().requires_grad_(False)
         make_trainable(encoder.backbone)
         self.student = nn.ModuleDict({"backbone": encoder.backbone, "stages": stages})
-        self.autocast = autocast
         for network in (self.teacher, self.student):
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            fabric.to_device(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def compare(self, rgb: Tensor, lightness: Tensor) -> Comparison:
         """Run both networks; the last layers of the teacher classify the student's features, too.
 
         Args:
-            rgb: The pictures in colour, R'G'B' 0..255, ``[N, 3, H, W]``.
-            lightness: ``L*/100`` of the grey pictures, ``[N, 1, H, W]``.
+            rgb: The pictures in colour, R'G'B' uint8, ``[N, 3, H, W]``.
+            lightness: ``L*/100`` of the grey pictures, float32 ``[N, 1, H, W]``.
         """
-        with self.autocast():
+        rgb, lightness = self.fabric.to_device((rgb, lightness))
+        with self.fabric.autocast():
             with torch.no_grad():
-                true_maps = self.teacher.maps(rgb)
+                true_maps = self.teacher.maps(rgb.float())
                 true_logits, _ = self.teacher.classify_maps(true_maps)
             maps = self.student["stages"](self.student["backbone"](lightness))
             logits, _ = self.teacher.classify_maps(maps)
