@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 from photochrom import photo
 from photochrom.errors import PhotoError
 from photochrom.photo.formats import icc
+from tests.helpers import profiles
 from tests.helpers.photographs import coloured, opened, saved, smooth
 
 SRGB = ImageCms.createProfile("sRGB")
@@ -194,3 +195,28 @@ def test_cmyk_through_its_profile() -> None:
     assert picture.metadata.icc is None
     with pytest.raises(PhotoError, match="does not fit its CMYK pixels"):
         photo.read_photo(saved(ink, "TIFF", icc_profile=PROFILES["linear"]))
+
+
+class TestOtherRgb:
+    @pytest.mark.parametrize("name", profiles.PROFILES)
+    def test_pixels_get_the_same_colour_in_srgb(self, name: str) -> None:
+        rgb = np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype(np.uint8)
+        found = icc.rgb_to_srgb(rgb, profiles.PROFILES[name])
+        assert icc.differs_from_srgb(profiles.PROFILES[name])
+        assert found.dtype == np.uint8
+        assert np.abs(found - profiles.in_srgb(rgb, name)).max() < 2
+        assert np.abs(found - rgb.astype(float)).max() > 50
+
+    @pytest.mark.parametrize("profile", [None, profiles.SRGB, PROFILES["gamma 2.2"], b"nothing"])
+    def test_without_a_profile_for_another_rgb_the_pixels_are_returned(self, profile: bytes | None) -> None:
+        rgb = np.zeros((4, 5, 3), np.uint8)
+        assert icc.rgb_to_srgb(rgb, profile) is rgb
+        assert not icc.differs_from_srgb(profile)
+
+    def test_a_curve_whose_values_are_rounded_is_still_that_of_srgb(self) -> None:
+        tags = {b"rXYZ": (0.4361, 0.2225, 0.0139), b"gXYZ": (0.3851, 0.7169, 0.0971), b"bXYZ": (0.1431, 0.0606, 0.7141)}
+        assert not icc.differs_from_srgb(profiles.rgb_profile(tuple(tags.values()), (2.4, 0.948, 0.052, 0.0774, 0.04)))
+
+    def test_a_damaged_profile_is_named(self) -> None:
+        with pytest.raises(PhotoError, match=r"has a damaged ICC profile .*: assign another one"):
+            icc.rgb_to_srgb(np.zeros((4, 5, 3), np.uint8), profiles.SRGB[:200])

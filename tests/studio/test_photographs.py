@@ -18,6 +18,7 @@ from photochrom.errors import OptionError, PhotoError
 from photochrom.studio.photographs import read, read_in_color, small
 from photochrom.studio.pictures import PREVIEW
 from photochrom.studio.render import doubt_map
+from tests.helpers import profiles
 from tests.helpers.studio_server import RefusedError, Visitor
 from tests.helpers.suggesting import hinting_engine
 from tests.studio.conftest import luma, picture, png, rgb
@@ -318,6 +319,13 @@ def test_a_reference_is_read_upright(tmp_path):
     expected = np.rot90(data.astronaut()[:300], -1)
     assert found.shape == expected.shape
     assert np.abs(found.astype(int) - expected).mean() < 5
+
+
+@pytest.mark.parametrize("name", profiles.PROFILES)
+def test_a_reference_is_read_in_srgb(name, tmp_path):
+    Image.fromarray(data.astronaut()).save(tmp_path / "lent.png", icc_profile=profiles.PROFILES[name])
+    found = read_in_color(tmp_path / "lent.png", 10**9)
+    assert np.abs(found - profiles.in_srgb(data.astronaut(), name)).max() < 2
 
 
 def test_small_pictures_stay_and_16_bits_become_8():

@@ -4,11 +4,13 @@ import csv
 import functools
 import hashlib
 import io
+import json
 import os
 import re
 import struct
 import tarfile
 from contextvars import ContextVar
+from dataclasses import replace
 
 import cv2
 import fsspec
@@ -21,7 +23,18 @@ from photochrom import OptionError, TrainingError
 from photochrom.training.data import curation as inspection
 from photochrom.training.data import sources
 from photochrom.training.data.curation import inspect, read_table
-from photochrom.training.data.dataset import MIN_VALIDATION, Photograph, find_photographs, is_held_out, split
+from photochrom.training.data.dataset import (
+    MIN_VALIDATION,
+    Photograph,
+    find_photographs,
+    fingerprint,
+    is_held_out,
+    split,
+    views,
+)
+from photochrom.training.data.decoding import decode
+from photochrom.training.evaluation.evaluate import load
+from tests.helpers import profiles
 from tests.helpers.web_server import FolderHandler, serving
 
 
@@ -444,3 +457,54 @@ def test_pipes_are_left_alone(tmp_path):
     (tmp_path / "c.jpg").write_bytes(b"")
     (tmp_path / "d.jpg").symlink_to("nowhere")
     assert [file.path.name for file in sources.files(tmp_path)] == ["c.jpg", "d.jpg"]
+
+
+class TestIccProfiles:
+    @pytest.mark.parametrize("name", profiles.PROFILES)
+    @pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tif"])
+    def test_colours_become_srgb_in_training_and_in_evaluation(self, kind, name, tmp_path):
+        path, options = tmp_path / f"photograph.{kind}", {"quality": 95}
+        Image.fromarray(crops(2)[1]).save(path, icc_profile=profiles.PROFILES[name], **options)
+        stored = cv2.imread(str(path))[..., ::-1]
+        found = decode(path.read_bytes(), path)
+        assert np.abs(found - profiles.in_srgb(stored, name)).max() < 2
+        (photograph,) = find_photographs(tmp_path)
+        assert np.array_equal(photograph.decode(), found)
+        assert photograph.colorfulness == inspection.colorfulness(found)
+        assert abs(load(photograph).mean() - found.mean()) < 1
+
+    @pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tif", "bmp"])
+    @pytest.mark.parametrize("profile", [None, profiles.SRGB])
+    def test_pixels_in_srgb_stay_as_they_are_decoded(self, kind, profile, tmp_path):
+        path = tmp_path / f"photograph.{kind}"
+        Image.fromarray(crops(1)[0]).save(path, icc_profile=profile)
+        assert np.array_equal(decode(path.read_bytes(), path), cv2.imread(str(path))[..., ::-1])
+
+    def test_a_run_knows_which_photographs_are_converted(self, folder, tmp_path):
+        before = views(inspect(folder, table(tmp_path)).photographs, 2)
+        known = json.dumps([[v.photograph.sha1, v.number] for v in before])  # as before there was any conversion
+        assert fingerprint(before) == hashlib.sha256(known.encode()).hexdigest()
+        wide = Image.fromarray(crops(25)[-1])
+        wide.save(folder / "z.jpg", icc_profile=profiles.PROFILES["Display P3"])
+        found = inspect(folder, table(tmp_path)).photographs
+        assert [p.path.name for p in found if p.converted] == ["z.jpg"]
+        unconverted = [replace(p, converted=False) for p in found]
+        assert fingerprint(views(found, 2)) != fingerprint(views(unconverted, 2))
+
+    def test_files_in_a_table_of_an_older_version_are_inspected_again(self, folder, tmp_path):
+        Image.fromarray(crops(25)[-1]).save(folder / "z.jpg", icc_profile=profiles.PROFILES["Display P3"])
+        found = inspect(folder, table(tmp_path))
+        with table(tmp_path).open(newline="") as file:
+            rows = [{k: v for k, v in row.items() if k != "converted"} for row in csv.DictReader(file)]
+        with table(tmp_path).open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(row | {"colorfulness": "99"} for row in rows)
+        assert inspect(folder, table(tmp_path)) == found
+
+    def test_a_damaged_profile_is_a_damaged_photograph(self, folder, tmp_path):
+        path = folder / "z.jpg"
+        Image.fromarray(crops(25)[-1]).save(path, icc_profile=profiles.SRGB[:200])
+        assert inspect(folder, table(tmp_path)).dropped == {"damaged": 1}
+        with pytest.raises(TrainingError, match=r"z.jpg: has a damaged ICC profile .*: assign another one"):
+            decode(path.read_bytes(), path)

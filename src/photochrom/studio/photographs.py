@@ -16,6 +16,7 @@ from ..colorizer.options import ColorOptions
 from ..colorizer.suggestions import alternatives
 from ..errors import OptionError, PhotoError
 from ..photo import Photo, color_and_write, colored_path, read_photo
+from ..photo.formats.icc import rgb_to_srgb
 from ..photo.formats.image import MAX_PIXELS, at_most, check_size, open_image
 from .full_size import FullSize
 from .history import History
@@ -230,7 +231,7 @@ def read(upload: Path, max_pixels: int = MAX_PIXELS) -> Photo:
 
 
 def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
-    """Read a colour photograph as upright RGB, uint8 ``[h, w, 3]``, with sides of at most ``PREVIEW`` pixels.
+    """Read a colour photograph as upright sRGB, uint8 ``[h, w, 3]``, with sides of at most ``PREVIEW`` pixels.
 
     Raises:
         PhotoError: The file cannot be read or is too large.
@@ -240,7 +241,8 @@ def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
             check_size(*image.size)
             image.draft("RGB", (PREVIEW, PREVIEW))
             image.thumbnail((PREVIEW, PREVIEW))
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+            rgb = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+            return rgb_to_srgb(rgb, image.info.get("icc_profile"))
     except PhotoError as exc:
         raise PhotoError(exc.problem, path=upload.name, remedy=exc.remedy) from exc
     except (OSError, ValueError, SyntaxError) as exc:

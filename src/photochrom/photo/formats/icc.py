@@ -1,4 +1,4 @@
-"""Builds RGB profiles from grey ICC profiles, and converts CMYK to sRGB.
+"""Builds RGB profiles from grey ICC profiles, and converts CMYK and other RGB to sRGB.
 
 A grey profile defines the lightness of each grey value. It cannot be used for the coloured picture, which is RGB; but
 without a profile, viewers would assume another tone curve. The tone curve of the grey profile is therefore copied
@@ -9,6 +9,7 @@ Structure and tag types: ICC.1:2022 (version 4) and ICC.1:2001-04 (version 2).
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 from typing import Final
@@ -17,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from ...color.spaces import srgb_to_linear
-from ...errors import PhotoError
+from ...errors import PhotoError, message_of
 from .image import HDR_REFUSED, HDR_TRANSFERS
 
 # Primaries of sRGB, adapted to D50 by the Bradford transform, in 1/65536. They add up to D50, so that grey is neutral.
@@ -28,6 +29,7 @@ _BLUE: Final = (9375, 3972, 46787)
 # Bradford matrix from D65 to D50, row by row, in 1/65536 (the chad tag, which version 4 requires).
 _ADAPTATION: Final = (68674, 1502, -3291, 1939, 64912, -1119, -606, 988, 49262)
 _HEADER_SIZE: Final = 128
+_ROUNDED: Final = 2  # steps of 255 by which profiles of sRGB differ, since their curves are rounded
 
 
 def for_rgb(profile: bytes | None) -> bytes | None:
@@ -94,6 +96,44 @@ def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         return _to_srgb(image, profile, ImageCms.Flags.BLACKPOINTCOMPENSATION)  # as Photoshop converts by default
     except (ImageCms.PyCMSError, OSError) as exc:
         raise PhotoError(f"has an ICC profile that does not fit its CMYK pixels ({exc}): assign another one") from exc
+
+
+def rgb_to_srgb(rgb: np.ndarray, profile: bytes | None) -> np.ndarray:
+    """Convert pixels, R'G'B' uint8 ``[H, W, 3]``, to sRGB through their profile.
+
+    The same array is returned if the profile is None, that of sRGB, or not for RGB. Colours outside sRGB are clipped.
+
+    Raises:
+        PhotoError: The profile is damaged.
+    """
+    transform = _from_rgb(profile)
+    return rgb if transform is None else np.asarray(ImageCms.applyTransform(Image.fromarray(rgb), transform))
+
+
+def differs_from_srgb(profile: bytes | None) -> bool:
+    """Return whether ``rgb_to_srgb`` converts pixels that have this profile.
+
+    Raises:
+        PhotoError: The profile is damaged.
+    """
+    return _from_rgb(profile) is not None
+
+
+@functools.lru_cache(maxsize=16)  # building a transform takes milliseconds
+def _from_rgb(profile: bytes | None) -> ImageCms.ImageCmsTransform | None:
+    """Return the transform from an RGB profile to sRGB; None if there is none, or it would hardly change a colour."""
+    if profile is None or profile[36:40] != b"acsp" or profile[16:20] != b"RGB ":
+        return None
+    try:
+        source, screen = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+        transform = ImageCms.buildTransform(source, screen, "RGB", "RGB", intent, flags)
+        steps = np.arange(0, 256, 17, dtype=np.uint8)
+        colors = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(len(steps), -1, 3)
+        converted = np.asarray(ImageCms.applyTransform(Image.fromarray(colors), transform))
+    except (ImageCms.PyCMSError, OSError) as exc:
+        raise PhotoError(f"has a damaged ICC profile ({message_of(exc)})", remedy="assign another one") from exc
+    return transform if np.abs(converted.astype(int) - colors).max() > _ROUNDED else None
 
 
 def _to_srgb(image: Image.Image, profile: bytes, flags: ImageCms.Flags = ImageCms.Flags.NONE) -> Image.Image:

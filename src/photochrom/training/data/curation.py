@@ -29,17 +29,16 @@ from .dataset import (
     Photograph,
     Skip,
     colorfulness,
-    decode,
     from_index,
     is_held_out,
     no_photographs,
     refuse,
 )
+from .decoding import FORMATS, decode, in_srgb, is_converted
 from .sources import HEIF_SUFFIXES, File, files, read
 
 MIN_SIDE = 64  # pixels; smaller pictures contain too little to learn from
 MIN_PHOTOGRAPHS = 20
-_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")  # formats of Pillow that OpenCV decodes, too
 _DECODED_SIDE = 256  # pixels: JPEGs are decoded at a reduced scale at which their short side is at least this
 _NEAR = 12  # maximum number of different bits in the 256-bit hashes of copies of other size or compression
 _NEAR_COLOR = 8.0  # difference of mean R, G or B, 0 to 255, above which pictures are not copies despite similar hashes
@@ -78,6 +77,8 @@ class InspectedFile:
     by 16 grid, in shuffled order. Empty if the file was not decoded."""
     mean: str = ""
     """Mean R, G and B, 0 to 255, separated by spaces; empty if the file was not decoded."""
+    converted: str = ""
+    """``yes`` if the colours are converted from an ICC profile; see ``dataset.Photograph``."""
     dropped: str = ""
     """Reason for leaving the file out; empty if it is kept."""
 
@@ -172,11 +173,12 @@ def _inspect_file(file: File, known: dict[tuple[str, str, int, str], InspectedFi
     reason = "tiny" if short_side < MIN_SIDE else "nearly grey" if color < MIN_COLORFULNESS else ""
     mean = " ".join(f"{value:.1f}" for value in rgb.mean((0, 1)))
     sha1 = hashlib.sha1(data).hexdigest()
-    return replace(row, sha1=sha1, colorfulness=color, hash=_difference_hash(rgb), mean=mean, dropped=reason)
+    row = replace(row, sha1=sha1, converted="yes" if is_converted(data) else "")
+    return replace(row, colorfulness=color, hash=_difference_hash(rgb), mean=mean, dropped=reason)
 
 
 def _decode_strictly(data: bytes, path: Path) -> tuple[np.ndarray, int]:
-    """Return a picture as RGB uint8 ``[H, W, 3]``, large JPEGs at a reduced scale, and its true short side in pixels.
+    """Return a picture in sRGB, uint8 ``[H, W, 3]``, large JPEGs at a reduced scale, and its true short side in pixels.
 
     An error is raised for damaged files, some of which OpenCV, the decoder used in training, would accept.
     """
@@ -185,11 +187,11 @@ def _decode_strictly(data: bytes, path: Path) -> tuple[np.ndarray, int]:
         if space not in ("CMYK", "YCCK"):
             is_large = min(height, width) > _DECODED_SIDE
             minimum = {"min_height": _DECODED_SIDE, "min_width": _DECODED_SIDE} if is_large else {}
-            return simplejpeg.decode_jpeg(data, "RGB", **minimum), min(height, width)
-    with open_image(data, _FORMATS) as image:
+            return in_srgb(simplejpeg.decode_jpeg(data, "RGB", **minimum), data, path), min(height, width)
+    with open_image(data, FORMATS) as image:
         check_size(*image.size)
-        rgb = np.asarray(image.convert("RGB"))
-    decode(data, path)  # raises an error if training could not decode it
+        image.load()  # raises an error for damaged files
+    rgb = decode(data, path)
     return rgb, min(rgb.shape[:2])
 
 
@@ -281,6 +283,8 @@ def _parsed(cells: dict[str, str]) -> InspectedFile:
         ValueError, TypeError: The row is not as ``write_table`` writes it, perhaps because a spreadsheet has saved it.
     """
     columns = [field.name for field in fields(InspectedFile)]
+    if "converted" not in cells:  # written by an older version: without a stamp, the file is inspected again
+        cells = cells | {"converted": "", "stamp": ""}
     if sorted(map(str, cells)) != sorted(columns):
         raise ValueError(f"its columns are not {','.join(columns)}")
     for name, value in cells.items():
@@ -309,7 +313,9 @@ def _summary(rows: Sequence[InspectedFile], table: Path) -> Inspection:
     """Write the table, and return the photographs that are not dropped."""
     write_table(rows, table)
     kept = [
-        Photograph(Path(k.file), k.sha1, k.source, k.colorfulness, k.member, k.offset, k.size)
+        Photograph(
+            Path(k.file), k.sha1, k.source, k.colorfulness, k.member, k.offset, k.size, converted=bool(k.converted)
+        )
         for k in rows
         if not k.dropped
     ]

@@ -20,6 +20,7 @@ import numpy as np
 from ...color.spaces import luma_of_rgb, rgb_to_lab
 from ...errors import TrainingError, system_errors
 from .aging import age
+from .decoding import decode
 from .sources import SUFFIXES, files, read
 
 VALIDATION_SHARE = 46  # one photograph in this many is held out: 2,000 of 93,440
@@ -47,6 +48,8 @@ class Photograph:
     """Position in the shard, in bytes."""
     size: int = -1
     """Size within the shard, in bytes; -1 if the photograph is not in a shard."""
+    converted: bool = False
+    """Whether the file was inspected and has an ICC profile other than sRGB's, by which its colours are converted."""
 
     @property
     def held_out(self) -> bool:
@@ -68,7 +71,7 @@ class Photograph:
             return read(self)
 
     def decode(self) -> np.ndarray:
-        """Read and decode the photograph to RGB uint8 ``[H, W, 3]``.
+        """Read and decode the photograph to sRGB, uint8 ``[H, W, 3]``; see ``decoding.decode``.
 
         Raises:
             TrainingError: The photograph cannot be read or decoded.
@@ -234,29 +237,14 @@ def fingerprint(views: Sequence[View]) -> str:
     return hashlib.sha256(json.dumps([_identity(v) for v in views]).encode()).hexdigest()
 
 
-def _identity(view: View) -> tuple[str, int] | tuple[str, int, float]:
-    """Return everything that determines a view; the default of ``aged`` is omitted."""
-    identity = (view.photograph.sha1, view.number)  # the fingerprints of runs older than ``aged`` remain valid
-    return identity if view.number == 0 or view.aged == AGED else (*identity, view.aged)
+def _identity(view: View) -> tuple[str | int | float, ...]:
+    """Return everything that determines a view; the default of ``aged`` is omitted.
 
-
-def decode(data: bytes, path: Path) -> np.ndarray:
-    """Decode the bytes of an image file to RGB uint8 ``[H, W, 3]``.
-
-    Args:
-        data: The bytes.
-        path: Path of the file, for the message.
-
-    Raises:
-        TrainingError: The file cannot be decoded.
+    So is what is true of a photograph in sRGB. The fingerprints of runs older than ``aged`` and than the conversion by
+    ICC profiles thus remain valid, except for those with photographs whose colours they did not convert.
     """
-    try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error:  # raised for some damaged files, such as those that claim to be huge
-        bgr = None
-    if bgr is None:
-        raise TrainingError(f"{path} cannot be decoded", remedy="convert it to JPEG, or remove it")
-    return np.ascontiguousarray(bgr[..., ::-1])
+    aged = () if view.number == 0 or view.aged == AGED else (view.aged,)
+    return (view.photograph.sha1, view.number, *aged, *(("sRGB",) if view.photograph.converted else ()))
 
 
 def square(rgb: np.ndarray, size: int, rng: np.random.Generator | None = None) -> np.ndarray:
