@@ -112,7 +112,7 @@ def _add_running(batch: argparse.ArgumentParser) -> None:
         action="store_true",
         help="only count the items, and estimate time and disk space by colouring a few",
     )
-    group.add_argument("--quiet", action="store_true", help="print errors and the last line only")
+    group.add_argument("--quiet", action="store_true", help="print only errors and the totals")
 
 
 def _add_reporting(batch: argparse.ArgumentParser) -> None:

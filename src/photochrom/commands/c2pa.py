@@ -54,7 +54,7 @@ def add(verbs: Verbs) -> None:
         "content credentials: make certificates, check files",
         "Makes signing certificates, and checks the content credentials (C2PA) of files.",
         examples=("c2pa init keys/ --name Photographs --organization 'City Archive'", "c2pa check old.color.jpg"),
-        page="photographs",
+        page="archives",
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     init = actions.add_parser("init", help="make an authority and a signing certificate")
