@@ -551,6 +551,15 @@ def test_a_file_that_a_list_names_twice_is_reported(tree, tmp_path, options):
         color_batch(tree / "list.csv", tmp_path / "out", options)
 
 
+def test_a_key_of_several_items_is_reported_since_the_report_has_one_row_for_it(tree, tmp_path, options):
+    (tree / "list.csv").write_text("path,output,vividness\na.jpg,bold.jpg,1\nb.png,,\n../a.jpg,mild.jpg,0\n")
+    with pytest.raises(
+        OptionError, match=r"^several items are called a\.jpg, and the report has one row for each name: "
+    ):
+        color_batch(tree / "list.csv", tmp_path / "out", options)
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_last_line_has_a_speed_only_if_something_was_coloured():
     assert str(BatchSummary(listed=3, done_before=3, seconds=1)) == "0 coloured, 3 done before, in 0:01"
     said = str(BatchSummary(listed=3, colored=3, megapixels=6, seconds=2))

@@ -65,9 +65,9 @@ def color_batch(
         The counts.
 
     Raises:
-        OptionError: There is no such source, the source or the target cannot be read, two inputs would share an output,
-            an output would replace a file that Photochrom did not write, an earlier report is invalid, the target is a
-            bag, another batch is running in it, or a worker process calls this function.
+        OptionError: There is no such source, the source or the target cannot be read, two inputs share an output or
+            a key, an output would replace a file that Photochrom did not write, an earlier report is invalid, the
+            target is a bag, another batch is running in it, or a worker process calls this function.
         PhotochromError: The model cannot be loaded, a package is missing, a worker process dies as it starts, or the
             report cannot be written.
         OSError: The target is remote, and the system's temporary folder cannot be written.
@@ -129,8 +129,8 @@ def listed_items(
         The photographs, and the pictures in formats that Photochrom does not read.
 
     Raises:
-        OptionError: There is no such source, it cannot be listed, a manifest is invalid, or two inputs would share an
-            output.
+        OptionError: There is no such source, it cannot be listed, a manifest is invalid, or two inputs share an output
+            or a key.
         PhotochromError: A package is missing, for the protocol or for Parquet.
     """
     items: Callable[[], Iterator[Item]]
@@ -146,6 +146,12 @@ def listed_items(
         raise OptionError(
             f"inputs would share an output ({pairs}{more})",
             remedy=('rename them, exclude some, or give a name with their extension, as "{stem}{suffix}.color.jpg"'),
+        )
+    if keys := outputs.repeated(items()):
+        more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+        raise OptionError(
+            f"several items are called {', '.join(keys[:3])}{more}, and the report has one row for each name",
+            remedy="put further versions of a photograph in a list and a target of their own",
         )
     return [item for item in listed if not item.is_unread], [item for item in listed if item.is_unread]
 

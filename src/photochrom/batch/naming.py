@@ -1,4 +1,4 @@
-"""Names the outputs, and finds inputs that would share one."""
+"""Names the outputs, and finds inputs that would share an output or a key."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import string
 import unicodedata
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Final
@@ -95,7 +96,8 @@ def possible_name(item: Item, template: str = DEFAULT_NAME) -> str:
 class Outputs:
     """Finds inputs that would share an output, also on file systems that ignore case or Unicode normalisation.
 
-    Only 8 bytes per name are kept, so that ten million items fit in the memory of any machine.
+    It also finds inputs that share a key, which the report could not tell apart. Only 16 bytes per item are kept, so
+    that ten million items fit in the memory of any machine.
 
     Args:
         template: See ``check_template``.
@@ -103,19 +105,21 @@ class Outputs:
 
     def __init__(self, template: str = DEFAULT_NAME) -> None:
         self._template = template
-        self._marks = array("Q")
+        self._marks, self._keys = array("Q"), array("Q")
 
     def note(self, items: Iterable[Item]) -> Iterator[Item]:
-        """Yield items unchanged, and record the names of their outputs."""
+        """Yield items unchanged, and record their keys and the names of their outputs."""
         for item in items:
+            self._keys.append(_hash(item.key))
             if name := possible_name(item, self._template):
                 self._marks.append(_mark(name))
             yield item
 
-    def doubled(self) -> set[int]:
-        """Return the hashes of the names that ``note`` recorded more than once."""
-        marks, counts = np.unique(np.frombuffer(self._marks, np.uint64), return_counts=True)
-        return {int(mark) for mark in marks[counts > 1]}
+    def repeated(self, items: Iterable[Item]) -> list[str]:
+        """Return up to 20 keys that several items have; all items must have passed through ``note``."""
+        doubled = _doubled(self._keys)
+        keys = Counter(item.key for item in items if _hash(item.key) in doubled) if doubled else Counter[str]()
+        return [key for key, count in keys.items() if count > 1][:_NAMED]
 
     def clashes(self, items: Iterable[Item]) -> list[tuple[str, str, str]]:
         """Return up to 20 pairs of items that would share an output; all items must have passed through ``note``.
@@ -123,7 +127,7 @@ class Outputs:
         Returns:
             For each pair, the key of the earlier item, the key of the later one, and the later one's output.
         """
-        doubled, first, clashes = self.doubled(), dict[int, str](), list[tuple[str, str, str]]()
+        doubled, first, clashes = _doubled(self._marks), dict[int, str](), list[tuple[str, str, str]]()
         for item in items if doubled else ():
             name = possible_name(item, self._template)
             mark = _mark(name)
@@ -144,5 +148,15 @@ def folded(name: str) -> str:
 
 def _mark(name: str) -> int:
     """Return a hash of a folded name."""
-    data = folded(name).encode("utf-8", "surrogateescape")
+    return _hash(folded(name))
+
+
+def _hash(text: str) -> int:
+    data = text.encode("utf-8", "surrogateescape")
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+
+
+def _doubled(hashes: array[int]) -> set[int]:
+    """Return the hashes that occur more than once."""
+    found, counts = np.unique(np.frombuffer(hashes, np.uint64), return_counts=True)
+    return {int(each) for each in found[counts > 1]}
