@@ -140,6 +140,25 @@ def test_confident_predictions_count_more():
     assert np.mean([c.ab[0].mean() for c in found]) > 20
 
 
+@pytest.mark.parametrize("length", [1, 2, 3])
+@pytest.mark.parametrize("at", [9, 12])
+def test_inserted_frames_have_their_own_colours_and_the_shot_goes_on(at, length):
+    """The shot itself is predicted red at first and later blue, and the mean of both continues behind the insert."""
+    lumas = pan(40, step=0, **SIZE)
+    lumas[at : at + length] = other_shot(length, **SIZE)
+
+    def look(i):
+        return saying((0, 60) if at <= i < at + length else (40, 0) if i < at else (0, -40), 1.0 if i < at else 0.05)
+
+    found = colors_of(frames_of(lumas, look))
+    for i, colors in enumerate(found):
+        if at <= i < at + length:
+            assert np.allclose(colors.ab, np.array([0, 60])[:, None, None], atol=1e-3)
+        elif i < at + length + 6:
+            assert colors.ab[0].mean() > 30
+            assert colors.ab[1].max() < 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("ahead", [1, 3, 8])
 def test_resuming_gives_the_same_as_going_through(ahead):

@@ -56,6 +56,32 @@ def test_short_shots(length):
     assert found(one(20) + other(length) + third(20)) == [0, 20, 20 + length]
 
 
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_a_cut_at_every_frame_or_every_few_begins_a_shot_each(length):
+    """As in a montage of stills."""
+    pictures = [plane[::4, ::4] for plane in photographs()]
+    assert found([picture for picture in pictures for _ in range(length)]) == list(range(0, 6 * length, length))
+
+
+def photographs():
+    """Return the luma of six photographs that have nothing in common, of one size."""
+    planes = [data.camera(), data.coffee()[..., 1], data.coins(), data.chelsea()[..., 1], data.moon()]
+    planes.append(data.brick()[::-1] // 2 + data.grass() // 2)
+    return [np.ascontiguousarray(plane[:288, :384]) for plane in planes]
+
+
+@pytest.mark.parametrize("kept", [2, 3])
+def test_stop_motion_on_twos_and_threes_is_one_shot(kept):
+    """Each picture stays for two or three frames, and the scene moves on by ten of its 128 columns."""
+    assert found([luma for luma in one(16, 10) for _ in range(kept)]) == [0]
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_a_few_frames_of_another_picture_do_not_end_a_shot(length):
+    lumas = one(40)
+    assert found(lumas[:20] + other(length) + lumas[20 + length :]) == [0]
+
+
 def test_a_cut_is_found_through_grain():
     assert found(grainy(one(20) + other(20), 12)) == [0, 20]
 

@@ -6,7 +6,8 @@ warped colours, weighted by the flow confidence and by the network's confidence.
 wearer turns, and an object that comes into view is coloured at once. A frame between two key frames gets a mean of the
 colours warped from both. The flow is computed on halved thumbnails, where film grain is averaged out. Each search for
 the flow from a key frame to another frame starts from the flow to that frame's neighbour, so that it can follow motion
-over many frames.
+over many frames. If a few frames between two key frames show another picture, as inserted or misplaced frames do, they
+get the colours that the network predicts for each of them.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import cv2
 import numpy as np
 
 from . import optical_flow
+from .shots import detection
 
 AHEAD = 3
 """Number of later key frames that influence the colours of a frame."""
 _INTERVAL = 8  # usual number of frames from one key frame to the next
 _LEAST_INTERVAL = 3  # least number of frames from one key frame to the next, for fast motion
 _LEAST_CONFIDENCE = 0.6  # mean flow confidence from the last key frame, below which a frame becomes a key frame
+_MOST_APART = 3  # most consecutive frames of another picture inside a shot, as in ``detection``
 _RESIDUAL = 9.0  # difference of luma (0 to 255) at which the flow confidence falls to 1/e
 _DECAY = 0.95  # factor on propagated weights at each key frame, so that colours are averaged over some twenty of them
 _LEAST_WEIGHT = 0.02  # added to flow confidences, so that pixels where both are 0 still get a mean of both colours
@@ -59,6 +62,17 @@ class Colors:
 
 
 @dataclass
+class _Between:
+    """A frame between two key frames."""
+
+    luma: np.ndarray
+    flow: Flow
+    """Flow from the earlier key frame to this frame."""
+    predict: Callable[[], tuple[np.ndarray, np.ndarray]] | None
+    """As ``Frame.predict``, if this frame shows another picture than the frames around it; otherwise None."""
+
+
+@dataclass
 class _Key:
     """A key frame, and the frames up to the next one."""
 
@@ -70,8 +84,8 @@ class _Key:
     propagated: np.ndarray
     """Weighted mean of ``predicted`` and ``before``; only ``predicted`` if ``before`` is None or the colours are
     known."""
-    between: list[tuple[np.ndarray, Flow]] = field(default_factory=list)
-    """For each frame between this key frame and the next, its luma and the flow from this key frame to it."""
+    between: list[_Between] = field(default_factory=list)
+    """The frames between this key frame and the next."""
     is_known: bool = False
     back: list[Flow] = field(default_factory=list)
     """Flow from this key frame back to the previous one, then to each frame between the two, in display order. Empty
@@ -149,9 +163,11 @@ def steady_colors(frames: Iterable[Frame], before: np.ndarray | None = None, *, 
             yield from _rest(keys)
             keys, before = [], None
         flow = _flow_on(keys[-1], frame.luma) if keys else None
-        if flow is not None and not frame.is_known and not _is_key(flow, len(keys[-1].between) + 1):
-            keys[-1].between.append((frame.luma, flow))
-            continue
+        if flow is not None and not frame.is_known:
+            is_apart = _is_apart(frame.luma, flow, keys[-1])
+            if is_apart or not _is_key(flow, len(keys[-1].between) + 1):
+                keys[-1].between.append(_Between(frame.luma, flow, frame.predict if is_apart else None))
+                continue
         if flow is not None:
             before = flow.propagate(keys[-1].propagated)
         keys.append(_key(frame, before, keys[-1] if keys else None))
@@ -184,17 +200,30 @@ def _is_key(flow: Flow, distance: int) -> bool:
     return distance >= _INTERVAL or (distance >= _LEAST_INTERVAL and not is_explained)
 
 
+def _is_apart(luma: np.ndarray, flow: Flow, key: _Key) -> bool:
+    """Return whether a frame shows another picture than those from the last key frame on, and may be one of a few."""
+    explained = [between for between in key.between if between.predict is None]
+    last = explained[-1].luma if explained else key.luma
+    apart = itertools.takewhile(lambda between: between.predict is not None, reversed(key.between))
+    if len(list(apart)) >= _MOST_APART or len(key.between) + 1 >= _INTERVAL:
+        return False
+    return float(flow.confidence.mean()) < _LEAST_CONFIDENCE and detection.distance(last, luma) >= detection.UNRELATED
+
+
 def _flow_on(key: _Key, luma: np.ndarray) -> Flow:
     """Return the flow from the last key frame to the frame read next."""
-    return Flow(key.luma, luma, key.between[-1][1] if key.between else None)
+    flows = [between.flow for between in key.between if between.predict is None]
+    return Flow(key.luma, luma, flows[-1] if flows else None)
 
 
 def _flows_back(luma: np.ndarray, last: _Key) -> list[Flow]:
     """Return the flow from a new key frame to the last one, then to each frame between the two, in display order."""
     flows: list[Flow] = []
-    for earlier in (*(between for between, _ in reversed(last.between)), last.luma):
-        flows.append(Flow(luma, earlier, flows[-1] if flows else None))
-    return flows[::-1]
+    near: Flow | None = None
+    for between in reversed(last.between):
+        flows.append(Flow(luma, between.luma, near))
+        near = flows[-1] if between.predict is None else near
+    return [Flow(luma, last.luma, near), *reversed(flows)]
 
 
 def _key(frame: Frame, before: np.ndarray | None, last: _Key | None) -> _Key:
@@ -242,7 +271,11 @@ def _run(keys: list[_Key]) -> Iterator[Colors]:
         _finish(keys, 0)
     assert key.final is not None
     yield Colors(key.final.transpose(2, 0, 1), True, key.before)
-    for number, (_, flow) in enumerate(key.between, 1):
+    for number, between in enumerate(key.between, 1):
+        if between.predict is not None:
+            yield Colors(between.predict()[0], False, None)
+            continue
+        flow = between.flow
         ab = flow.warp(key.final)
         if next_key is not None and next_key.final is not None:
             position = number / (len(key.between) + 1)
