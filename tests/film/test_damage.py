@@ -161,6 +161,23 @@ def test_half_a_film_is_coloured_and_reported(tmp_path, fake_colorizer):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "share", "missing"),
+    [("a.mp4", 0.9, 0.1), ("a.mov", 0.5, 1), ("a.avi", 0.5, 1)],
+)
+def test_missing_frames_at_the_end_are_reported(name, share, missing, tmp_path, fake_colorizer):
+    """MP4 and MOV list all frames in advance here, even less than a second of them; AVI states their number."""
+    options = {} if name == "a.avi" else {"movflags": "+faststart"}
+    path = write_film(tmp_path / name, pan(72, 320, 240), codec="mpeg4", container_options=options)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    report = colorize_film(path, tmp_path / "b.mkv", LOSSLESS, colorizer=fake_colorizer)
+    assert missing < (72 - report.frames) / 24 < 3
+    last = time_text(Fraction(report.frames, 24))
+    assert [note for note in report.notes if "ends early" in note and f"(no picture from {last} on" in note]
+
+
+@pytest.mark.slow
 def test_half_a_matroska_film_is_coloured(tmp_path, fake_colorizer):
     path = write_film(tmp_path / "a.mkv", pan(96))
     content = path.read_bytes()

@@ -364,15 +364,28 @@ class FilmReader:
         return (pts - self.first_pts) * self.time_base
 
     def check_end(self, end: int, damage: Damage) -> None:
-        """Record damage if ``end``, the pts at which the last frame ends, is over a second before the stated end."""
+        """Record damage if ``end``, the pts at which the last frame ends, is over a second before the stated end.
+
+        If the index lists frames beyond the end of the file, less than a second is damage, too.
+        """
         length = self._picture_length()
         missing = 0 if length is None else length - self.seconds(end)
-        if missing > _MISSING and not damage.ends_early:
+        if missing > (0 if self._is_cut_short() else _MISSING) and not damage.ends_early:
             at = time_text(self.seconds(end))
             damage.ends_early = f"no picture from {at} on, for {time_text(missing)}"
 
+    def _is_cut_short(self) -> bool:
+        """Return whether the file's index lists frames beyond the end of the file; False if it is gone."""
+        try:
+            size = self._file.stat().st_size
+        except OSError:
+            return False
+        return any(entry.pos + entry.size > size for entry in self.video.index_entries)
+
     def _picture_length(self) -> Fraction | None:
         """Return the seconds from the first frame to the end of the last; None if the file does not state them."""
+        if self.container.format.name == "avi" and self.video.frames:
+            return self.video.frames / self.rate  # the stated duration is FFmpeg's guess if the index is missing
         if not self.container.format.name.startswith(_STATE_LENGTH):
             return None
         if self.video.duration:
