@@ -152,7 +152,7 @@ import sys, time
 from photochrom.batch import BatchOptions
 from photochrom.batch.coordinator import listed_items
 begun = time.perf_counter()
-items, _ = listed_items(sys.argv[1], BatchOptions())
+items, _ = listed_items(sys.argv[1], "", BatchOptions())
 print(len(items), time.perf_counter() - begun, 1024 * int(peak()))
 """
 

@@ -321,6 +321,18 @@ def test_outputs_in_the_source_are_not_inputs(tmp_path, options):
     assert (again.listed, again.done_before) == (1, 1)
 
 
+@pytest.mark.parametrize("protocol", ["", "file://"])
+def test_a_target_inside_the_source_is_not_listed_whatever_its_names(protocol, tree, tmp_path, options):
+    (tmp_path / "link").symlink_to(tree)
+    source, target = f"{protocol}{tmp_path / 'link'}", f"{protocol}{tmp_path / 'link' / '1934' / 'in colour'}"
+    options = replace(options, name="{stem}{suffix}", recolor=True, report=tmp_path / "report")
+    assert color_batch(source, target, options).colored == 4
+    again = color_batch(source if protocol else tree, target, options)
+    assert (again.listed, again.done_before) == (4, 4)
+    scan(tree / "1934" / "in colours" / "d.jpg")
+    assert color_batch(source, target, options).listed == 5
+
+
 def test_links_that_lead_nowhere_are_listed_to_be_reported(tree):
     (tree / "gone.jpg").symlink_to("master.jpg")
     (tree / "self.jpg").symlink_to("self.jpg")

@@ -20,7 +20,7 @@ from ..photo.names import is_own_output
 from .coloring import BatchJob, Colored, coloring, unread_row
 from .distribute import by_processes, by_ray, worker_count
 from .items import Item
-from .listing import Filter, list_items, with_local_state
+from .listing import Filter, below, list_items, with_local_state
 from .naming import Outputs, possible_name
 from .options import BatchOptions
 from .remote_files import is_remote, naming_errors, open_address
@@ -88,7 +88,7 @@ def color_batch(
     job = BatchJob(target, options)
     started, summary = time.monotonic(), BatchSummary()
     with locked_report_folder(target, options) as folder:
-        items, unread = listed_items(source, options)
+        items, unread = listed_items(source, target, options)
         summary.listed, summary.unread = len(items), extensions(unread)
         copy = ReportCopy(target, report_path(folder, options))
         copy.fetch()
@@ -121,9 +121,9 @@ def color_batch(
 
 
 def listed_items(
-    source: str | os.PathLike[str] | Iterable[Item], options: BatchOptions
+    source: str | os.PathLike[str] | Iterable[Item], target: str, options: BatchOptions
 ) -> tuple[list[Item], list[Item]]:
-    """List the items of a source, or those of the shard in the options.
+    """List the items of a source, or those of the shard in the options; a target inside the source is left out.
 
     Returns:
         The photographs, and the pictures in formats that Photochrom does not read.
@@ -135,7 +135,8 @@ def listed_items(
     """
     items: Callable[[], Iterator[Item]]
     if isinstance(source, str | os.PathLike):
-        items = partial(list_items, os.fspath(source), Filter(options.include, options.exclude))
+        place = os.fspath(source)
+        items = partial(list_items, place, Filter(options.include, options.exclude, below(place, target)))
     else:
         items = partial(iter, list(source))
     outputs, (number, count) = Outputs(options.name), options.shard or (1, 1)

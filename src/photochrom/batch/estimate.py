@@ -112,7 +112,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
         OptionError, PhotochromError: As for ``color_batch``; but the target is neither locked nor written.
         OSError: The system's temporary folder cannot be written.
     """
-    items, unread = listed_items(source, options)
+    items, unread = listed_items(source, target, options)
     job, folder = BatchJob(target, options), report_folder(target, options, make=False)
     states = list(pending_items(items, folder, job))
     pending = [item for item, state in states if state == "to do"]

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ..errors import OptionError, system_errors
+from ..output_folders import check_name
 from ..photo.names import PHOTOGRAPHS, UNREAD
 from .iiif import list_iiif
 from .items import Item
@@ -35,6 +36,8 @@ class Filter:
     """Patterns of which a file must match at least one; empty for every picture."""
     exclude: tuple[str, ...] = ()
     """Patterns of files to leave out, and of folders not to enter."""
+    target: str = ""
+    """Path of the outputs below the source, a folder not to enter (see ``below``); empty if it is elsewhere."""
 
     def takes(self, key: str) -> bool:
         """Return whether to list a file, given its path below the source.
@@ -50,7 +53,7 @@ class Filter:
     def enters(self, key: str) -> bool:
         """Return whether to enter a folder, given its path below the source."""
         name = key.rpartition("/")[2]
-        return not name.startswith(".") and not _any(self.exclude, key, name)
+        return key != self.target and not name.startswith(".") and not _any(self.exclude, key, name)
 
 
 def is_unread(key: str) -> bool:
@@ -64,6 +67,22 @@ def _suffix(key: str) -> str:
 
 def _any(patterns: tuple[str, ...], key: str, name: str) -> bool:
     return any(fnmatch.fnmatchcase(key if "/" in pattern else name, pattern) for pattern in patterns)
+
+
+def below(source: str, target: str) -> str:
+    """Return the path of the target below the source, with ``/`` between folders; empty if it is not inside it.
+
+    Raises:
+        OptionError: No file can have one of the names.
+    """
+    for name in (source, target):
+        check_name(name, OptionError)
+    if is_remote(source) or is_remote(target):
+        folder, place = f"{source.rstrip('/')}/", target.rstrip("/")
+    else:
+        folder, place = (Path(os.path.realpath(path)).as_posix() for path in (source, target))
+        folder = f"{folder.rstrip('/')}/"
+    return place.removeprefix(folder) if place.startswith(folder) else ""
 
 
 def list_items(source: str, wanted: Filter | None = None) -> Iterator[Item]:
