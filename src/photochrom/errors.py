@@ -92,6 +92,24 @@ def system_errors(
 
 
 @contextmanager
+def renaming(old: str, new: str) -> Iterator[None]:
+    """Replace a text in errors of Photochrom from the block, such as the path of a temporary file by its source.
+
+    Args:
+        old: The text; it may be part of a path.
+        new: The text to show instead.
+    """
+    try:
+        yield
+    except PhotochromError as exc:
+        if old not in str(exc):
+            raise
+        problem, remedy = (text.replace(old, new) for text in (exc.problem, exc.remedy))
+        path = None if exc.path is None else str(exc.path).replace(old, new)
+        raise type(exc)(problem, path=path, remedy=remedy) from (exc.__cause__ or exc)
+
+
+@contextmanager
 def needed_for(purpose: str, extra: str, kind: type[PhotochromError] = PhotochromError) -> Iterator[None]:
     """Translate an ``ImportError`` in the block: "PURPOSE needs PACKAGE: pip install 'photochrom[EXTRA]'".
 

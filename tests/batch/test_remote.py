@@ -102,7 +102,7 @@ def test_a_local_folder_goes_to_a_bucket(s3, remote, tree):
 
 
 def test_a_bucket_that_does_not_exist(s3, remote):
-    with pytest.raises(OptionError, match=r"s3://nowhere/scans (contains no files|cannot be read)"):
+    with pytest.raises(OptionError, match=r"s3://nowhere/scans:? (contains no files|cannot be read)"):
         color_batch("s3://nowhere/scans", "s3://archive/colored", remote)
 
 
@@ -118,7 +118,7 @@ def test_a_target_that_vanishes_ends_the_batch_and_fails_no_item(s3, s3_server, 
 
     summary = color_batch(tree, "s3://fleeting/out", remote, progress=vanish)
     assert summary.status == 1
-    assert "s3://fleeting/out cannot be written" in summary.ended_early
+    assert "s3://fleeting/out: cannot be written" in summary.ended_early
     assert {row.status for row in read_rows(tmp_path / "report" / "report.jsonl")} == {"ok"}
     s3.create_bucket(Bucket="fleeting")
     assert color_batch(tree, "s3://fleeting/out", remote).colored == 4
@@ -134,7 +134,7 @@ def test_a_source_that_vanishes_gives_rows(s3, remote, tmp_path):
     summary = color_batch("s3://archive/scans", tmp_path / "out", replace(remote, report=None), progress=vanish)
     assert (summary.colored, summary.failed, summary.status) == (0, 4, 2)
     for row in read_rows(tmp_path / "out" / "report.jsonl"):
-        assert row.error.startswith(f"{row.source} cannot be read")
+        assert row.error.startswith(f"{row.source}: cannot be read")
 
 
 def test_no_credentials(s3, remote, monkeypatch):
@@ -143,7 +143,7 @@ def test_no_credentials(s3, remote, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     s3fs.S3FileSystem.clear_instance_cache()
-    with pytest.raises(OptionError, match=r"(?i)s3://archive/scans cannot be (opened|read) \(.*credentials"):
+    with pytest.raises(OptionError, match=r"(?i)s3://archive/scans: cannot be (opened|read) \(.*credentials"):
         color_batch("s3://archive/scans", "s3://archive/colored", remote)
 
 
@@ -168,12 +168,12 @@ def test_no_permission(s3, s3_server, remote, policy, monkeypatch, tmp_path):
     _post(s3_server, "reset-auth", "0")
     try:
         if policy is None:
-            with pytest.raises(OptionError, match=r"s3://archive/scans cannot be read \(.*: check the address"):
+            with pytest.raises(OptionError, match=r"s3://archive/scans: cannot be read \(.*: check the address"):
                 color_batch("s3://archive/scans", tmp_path / "out", replace(remote, report=None))
         else:
             summary = color_batch("s3://archive/scans", "s3://archive/colored", remote)
             assert (summary.colored, summary.failed, summary.status) == (0, 0, 2)
-            assert "s3://archive/colored cannot be written" in summary.ended_early
+            assert "s3://archive/colored: cannot be written" in summary.ended_early
     finally:
         _post(s3_server, "reset-auth", "inf")
 
@@ -239,8 +239,22 @@ def test_a_list_on_the_web(web, options, tmp_path):
     rows = {row.key: row for row in read_rows(tmp_path / "out" / "report.jsonl")}
     assert (summary.colored, summary.failed) == (2, 1), [row.error for row in rows.values()]
     assert set(rows) == {"scans/a.jpg", "scans/b.tif", "gone.jpg"}
-    assert f"{address}/gone.jpg cannot be read" in rows["gone.jpg"].error
+    assert f"{address}/gone.jpg: cannot be read (there is no such file)" in rows["gone.jpg"].error
     assert color_batch(f"{address}/list.jsonl", tmp_path / "out", options).done_before == 2
+
+
+def test_errors_of_a_remote_item_name_its_address_and_are_counted_by_their_kind(web, options, tmp_path):
+    address, folder = web
+    scan(folder / "a.jpg")
+    (folder / "empty.jpg").touch()
+    (folder / "x.json").write_text("{}")
+    table = "path,hints\nempty.jpg,\na.jpg,x.json\ngone.jpg,\n"
+    (folder / "list.csv").write_text(table)
+    summary = color_batch(f"{address}/list.csv", tmp_path / "out", options)
+    errors = {row.key: row.error for row in read_rows(tmp_path / "out" / "report.jsonl")}
+    assert errors["empty.jpg"].startswith(f"{address}/empty.jpg: is empty: ")
+    assert errors["a.jpg"].startswith(f"{address}/x.json: ")
+    assert set(summary.errors) == {"is empty", "is not a file of hints", "cannot be read"}
 
 
 def test_a_page_of_links(web, options, tmp_path):
@@ -314,7 +328,7 @@ def test_without_the_extra(monkeypatch):
 
 
 def test_an_unknown_protocol():
-    with pytest.raises(OptionError, match="nonsense://x cannot be opened"):
+    with pytest.raises(OptionError, match="nonsense://x: cannot be opened"):
         list_items("nonsense://x")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..atomic import temporary_folder
 from ..color.bands import limit_threads
-from ..errors import PhotochromError, PhotoError
+from ..errors import PhotochromError, PhotoError, renaming
 from ..machine import reuse_freed_memory
 from ..models.download import digest
 from ..photo.options import OutputOptions
@@ -199,6 +199,8 @@ def _hints(address: str) -> tuple[Any, ...]:
 def local_copy(item: Item) -> Iterator[Path]:
     """Yield a local path of an item's source; a remote source and its sidecar are downloaded for the block.
 
+    Errors in the block name the source, not the downloaded file.
+
     Raises:
         OptionError: A remote source cannot be read; local ones are not checked.
         PhotochromError: fsspec or the package for the protocol is missing.
@@ -214,7 +216,8 @@ def local_copy(item: Item) -> Iterator[Path]:
             system.get_file(path, str(local))
             for sidecar in _sidecars(item, system, path):
                 system.get_file(sidecar, str(local.with_name(PurePosixPath(sidecar).name)))
-        yield local
+        with renaming(str(local), item.source):
+            yield local
 
 
 def _sidecars(item: Item, system: AbstractFileSystem, path: str) -> Iterator[str]:

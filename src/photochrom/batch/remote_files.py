@@ -52,7 +52,7 @@ def open_address(address: str) -> tuple[AbstractFileSystem, str]:
         raise PhotochromError(f"{protocol}:// needs {package}", remedy=f"pip install {package}") from exc
     except Exception as exc:  # each protocol raises exceptions of its own
         raise OptionError(
-            f"{address} cannot be opened ({message_of(exc)[:200]})", remedy="check the address and the credentials"
+            f"cannot be opened ({message_of(exc)[:200]})", path=address, remedy="check the address and the credentials"
         ) from exc
     system.invalidate_cache()  # listings cached by an earlier batch of this process may be out of date
     return system, path
@@ -62,7 +62,7 @@ def open_address(address: str) -> tuple[AbstractFileSystem, str]:
 def naming_errors(
     address: str, verb: str = "read", *, error: type[PhotochromError] = OptionError, remedy: str = _CHECK
 ) -> Iterator[None]:
-    """Translate any exception in the block, except Photochrom's own: "ADDRESS cannot be VERB (REASON): REMEDY".
+    """Translate any exception in the block, except Photochrom's own: "ADDRESS: cannot be VERB (REASON): REMEDY".
 
     Args:
         address: The remote file or folder that the block uses.
@@ -75,7 +75,10 @@ def naming_errors(
     except PhotochromError:
         raise
     except Exception as exc:  # each protocol raises exceptions of its own
-        raise error(f"{address} cannot be {verb} ({message_of(exc)[:200]})", remedy=remedy) from exc
+        reason = message_of(exc)[:200]
+        if isinstance(exc, FileNotFoundError) and reason == address:
+            reason = "there is no such file"  # of a web server
+        raise error(f"cannot be {verb} ({reason})", path=address, remedy=remedy) from exc
 
 
 def read_address(address: str) -> bytes:

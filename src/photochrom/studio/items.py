@@ -17,7 +17,7 @@ import numpy as np
 
 from ..colorizer.options import ColorOptions
 from ..colorizer.prediction import Prediction
-from ..errors import OptionError, PhotochromError
+from ..errors import OptionError, renaming
 from .history import History
 from .marks import Mark, parse_marks
 from .pictures import Picture, cached_prediction, small
@@ -186,9 +186,5 @@ def _dial(change: dict[str, Any], *, has_vividness: bool) -> tuple[str, float]:
 @contextmanager
 def hiding_folder(path: Path) -> Iterator[None]:
     """Remove the folder of ``path`` from errors in the block, since visitors should not see paths on the server."""
-    try:
+    with renaming(f"{path.parent}{os.sep}", ""):
         yield
-    except PhotochromError as exc:
-        folder = f"{path.parent}{os.sep}"
-        place = None if exc.path is None else str(exc.path).removeprefix(folder)
-        raise type(exc)(exc.problem.replace(folder, ""), path=place, remedy=exc.remedy.replace(folder, "")) from exc
