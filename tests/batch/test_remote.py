@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import urllib.request
 from dataclasses import replace
 from importlib.util import find_spec
@@ -255,6 +256,17 @@ def test_errors_of_a_remote_item_name_its_address_and_are_counted_by_their_kind(
     assert errors["empty.jpg"].startswith(f"{address}/empty.jpg: is empty: ")
     assert errors["a.jpg"].startswith(f"{address}/x.json: ")
     assert set(summary.errors) == {"is empty", "is not a file of hints", "cannot be read"}
+
+
+def test_photographs_in_an_archive_are_coloured_with_their_sidecars(tree, tmp_path, options):
+    (tree / "1934" / "a.xmp").write_bytes(XMP)
+    shutil.make_archive(str(tmp_path / "scans"), "zip", tree)
+    source, target = f"zip://::{tmp_path / 'scans.zip'}", tmp_path / "out"
+    assert color_batch(source, target, options).colored == 4
+    assert color_batch(source, target, options).done_before == 4
+    assert b"City" in (target / "1934" / "a.color.jpg").read_bytes()
+    rows = {row.key: row.source for row in read_rows(target / "report.jsonl")}
+    assert rows["1934/a.jpg"] == f"zip://1934/a.jpg::{tmp_path / 'scans.zip'}"
 
 
 def test_a_page_of_links(web, options, tmp_path):

@@ -226,7 +226,7 @@ def _sidecars(item: Item, system: AbstractFileSystem, path: str) -> Iterator[str
     Web servers are not queried.
     """
     if item.sidecar:
-        yield system._strip_protocol(item.sidecar)
+        yield open_address(item.sidecar)[1]
     elif item.sidecar is None and not item.source.startswith(("http://", "https://")):
         names = (f"{path}.xmp", str(PurePosixPath(path).with_suffix(".xmp")))
         yield from (name for name in names if system.exists(name))

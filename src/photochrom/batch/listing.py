@@ -15,7 +15,7 @@ from ..photo.names import PHOTOGRAPHS, UNREAD
 from .iiif import list_iiif
 from .items import Item
 from .manifests import read_manifest
-from .remote_files import is_remote, naming_errors, open_address, read_address, version_of
+from .remote_files import address_of, is_remote, naming_errors, open_address, read_address, version_of
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -212,9 +212,9 @@ def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -
             size = info.get("size")
             yield Item(
                 key,
-                system.unstrip_protocol(name),
+                address_of(system, name, address),
                 -1 if size is None else int(size),
                 version_of(info),
-                sidecar=system.unstrip_protocol(sidecar) if sidecar else sidecar,
+                sidecar=address_of(system, sidecar, address) if sidecar else sidecar,
                 is_unread=not is_file and is_unread(key),
             )

@@ -58,6 +58,15 @@ def open_address(address: str) -> tuple[AbstractFileSystem, str]:
     return system, path
 
 
+def address_of(system: AbstractFileSystem, path: str, address: str) -> str:
+    """Return the address of a path in a file system that was opened with ``address``.
+
+    The path in an archive is followed by the archive's own address, as in ``zip://a.tif::s3://bucket/scans.zip``.
+    """
+    _, separator, container = address.partition("::")
+    return f"{system.unstrip_protocol(path)}{separator}{container}"
+
+
 @contextmanager
 def naming_errors(
     address: str, verb: str = "read", *, error: type[PhotochromError] = OptionError, remedy: str = _CHECK
