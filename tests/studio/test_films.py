@@ -124,7 +124,11 @@ def test_marks_belong_to_the_frame_on_their_page(visitor, film):
     mark = {"kind": "point", "places": [[0.5, 0.5]], "color": "#c81e28"}
     state = visitor.edit(item, "marks", marks=[mark], time=seen)
     assert (state["marked"], state["marks"]) == ([seen], [])
-    assert visitor.edit(item, "marks", marks=[], time=seen)["marked"] == []
+    with pytest.raises(RefusedError, match="400 the colours were changed in another window"):
+        visitor.edit(item, "marks", marks=[], before=[], time=seen)
+    before = visitor.edit(item, "go", time=seen)["marks"]
+    visitor.edit(item, "go", time=3)
+    assert visitor.edit(item, "marks", marks=[], before=before, time=seen)["marked"] == []
     with pytest.raises(RefusedError, match="400 the time is not a number of seconds"):
         visitor.edit(item, "marks", marks=[mark], time="soon")
 

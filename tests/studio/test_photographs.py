@@ -130,6 +130,16 @@ def test_choices_are_undone_and_redone_and_every_change_has_its_number(visitor):
     assert visitor.edit(item, "dial", dial="strength", value=1)["revision"] == nothing
 
 
+def test_colours_of_another_window_are_not_replaced(visitor):
+    item = visitor.add("old.png", png(picture(1)))
+    stroke = {"kind": "stroke", "places": [[0.1, 0.2], [0.3, 1]], "color": "#1e28c8", "radius": 0.03}
+    first = visitor.edit(item, "marks", marks=[stroke], before=[])["marks"]
+    with pytest.raises(RefusedError, match="400 the colours were changed in another window: look at them, and repeat"):
+        visitor.edit(item, "marks", marks=[], before=[])
+    assert visitor.item(item)["marks"] == first
+    assert visitor.edit(item, "marks", marks=[], before=first)["marks"] == []
+
+
 def test_a_tray_is_as_it_was_after_a_reload(visitor):
     first, second = (visitor.add(f"{seed}.png", png(picture(seed))) for seed in (1, 2))
     visitor.put(second, 0.2, 0.2)

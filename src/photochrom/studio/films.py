@@ -116,9 +116,14 @@ class Film(Item[FilmChoices]):
             for hint in mark.hints(self._shape)
         )
 
-    def marks(self) -> tuple[Mark, ...]:
-        """Return the marks on the displayed frame."""
-        return tuple(mark for mark in self._history.now.marks if _is_at(mark, self._time))
+    def marks(self, time: Any = None) -> tuple[Mark, ...]:
+        """Return the marks on the frame at a time in seconds; None for the displayed frame.
+
+        Raises:
+            OptionError: The time is not a number of seconds.
+        """
+        at = self._time if time is None else _seconds(time)
+        return tuple(mark for mark in self._history.now.marks if _is_at(mark, at))
 
     def describe(self) -> dict[str, Any]:
         """Return the film's state as JSON for the page."""

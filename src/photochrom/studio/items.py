@@ -19,7 +19,7 @@ from ..colorizer.options import ColorOptions
 from ..colorizer.prediction import Prediction
 from ..errors import OptionError, renaming
 from .history import History
-from .marks import Mark, parse_marks
+from .marks import Mark, check_unchanged, parse_marks
 from .pictures import Picture, cached_prediction, small
 from .render import colored
 from .state import AppState
@@ -58,8 +58,12 @@ class Item(ABC, Generic[Choices]):
         """Return the options for colouring the displayed picture."""
 
     @abstractmethod
-    def marks(self) -> tuple[Mark, ...]:
-        """Return the marks on the displayed picture."""
+    def marks(self, time: Any = None) -> tuple[Mark, ...]:
+        """Return the marks on the displayed picture or, in a film, those on the frame at ``time``.
+
+        Raises:
+            OptionError: The time is not a number of seconds.
+        """
 
     @abstractmethod
     def _history_with_marks(self, marks: tuple[Mark, ...], time: Any) -> History[Choices]:
@@ -117,7 +121,10 @@ class Item(ABC, Generic[Choices]):
             dial, value = _dial(change, has_vividness=self._colorizer.card.vividness is not None)
             return self._history_after_turn(dial, value, for_shot=change.get("shot") is True)
         if kind == "marks":
-            return self._history_with_marks(parse_marks(change.get("marks")), change.get("time"))
+            time = change.get("time")
+            if "before" in change:
+                check_unchanged(parse_marks(change["before"]), self.marks(time))
+            return self._history_with_marks(parse_marks(change.get("marks")), time)
         raise OptionError(f"the studio cannot do {kind!r:.60}")
 
     def _history_after_turn(self, dial: str, value: float, *, for_shot: bool) -> History[Choices]:

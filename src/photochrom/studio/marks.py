@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal, cast
 
@@ -94,6 +94,16 @@ def parse_marks(facts: Any, time: Fraction | None = None) -> tuple[Mark, ...]:
     if not isinstance(facts, list) or len(facts) > _MOST_HINTS:
         raise OptionError("the colours are not a list")
     return tuple(_parse_mark(each, time) for each in facts)
+
+
+def check_unchanged(before: Iterable[Mark], now: Iterable[Mark]) -> None:
+    """Check that the marks that a page shows are still those of the picture; times are not compared.
+
+    Raises:
+        OptionError: They were changed in another window. Replacing them would remove the marks of that window.
+    """
+    if [replace(mark, time=None) for mark in before] != [replace(mark, time=None) for mark in now]:
+        raise OptionError("the colours were changed in another window", remedy="look at them, and repeat your change")
 
 
 def _parse_mark(facts: Any, time: Fraction | None) -> Mark:

@@ -64,7 +64,7 @@ class Photograph(Item[Choices]):
         now = self._history.now
         return ColorOptions(now.vividness, now.strength, (*now.guess, *now.borrowed, *hints_of(now.marks, self._size)))
 
-    def marks(self) -> tuple[Mark, ...]:
+    def marks(self, time: Any = None) -> tuple[Mark, ...]:
         """Return the colours that the visitor gave by hand."""
         return self._history.now.marks
 

@@ -203,3 +203,22 @@ def test_dials_are_turned_and_undone(visit, photograph):
     changed(page, page.locator("#undo").click)
     np.testing.assert_array_equal(looked_at(page), color)
     assert strength.input_value() == "1"
+
+
+def test_two_windows_keep_the_colours_of_each_other(visit, photograph):
+    page = visit()
+    drop(page, photograph)
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.locator("#canvas[data-revision]").wait_for()
+    color = put(page, 0.3, 0.3)
+    put(other, 0.7, 0.7)  # refused, since this window has not shown the colour of the first one
+    other.get_by_text("the colours were changed in another window").wait_for()
+    assert [mark["color"] for mark in state(other)["marks"]] == [color]
+    assert other.locator("#overlay .mark").count() == 1
+    put(other, 0.7, 0.7)
+    put(other, 0.7, 0.3)
+    assert len(state(other)["marks"]) == 3
+    assert page.locator("#overlay .mark").count() == 1
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    page.locator("#overlay .mark").nth(2).wait_for()

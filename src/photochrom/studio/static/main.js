@@ -189,7 +189,8 @@ async function begin() {
   listenToKeys();
   listenToBar();
   rebuild();
-  store.items = store.studio.items;
+  store.fill(store.studio.items);
+  addEventListener("focus", () => store.refresh());
   const last = sessionStorage.getItem("shown");
   store.show((store.items.find((item) => item.id === last) || store.items[0] || { id: null }).id);
   document.body.dataset.ready = "yes";

@@ -32,6 +32,8 @@ class Store extends EventTarget {
   #last = Promise.resolve();
   /** Number of pending changes of marks, by item; while there are any, the page's marks are newer than the studio's. @type {Map<string, number>} */
   #unanswered = new Map();
+  /** Marks of each item as the studio has them once all changes are answered, to find out whether another window has changed them. @type {Map<string, any[]>} */
+  #agreed = new Map();
 
   /** Removed items that can still be restored, and their timers. @type {Map<string, number>} */
   #leaving = new Map();
@@ -66,14 +68,33 @@ class Store extends EventTarget {
     this.show(id);
   }
 
+  /** Show all items of the tray. @param {any[]} items */
+  fill(items) {
+    this.items = items;
+    for (const item of items) this.#agreed.set(item.id, [...item.marks]);
+  }
+
   /** Update an item from the studio's answer. @param {any} item */
   update(item) {
     const at = this.items.findIndex((other) => other.id === item.id);
     if (at >= 0 && this.#unanswered.get(item.id)) item.marks = this.items[at].marks;
+    else this.#agreed.set(item.id, [...item.marks]);
     if (at >= 0) this.items[at] = item;
     else this.items = [...this.items, item].sort((one, other) => one.order - other.order);
     this.changed("items");
     if (item.id === this.shown) this.changed("item");
+  }
+
+  /** Show what other windows have changed in the displayed item. */
+  refresh() {
+    const { item } = this;
+    if (!item) return;
+    this.#last = this.#last.then(() =>
+      this.try(async () => {
+        const now = await api.item(item.id);
+        if (now.revision !== this.item?.revision && now.id === this.shown) this.update(now);
+      }),
+    );
   }
 
   /** Remove an item from the tray. Its files are deleted when it can no longer be restored. @param {string} id */
@@ -140,12 +161,14 @@ class Store extends EventTarget {
     const item = this.item;
     if (!item) return;
     const { id } = item;
+    const before = this.#agreed.get(id) || [];
+    this.#agreed.set(id, [...marks]);
     item.marks = marks;
     this.marked = true; // a newly given colour must be visible
     this.changed("tool");
     this.#unanswered.set(id, (this.#unanswered.get(id) || 0) + 1);
     this.changed("marks");
-    await this.edit({ do: "marks", marks, time: item.time }, () => this.#unanswered.set(id, (this.#unanswered.get(id) || 1) - 1));
+    await this.edit({ do: "marks", marks, before, time: item.time }, () => this.#unanswered.set(id, (this.#unanswered.get(id) || 1) - 1));
   }
 
   /** @param {string} color */
