@@ -513,26 +513,18 @@ def test_the_command_sums_up_and_makes_a_contact_sheet(tree, tmp_path, model, ca
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("options")
-def test_a_finished_target_becomes_a_valid_bag(tree, tmp_path, model):
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_finished_target_becomes_a_valid_bag(elsewhere, tree, tmp_path, model, capsys):
     bagit = pytest.importorskip("bagit")
+    report = ["--report", str(tmp_path / "report")] if elsewhere else []
     target = tmp_path / "out"
-    command = [
-        "batch",
-        str(tree),
-        "-o",
-        str(target),
-        "--model",
-        str(model),
-        "--device",
-        "cpu",
-        "--workers",
-        "1",
-        "--quiet",
-    ]
-    assert main([*command, "--bagit"]) == 0
+    command = ["batch", str(tree), "-o", str(target), "--model", str(model), "--device", "cpu", "--workers", "1"]
+    assert main([*command, "--quiet", "--bagit", *report]) == 0
     assert bagit.Bag(str(target)).is_valid()
     assert (target / "data" / "1934" / "deep" / "c.color.tif").is_file()
-    assert main(["batch", "report", str(target)]) == 0
+    assert main(["batch", "report", *(report[1:] or [str(target)])]) == 0
+    assert main([*command, *report]) == 2
+    assert f"{target} is a bag, which must not be changed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -544,6 +536,8 @@ def test_a_finished_target_becomes_a_valid_bag(tree, tmp_path, model):
         ([".", "-o", "x", "--name", "{stem}{date}"], "has {date}"),
         ([".", "-o", "x", "--shard", "9/8"], "shard is 9/8"),
         ([".", "-o", "x", "--workers", "0"], "workers is 0"),
+        ([".", "-o", "x", "--bagit", "--shard", "1/8"], "a bag holds all shards"),
+        ([".", "-o", "s3://x/y", "--bagit"], "s3://x/y cannot become a bag"),
         (["report", "nowhere"], "there is no report in nowhere"),
     ],
 )

@@ -162,6 +162,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.output:
         raise OptionError("a batch needs a target: name a folder or an address with --output")
     options = _options(args)
+    _check_bag(args)
     if args.dry_run:
         return _dry_run(args, options)
     return _color(args, options)
@@ -199,6 +200,20 @@ def _options(args: argparse.Namespace) -> BatchOptions:
     )
 
 
+def _check_bag(args: argparse.Namespace) -> None:
+    """Check that the target can become a bag.
+
+    Raises:
+        OptionError: The target is remote, or other shards are still to be coloured into it.
+    """
+    from ..batch.remote_files import is_remote
+
+    if args.bagit and is_remote(args.output):
+        raise OptionError(f"{args.output} cannot become a bag", remedy="name a local folder, or leave out --bagit")
+    if args.bagit and args.shard:
+        raise OptionError("a bag holds all shards", remedy="run the command without --shard when they have ended")
+
+
 def _color(args: argparse.Namespace, options: BatchOptions) -> int:
     from ..batch.coordinator import color_batch
     from ..batch.report_folder import report_folder
@@ -229,7 +244,7 @@ def _preserve(args: argparse.Namespace, folder: Path) -> None:
     if args.premis:
         write_premis(folder, rows_of(folder))
     if args.bagit:
-        make_bag(folder)
+        make_bag(Path(args.output))
 
 
 @contextmanager
