@@ -98,6 +98,7 @@ def test_errors_are_rows(tree, tmp_path, options, capsys):
     assert "is empty" in rows(target)["empty.png"].error
     again = color_batch(tree, target, options)
     assert (again.failed, again.failed_before, again.status) == (0, 2, 1)
+    assert str(again).startswith("0 coloured, 4 done before, 2 failed before, in ")
     scan(tree / "empty.png")  # repaired, so it is retried without the option
     assert color_batch(tree, target, options).colored == 1
     assert color_batch(tree, target, replace(options, retry_errors=True)).failed == 1

@@ -81,9 +81,11 @@ class BatchSummary:
             parts.append(f"{self.done_before:,} done before")
         if self.in_color:
             parts.append(f"{self.in_color:,} in colour already")
-        if failed := self.failed + self.failed_before:
+        if self.failed:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.errors.most_common(3))
-            parts.append(f"{failed:,} failed{f' ({kinds})' if kinds else ''}")
+            parts.append(f"{self.failed:,} failed ({kinds})")
+        if self.failed_before:
+            parts.append(f"{self.failed_before:,} failed before")
         if self.ended_early:
             parts.append(self.ended_early)
         text = f"{', '.join(parts)}, in {clock(self.seconds)}"

@@ -224,6 +224,8 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
     print(summary)
     if summary.in_color and not args.quiet:
         print("photographs in colour were skipped; --recolor colours them anyway")
+    if summary.failed_before and not args.quiet:
+        print("items that failed before were not tried again; --retry-errors tries them")
     if summary.unread and not args.quiet:
         print(f"{unread_text(summary.unread)}; the report names them")
     folder = report_folder(args.output, options)
