@@ -168,6 +168,17 @@ def test_time_code_and_rate_reach_a_film_of_the_picture_as_shown(tmp_path, red):
     assert (code.hours, code.minutes, code.seconds, code.frame) == (1, 0, 0, 3)  # of the frame that was filled in
 
 
+def test_a_display_window_that_an_output_does_not_show_is_named(tmp_path, red):
+    windows = {
+        "dataWindow": (np.array([-8, 4], np.int32), np.array([87, 67], np.int32)),
+        "displayWindow": (np.array([0, 0], np.int32), np.array([79, 71], np.int32)),
+    }
+    folder = write(tmp_path / "reel", {"Y": light()}, windows)
+    said = "the output shows the data window, 96 x 64 pixels at -8,4, and not the display window, 80 x 72 pixels at 0,0"
+    assert said in colorize_film(folder, tmp_path / "a.mkv", FilmOptions(codec="ffv1"), colorizer=red).notes
+    assert not any("window" in note for note in colorize_film(folder, None, colorizer=red).notes)
+
+
 def test_films_that_are_not_linear_do_not_become_openexr(tmp_path, red):
     from tests.helpers.sequences import write_dpx
 
@@ -180,7 +191,7 @@ def test_films_that_are_not_linear_do_not_become_openexr(tmp_path, red):
     ("channels", "said"),
     [
         ({"Z": light()}, "has no channels R, G and B, nor Y, in its first part: convert it to DPX or TIFF"),
-        ({"Y": light()[:, :90]}, "has 90 x 64 pixels, and the first frame has 96 x 64: colour such frames one by one"),
+        ({"Y": light()[:, :90]}, "has 90 x 64 pixels, and the first frame has 96 x 64: move frames of each kind to"),
         ({"Y": light(), "A": light()}, "has the channels A, Y, and the first frame has the channels Y"),
     ],
 )

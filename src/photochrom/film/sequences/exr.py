@@ -116,13 +116,13 @@ def read_header(path: Path) -> ExrHeader:
     """
     header = _opened(path, header_only=True).header()
     _to_xyz(header, path)
-    (left, top), (right, bottom) = header["dataWindow"]
+    width, height = _size(header["dataWindow"])
     channels = {channel.name: (channel.xSampling, channel.ySampling) for channel in header["channels"]}
     code, rate = header.get("timeCode"), header.get("framesPerSecond")
     dropped = [name for name in _LUMINANCE_AND_CHROMA if name in channels and "G" not in channels]
     return ExrHeader(
-        int(right - left + 1),
-        int(bottom - top + 1),
+        width,
+        height,
         "the channels " + ", ".join(_in_words(name, *sampling) for name, sampling in sorted(channels.items())),
         Fraction(rate) if rate and rate > 0 else None,
         _text(code) if code else "",
@@ -130,6 +130,30 @@ def read_header(path: Path) -> ExrHeader:
         tuple(dropped[1:]),
         Fraction(header["pixelAspectRatio"]).limit_denominator(1000),
     )
+
+
+def _size(window: np.ndarray) -> tuple[int, int]:
+    """Return width and height of a window of pixels."""
+    (left, top), (right, bottom) = window
+    return int(right - left + 1), int(bottom - top + 1)
+
+
+def window_notes(path: Path) -> list[str]:
+    """Return a note if an output in another format shows more or less than the file's display window.
+
+    Raises:
+        FilmError: The file cannot be read.
+    """
+    header = _opened(path, header_only=True).header()
+    stored, shown = header["dataWindow"], header["displayWindow"]
+    if np.array_equal(stored, shown):
+        return []
+    sizes = ["{} x {}".format(*_size(window)) for window in (stored, shown)]
+    places = ["{},{}".format(*window[0]) for window in (stored, shown)]
+    return [
+        f"the output shows the data window, {sizes[0]} pixels at {places[0]}, and not the display window, {sizes[1]} "
+        f"pixels at {places[1]}"
+    ]
 
 
 def compression_notes(path: Path) -> list[str]:

@@ -24,7 +24,7 @@ _JP2_BOXES = {
 
 
 def lost(path: Path, format: str, codec: str) -> list[str]:
-    """Return notes on what frames of a sequence state and its output will lack; an empty list if nothing is lost.
+    """Return notes on what frames of a sequence state and its output will lack or show differently.
 
     Args:
         path: The file of the first frame.
@@ -37,7 +37,8 @@ def lost(path: Path, format: str, codec: str) -> list[str]:
     found = [] if is_kept else _READERS[format](path, format)
     if format == "png" != codec:
         found = [*found, *png.coding_chunks(_metadata(path, format))]
-    return [f"not kept: metadata of the frames ({', '.join(dict.fromkeys(found))})"] if found else []
+    notes = exr.window_notes(path) if format == "exr" else []
+    return [*notes, f"not kept: metadata of the frames ({', '.join(dict.fromkeys(found))})"] if found else notes
 
 
 def orientation(path: Path, format: str) -> int:

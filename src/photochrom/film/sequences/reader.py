@@ -160,7 +160,9 @@ class SequenceReader(FilmReader):
                 continue  # damaged, which decoding the frame will report
             first = first or header
             if problem := _difference(header, first):
-                raise FilmError(problem, path=self.pattern.file(number), remedy="colour such frames one by one")
+                raise FilmError(
+                    problem, path=self.pattern.file(number), remedy="move frames of each kind to a folder of their own"
+                )
         if isinstance(first, exr.ExrHeader):
             self._check_pixels(first.width, first.height)  # before the first frame is decoded
             self._dropped = first.dropped
@@ -349,7 +351,7 @@ class SequenceReader(FilmReader):
                 f"has {frame.width} x {frame.height} pixels of {frame.format.name}, and the first frame has "
                 f"{self.width} x {self.height} of {self._format}",
                 path=self.file(frame.pts or 0),
-                remedy="colour such frames one by one",
+                remedy="move frames of each kind to a folder of their own",
             )
 
 
