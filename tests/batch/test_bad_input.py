@@ -25,6 +25,7 @@ from photochrom.colorizer.colorizer import Colorizer
 from photochrom.colorizer.hints import Hint, hints_json
 from photochrom.errors import ModelError, OptionError, PhotochromError
 from photochrom.label import is_labelled
+from photochrom.photo.job import colorize_photo
 from tests.batch.conftest import XMP, scan
 from tests.helpers.permissions import NOBODY, is_root
 
@@ -138,6 +139,26 @@ def test_a_bag_is_never_coloured_into(tree, tmp_path, options):
     (tmp_path / "out" / "bagit.txt").write_text("BagIt-Version: 1.0\n")
     with pytest.raises(OptionError, match="is a bag, which must not be changed"):
         color_batch(tree, tmp_path / "out", options)
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_photograph_that_changes_while_it_is_coloured_is_an_error_and_coloured_again(
+    is_lost, tree, tmp_path, options, monkeypatch
+):
+    def changing(source, *args, **options):
+        report = colorize_photo(source, *args, **options)
+        if source.name == "b.png":
+            source.unlink() if is_lost else scan(source, 7)
+        return report
+
+    with monkeypatch.context() as patched:
+        patched.setattr("photochrom.photo.job.colorize_photo", changing)
+        summary = color_batch(tree, tmp_path / "out", options)
+    problem = "cannot be read" if is_lost else "changed while it was being coloured"
+    assert (summary.colored, summary.errors) == (3, {problem: 1})
+    scan(tree / "b.png", 7)
+    again = color_batch(tree, tmp_path / "out", options)
+    assert (again.colored, again.failed, again.failed_before) == (1, 0, 0)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..atomic import temporary_folder
 from ..color.bands import limit_threads
-from ..errors import PhotochromError, PhotoError, renaming
+from ..errors import PhotochromError, PhotoError, renaming, system_errors
 from ..machine import reuse_freed_memory
 from ..models.download import digest
 from ..photo.options import OutputOptions
@@ -33,6 +33,7 @@ IN_COLOR: Final = "is in colour already"
 """Reason for skipping an item, as in the report."""
 UNREAD: Final = "is in a format that Photochrom does not read"
 """Reason for leaving out an item, as in the report."""
+_AGAIN: Final = "start the batch again"
 _THUMBNAIL: Final = 192  # long side in pixels
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -158,13 +159,16 @@ def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Color
         from ..photo.job import colorize_photo
 
         negative = job.options.negative
-        report = colorize_photo(source, path, options, colorizer=colorizer, output=job.output, negative=negative)
+        with _unchanged(source):
+            report = colorize_photo(source, path, options, colorizer=colorizer, output=job.output, negative=negative)
+            with system_errors(PhotoError, source, _AGAIN):
+                sha256 = digest(source)
         publish(report.outputs)
         row = replace(
             known,
             status="ok",
             output=name,
-            source_sha256=digest(source),
+            source_sha256=sha256,
             output_sha256=digest(path),
             width=report.width,
             height=report.height,
@@ -174,6 +178,28 @@ def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Color
             luma_coding=report.luma_coding,
         )
     return Colored(row, *_thumbnails(*report.preview)) if report.preview else Colored(row)
+
+
+@contextmanager
+def _unchanged(source: Path) -> Iterator[None]:
+    """Check that a file has not changed during the block, so that an output and a checksum are of the same source.
+
+    Raises:
+        PhotoError: The file has changed or disappeared.
+    """
+    before = _state(source)
+    yield
+    if _state(source) != before:
+        raise PhotoError("changed while it was being coloured", path=source, remedy=_AGAIN)
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """Return numbers that change with the content of a file; None if there is no file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _ends(error: PhotochromError) -> str:
