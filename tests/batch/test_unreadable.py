@@ -179,7 +179,7 @@ def test_a_target_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
         raise RuntimeError("403 Forbidden")
 
     monkeypatch.setattr(memory.MemoryFileSystem, "glob", fail)
-    with pytest.raises(OptionError, match=r"memory://out cannot be read \(403 Forbidden\): check the address"):
+    with pytest.raises(OptionError, match=r"memory://out: cannot be read \(403 Forbidden\): check the address"):
         ReportCopy("memory://out", tmp_path / "report.jsonl").fetch()
 
 
