@@ -17,6 +17,7 @@ from PIL import Image
 
 from photochrom import ColorOptions, OptionError
 from photochrom.batch import BatchSummary, Item, color_batch
+from photochrom.batch.contact_sheet import rows_of
 from photochrom.batch.estimate import estimate_batch
 from photochrom.batch.listing import list_items
 from photochrom.batch.report import Row, read_rows
@@ -424,6 +425,19 @@ def test_shards_are_the_whole_once(tree, tmp_path, options):
     assert len(list(target.rglob("*.color.*"))) == 14
     whole = color_batch(tree, target, options)  # the shards' reports count
     assert (whole.colored, whole.done_before) == (0, 14)
+
+
+def test_a_report_from_the_future_does_not_hide_later_rows(tree, tmp_path, options):
+    target = tmp_path / "out"
+    (tree / "a.jpg").write_bytes(b"")
+    shard = 1 + next(item for item in list_items(str(tree)) if item.key == "a.jpg").shard(2)
+    assert color_batch(tree, target, replace(options, shard=(shard, 2))).failed == 1
+    tomorrow = time.time() + 86_400  # on a machine whose clock is ahead
+    os.utime(target / f"report-{shard}-of-2.jsonl", (tomorrow, tomorrow))
+    scan(tree / "a.jpg")
+    assert color_batch(tree, target, options).failed == 0
+    assert {row.status for row in rows_of(target)} == {"ok"}
+    assert color_batch(tree, target, options).done_before == 4
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from .naming import Outputs, possible_name
 from .options import BatchOptions
 from .remote_files import is_remote, naming_errors, open_address
 from .remote_report import ReportCopy
-from .report import ReportWriter, Row, compact, mark, marks_by_status, report_paths
+from .report import ReportWriter, Row, compact, date_back, mark, marks_by_status, report_paths
 from .report_folder import locked_report_folder, report_path
 from .summary import BatchSummary
 from .thumbnails import ThumbnailWriter
@@ -90,6 +90,7 @@ def color_batch(
     with locked_report_folder(target, options) as folder:
         items, unread = listed_items(source, target, options)
         summary.listed, summary.unread = len(items), extensions(unread)
+        date_back(folder)
         copy = ReportCopy(target, report_path(folder, options))
         copy.fetch()
         pending = list(_missing(pending_items(items, folder, job), summary))
