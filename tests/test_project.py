@@ -109,7 +109,7 @@ def test_architecture_names_every_module():
     assert listed == there, "run python docs/tree.py"
 
 
-def test_walks_of_the_architecture_name_modules_that_exist():
+def test_architecture_names_only_modules_that_exist():
     text = (ROOT / "docs" / "architecture.md").read_text().partition("## Modules")[0]
     for name in re.findall(r"`(\w+(?:/\w+)+\.py)`", text):
         assert (ROOT / "src" / "photochrom" / name).exists(), f"architecture.md names {name}"

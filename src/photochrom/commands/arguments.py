@@ -57,8 +57,8 @@ def add_jpeg_layout(parser: argparse._ActionsContainer) -> None:
         "--jpeg-layout",
         choices=JPEG_LAYOUTS,
         default="scan",
-        help="how to keep the luma of a grey JPEG: scan, byte for byte; interleaved, with the same coefficients in the "
-        "order that every reader supports (needs the extra 'jpeg') (default: %(default)s)",
+        help="scan keeps the luma of a grey JPEG byte for byte; interleaved keeps its coefficients, in the order that "
+        "every reader supports, and needs the extra 'jpeg' (default: %(default)s)",
     )
 
 

@@ -23,7 +23,11 @@ def add(verbs: Verbs) -> None:
         "measure models on colour photographs",
         "Turns colour photographs grey, colours them, and compares the result with the original: PSNR, SSIM, "
         "CIEDE2000, colourfulness, agreement of a classifier; LPIPS and FID where they are installed.",
-        examples=("evaluate photographs/ --limit 500", "evaluate photographs/ --model mine.onnx --html report.html"),
+        examples=(
+            "evaluate photographs/ --limit 500",
+            "evaluate photographs/ --model mine.onnx --html report.html",
+            "evaluate photographs/ --model default --model mine.onnx --frontier   compares two models",
+        ),
         page="training",
     )
     evaluate.set_defaults(verb=run)
@@ -31,7 +35,7 @@ def add(verbs: Verbs) -> None:
     evaluate.add_argument(
         "--model", action="append", help="a name or a file; may be repeated (default: the embedded model)"
     )
-    evaluate.add_argument("--held-out", action="store_true", help="use only photographs that are never trained on")
+    evaluate.add_argument("--held-out", action="store_true", help="use only the photographs that 'train' holds out")
     evaluate.add_argument(
         "--limit", type=int, default=2000, metavar="N", help="use at most N photographs (default: 2000)"
     )

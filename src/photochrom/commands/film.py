@@ -53,7 +53,12 @@ def add(verbs: Verbs) -> None:
         page="films",
     )
     film.set_defaults(verb=run)
-    film.add_argument("inputs", nargs="*", metavar="IN", help="films")
+    film.add_argument(
+        "inputs",
+        nargs="*",
+        metavar="IN",
+        help="films, or folders or patterns of numbered frames, such as reel.%%04d.dpx",
+    )
     film.add_argument(
         "-o",
         "--output",
@@ -104,7 +109,7 @@ def _add_coloring(film: argparse.ArgumentParser) -> None:
         default=False,
         metavar="{all,grey-shots}",
         help="colour a film that is in colour already: all of it from its luma, or only its grey shots. By default, a "
-        "film that is entirely in colour is refused, and in a film with some grey shots only these are coloured",
+        "film that is entirely in colour is refused, and of a film with some grey shots only these are coloured",
     )
     add_dials(film)
 

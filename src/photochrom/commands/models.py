@@ -17,7 +17,8 @@ def add(verbs: Verbs) -> None:
         verbs,
         "models",
         "list the models, or get the reference model",
-        "Lists the models and their files. 'get reference' assembles the reference model from public weights.",
+        "Lists the models and their files. 'get reference' assembles the reference model from public weights; "
+        "it needs the extra 'reference'.",
         examples=("models", "models get reference"),
         page="model-card",
     )

@@ -44,8 +44,8 @@ def add(verbs: Verbs) -> None:
         verbs,
         "photo",
         "colour photographs",
-        "Colours photographs and folders of photographs (JPEG, PNG, TIFF, WebP, AVIF; HEIC where installed). Luma, "
-        "orientation, resolution, profile and metadata are kept. Existing outputs are skipped.",
+        "Colours photographs and folders of photographs (JPEG, PNG, TIFF, WebP, AVIF; HEIC with the extra 'heif'). "
+        "Luma, orientation, resolution, profile and metadata are kept. Existing outputs are skipped.",
         examples=(
             "photo old.jpg                         writes old.color.jpg",
             "photo scans/ -o coloured/             a folder and its subfolders",
@@ -125,7 +125,7 @@ def _add_companions(photo: argparse.ArgumentParser) -> None:
     photo.add_argument(
         "--confidence-raw",
         action="store_true",
-        help="like --confidence, with the map in grey and without a legend: black is 0, white is 1",
+        help="like --confidence, but with a plain grey map: black is 0, white is 1",
     )
     photo.add_argument(
         "--negative",

@@ -18,8 +18,8 @@ def add(verbs: Verbs) -> None:
         verbs,
         "studio",
         "colour photographs and films in a browser",
-        "Opens a page in the browser, served to this machine only: drop a photograph, see it in colour, and "
-        "correct it by pointing.",
+        "Opens a page in the browser, served by this machine: drop a photograph, see it in colour, and click "
+        "to correct it.",
         examples=("studio", "studio --no-open --port 8000"),
         page="studio",
     )

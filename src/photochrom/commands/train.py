@@ -56,7 +56,8 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--recipe",
         choices=["default", "default-cpu", "broad", "reference"],
-        help="retrain a published model with its own settings",
+        help="use the settings of a published model: default (for a GPU), default-cpu, broad (for many diverse "
+        "photographs) or reference",
     )
     group.add_argument("--epochs", type=float, metavar="N", help="number of times that each view is used")
     group.add_argument(

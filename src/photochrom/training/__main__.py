@@ -12,9 +12,9 @@ from ..errors import OptionError, PhotochromError, TrainingError, needed_for
 from .stop_signals import Stopped
 
 _COMMANDS: Final = {
-    "distillation": "teach a model's encoder grey pictures",
+    "distillation": "train an encoder to recognise in grey pictures what it recognises in colour ones",
     "export": "write a checkpoint as a model file",
-    "reexport": "write a model file anew",
+    "reexport": "rewrite a model file with the current exporter",
 }
 
 
@@ -35,7 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m photochrom.training", description="Make models.")
+    parser = argparse.ArgumentParser(
+        prog="python -m photochrom.training", description="Commands for those who make models."
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, purpose in _COMMANDS.items():
         commands.add_parser(name, help=purpose)

@@ -152,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=prog, description="Teach a model's encoder grey pictures.")
     parser.add_argument("photographs", metavar="PHOTOS", help="photographs, as photochrom train takes them")
     parser.add_argument("run_folder", type=Path, metavar="START", help="new folder, for photochrom train --from START")
-    parser.add_argument("--resume", action="store_true", help="go on with a command that was stopped")
+    parser.add_argument("--resume", action="store_true", help="resume a command that was stopped")
     parser.add_argument(
         "--from", dest="initial", default="default", metavar="MODEL", help="default, an earlier RUN, or an .onnx model"
     )

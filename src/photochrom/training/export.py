@@ -326,7 +326,7 @@ def run(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m photochrom.training export", description="Write a checkpoint as a model file."
+        prog="python -m photochrom.training export", description="Writes a checkpoint as a model file."
     )
     parser.add_argument("checkpoint", type=Path, nargs="+", help="checkpoint to export; several are averaged")
     parser.add_argument("model", type=Path, help="model file to write, .onnx")

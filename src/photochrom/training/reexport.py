@@ -73,7 +73,9 @@ def run(arguments: list[str]) -> int:
     Raises:
         PhotochromError: The new file exists, or see ``reexport``.
     """
-    parser = argparse.ArgumentParser(prog="python -m photochrom.training reexport", description="Write a model anew.")
+    parser = argparse.ArgumentParser(
+        prog="python -m photochrom.training reexport", description="Rewrites a model file with the current exporter."
+    )
     parser.add_argument("old", type=Path, help="model file, .onnx")
     parser.add_argument("new", type=Path, help="model file to write, .onnx")
     args = parser.parse_args(arguments)
