@@ -566,6 +566,14 @@ def test_wrong_arguments_are_reported_in_one_line(arguments, said, tmp_path, mon
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(("option", "package"), [("--bagit", "bagit"), ("--parquet", "pyarrow")])
+def test_a_missing_package_is_reported_before_the_work_begins(option, package, tree, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert main(["batch", str(tree), "-o", str(tmp_path / "out"), option]) == 2
+    assert f"needs {package}: pip install 'photochrom[batch]'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_file_that_a_list_names_twice_is_reported(tree, tmp_path, options):
     (tree / "list.csv").write_text("path\na.jpg\nb.png\na.jpg\n")
     with pytest.raises(OptionError, match=r"a\.jpg and a\.jpg -> a\.color\.jpg"):

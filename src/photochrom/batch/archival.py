@@ -18,6 +18,20 @@ _NAMESPACE: Final = "http://www.loc.gov/premis/v3"
 _OUTCOMES: Final = {"ok": "success", "error": "fail"}
 
 
+def check_packages(*, bag: bool, parquet: bool) -> None:
+    """Check that the packages for a bag or a Parquet file are there, before the work that they conclude.
+
+    Raises:
+        PhotochromError: A package is missing.
+    """
+    if bag:
+        with needed_for("a bag", "batch"):
+            import bagit  # noqa: F401
+    if parquet:
+        with needed_for("Parquet", "batch"):
+            import pyarrow  # noqa: F401
+
+
 def make_bag(folder: Path) -> Path:
     """Turn the target of a finished batch into a BagIt bag: its files move to ``data/``, and checksums are written.
 

@@ -162,7 +162,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.output:
         raise OptionError("a batch needs a target: name a folder or an address with --output")
     options = _options(args)
-    _check_bag(args)
+    _check_preservation(args)
     if args.dry_run:
         return _dry_run(args, options)
     return _color(args, options)
@@ -200,18 +200,21 @@ def _options(args: argparse.Namespace) -> BatchOptions:
     )
 
 
-def _check_bag(args: argparse.Namespace) -> None:
-    """Check that the target can become a bag.
+def _check_preservation(args: argparse.Namespace) -> None:
+    """Check that the requested preservation files can be made of the target.
 
     Raises:
-        OptionError: The target is remote, or other shards are still to be coloured into it.
+        OptionError: The target of a bag is remote, or other shards are still to be coloured into it.
+        PhotochromError: A package is missing.
     """
+    from ..batch.archival import check_packages
     from ..batch.remote_files import is_remote
 
     if args.bagit and is_remote(args.output):
         raise OptionError(f"{args.output} cannot become a bag", remedy="name a local folder, or leave out --bagit")
     if args.bagit and args.shard:
         raise OptionError("a bag holds all shards", remedy="run the command without --shard when they have ended")
+    check_packages(bag=args.bagit, parquet=args.parquet)
 
 
 def _color(args: argparse.Namespace, options: BatchOptions) -> int:

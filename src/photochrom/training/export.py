@@ -332,11 +332,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", type=Path, help="model file to write, .onnx")
     parser.add_argument("--overwrite", action="store_true", help="replace the model file if it exists")
     parser.add_argument("--name", help="name of the model (default: the recipe's)")
-    parser.add_argument("--version", default="1")
+    parser.add_argument("--version", default="1", help="version of the model (default: %(default)s)")
     parser.add_argument(
         "--licence", default="as its photographs allow", help="licence of the model (default: %(default)s)"
     )
-    parser.add_argument("--description", default="")
+    parser.add_argument("--description", default="", help="what the model is for, in a few words")
     parser.add_argument(
         "--training-data", metavar="TEXT", help="what the model was trained on (default: the number of photographs)"
     )
