@@ -569,7 +569,7 @@ def test_wrong_arguments_are_reported_in_one_line(arguments, said, tmp_path, mon
 @pytest.mark.parametrize(("option", "package"), [("--bagit", "bagit"), ("--parquet", "pyarrow")])
 def test_a_missing_package_is_reported_before_the_work_begins(option, package, tree, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, package, None)
-    assert main(["batch", str(tree), "-o", str(tmp_path / "out"), option]) == 2
+    assert main(["batch", str(tree), "-o", str(tmp_path / "out"), option]) == 1
     assert f"needs {package}: pip install 'photochrom[batch]'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
