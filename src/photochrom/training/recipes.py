@@ -153,6 +153,8 @@ BROAD = replace(
     repeats=3,
     crop=None,
     epochs=4,
+    perceptual_weight=0.24,
+    cell=6,
     color_queries=32,
 )
 
