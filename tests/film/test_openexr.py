@@ -179,6 +179,17 @@ def test_a_display_window_that_an_output_does_not_show_is_named(tmp_path, red):
     assert not any("window" in note for note in colorize_film(folder, None, colorizer=red).notes)
 
 
+def test_data_windows_that_move_are_named_where_the_output_cannot_state_them(tmp_path, red):
+    for number, left in ((1, 0), (2, 5)):
+        window = {"dataWindow": (np.array([left, 0], np.int32), np.array([left + 95, 63], np.int32))}
+        folder = write(tmp_path / "reel", {"Y": light()}, window, number)
+    said = "the data windows of the frames are at different places, so the picture moves in the output"
+    assert said in colorize_film(folder, tmp_path / "a.mkv", FilmOptions(codec="ffv1"), colorizer=red).notes
+    report = colorize_film(folder, None, colorizer=red)
+    assert said not in report.notes
+    assert [read(report, number).header()["dataWindow"][0][0] for number in (1, 2)] == [0, 5]
+
+
 def test_films_that_are_not_linear_do_not_become_openexr(tmp_path, red):
     from tests.helpers.sequences import write_dpx
 

@@ -33,6 +33,8 @@ def notes(reader: FilmReader, planes: PlaneFormat, container: str, options: Film
     ]
     if isinstance(reader, SequenceReader):
         found += frame_metadata.lost(reader.file(0), reader.pattern.format, options.codec)
+        if reader.window_moves and options.codec != "exr":
+            found.append("the data windows of the frames are at different places, so the picture moves in the output")
     found += _not_in_frames(reader, options.codec) if options.codec in SEQUENCES else _other_pictures(reader)
     if options.rate is not None and not reader.is_sequence:
         found.append(

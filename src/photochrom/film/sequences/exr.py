@@ -66,6 +66,8 @@ class ExrHeader:
     """Channels of chroma, which the new colours replace."""
     aspect: Fraction
     """Width of a pixel divided by its height."""
+    origin: tuple[int, int] = (0, 0)
+    """Column and row of the data window's first pixel."""
     is_log: bool = False
     """Whether the samples are logarithms of light."""
 
@@ -129,6 +131,7 @@ def read_header(path: Path) -> ExrHeader:
         str(header.get("reelName", "")),
         tuple(dropped[1:]),
         Fraction(header["pixelAspectRatio"]).limit_denominator(1000),
+        (int(header["dataWindow"][0][0]), int(header["dataWindow"][0][1])),
     )
 
 

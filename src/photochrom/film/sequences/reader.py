@@ -155,6 +155,7 @@ class SequenceReader(FilmReader):
         """
         read = _HEADERS.get(self.pattern.format, pictures.read_header)
         first: Header | None = None
+        origins = set[tuple[int, int]]()
         for number in self.numbers:
             if (header := read(self.pattern.file(number))) is None:
                 continue  # damaged, which decoding the frame will report
@@ -163,6 +164,10 @@ class SequenceReader(FilmReader):
                 raise FilmError(
                     problem, path=self.pattern.file(number), remedy="move frames of each kind to a folder of their own"
                 )
+            if isinstance(header, exr.ExrHeader):
+                origins.add(header.origin)
+        self.window_moves = len(origins) > 1
+        """Whether the data windows of OpenEXR frames are of equal size, but at several places."""
         if isinstance(first, exr.ExrHeader):
             self._check_pixels(first.width, first.height)  # before the first frame is decoded
             self._dropped = first.dropped
