@@ -189,18 +189,20 @@ def pack(network: nn.Module, ema: Mapping[str, Tensor], optimizer: torch.optim.O
     return weights | {f"ema.{name}": value for name, value in ema.items()} | statistics
 
 
-def unpack(
+def restore(
     path: Path,
-    tensors: Mapping[str, Tensor],
+    conditions: Mapping[str, object],
     network: nn.Module,
     ema: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer,
-) -> None:
-    """Load the state that ``pack`` returned, on the devices of the network and of ``ema``; ignore other tensors.
+) -> Facts:
+    """Load the state that ``pack`` returned, on the devices of the network and of ``ema``; return the facts beside it.
 
     Raises:
-        TrainingError: The tensors, which are from the checkpoint ``path``, are those of another network.
+        TrainingError: The file is not a checkpoint, or belongs to a run with other conditions or another network.
     """
+    tensors, facts = load(path)
+    check_conditions(path, facts, conditions)
     try:
         network.load_state_dict(under("head.", tensors))
         for name, value in ema.items():
@@ -208,6 +210,7 @@ def unpack(
         _unpack_optimizer(optimizer, tensors)
     except (RuntimeError, KeyError, ValueError, IndexError) as exc:
         raise TrainingError(f"{path} has another architecture", remedy="train in another folder") from exc
+    return facts
 
 
 def _unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:

@@ -125,11 +125,9 @@ class Teaching:
             TrainingError: The file is not a checkpoint, or belongs to a run with other options, photographs or
                 architecture.
         """
-        tensors, facts = checkpoint.load(path)
-        checkpoint.check_conditions(path, facts, self.conditions)
+        facts = checkpoint.restore(path, self.conditions, self.student, self.ema, self.optimizer)
         with checkpoint.reading(path):
             self.step = facts["step"]
-        checkpoint.unpack(path, tensors, self.student, self.ema, self.optimizer)
 
 
 def teach(teaching: Teaching, taught: Pairs, path: Path, minutes: float) -> None:

@@ -382,11 +382,9 @@ class Trainer:
             TrainingError: The file is not a checkpoint, or belongs to a run with other options, photographs or
                 architecture.
         """
-        tensors, facts = checkpoint.load(path)
-        checkpoint.check_conditions(path, facts, self.conditions)
+        facts = checkpoint.restore(path, self.conditions, self.head, self.ema, self.optimizer)
         with checkpoint.reading(path):
             self.step, self.history, self.losses = facts["step"], facts["history"], facts["losses"]
-        checkpoint.unpack(path, tensors, self.head, self.ema, self.optimizer)
 
 
 def update_ema(ema: Mapping[str, Tensor], network: nn.Module, decay: float, step: int) -> None:
