@@ -81,6 +81,45 @@ def test_a_second_run_colours_only_missing_items(tree, tmp_path, options):
 
 
 @pytest.mark.slow
+def test_an_output_that_is_cut_short_is_named_and_coloured_again_if_asked(tree, tmp_path, options, capsys):
+    target = tmp_path / "out"
+    color_batch(tree, target, options)
+    whole = {path: path.read_bytes() for path in sorted(target.rglob("*.color.*"))}
+    cut, emptied, captioned = list(whole)[1:]
+    cut.write_bytes(whole[cut][:-1])
+    emptied.write_bytes(b"")
+    captioned.write_bytes(whole[captioned] + b"\0")
+    again = color_batch(tree, target, options)
+    key = cut.relative_to(target).as_posix().replace(".color", "")
+    assert (again.colored, again.done_before, again.cut_short, again.status) == (1, 2, [key], 1)
+    assert emptied.read_bytes() == whole[emptied]
+    assert cut.read_bytes() == whole[cut][:-1]
+    assert captioned.read_bytes() == whole[captioned] + b"\0"
+    assert "3 done before\n" not in str(estimate_batch(tree, str(target), options))
+    assert "1 cut short before, 3 done before" in str(estimate_batch(tree, str(target), options))
+    command = ["batch", str(tree), "-o", str(target), "--model", options.model, "--device", "cpu"]
+    assert main([*command, "--bagit"]) == 1
+    printed = capsys.readouterr()
+    assert f"photochrom: {key}: its output is smaller than when it was written" in printed.err
+    assert "0 coloured, 3 done before, 1 cut short since" in printed.out
+    assert not (target / "bagit.txt").exists()
+    assert main([*command, "--retry-errors"]) == 0
+    assert cut.read_bytes() == whole[cut]
+
+
+def test_rows_that_do_not_record_the_size_of_the_output_accept_any(tree, tmp_path, options):
+    target = tmp_path / "out"
+    color_batch(tree, target, options)
+    report = target / "report.jsonl"
+    older = [json.loads(line) for line in report.read_text().splitlines()]
+    for row in older:
+        del row["output_size"]
+    report.write_text("".join(json.dumps(row) + "\n" for row in older))
+    (target / "a.color.jpg").write_bytes(b"edited")
+    assert color_batch(tree, target, options).done_before == 4
+
+
+@pytest.mark.slow
 def test_other_options_or_another_model_recolour(tree, tmp_path, options):
     target = tmp_path / "out"
     color_batch(tree, target, options)

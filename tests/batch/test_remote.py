@@ -67,6 +67,8 @@ def test_a_bucket_is_coloured_into_a_bucket_and_resumes(s3, remote, tmp_path):
     s3.upload_file(str(scan(tmp_path / "new.png", 7)), "archive", "scans/b.png")
     third = color_batch("s3://archive/scans", "s3://archive/colored", remote)
     assert (third.colored, third.done_before) == (2, 2)
+    s3.put_object(Bucket="archive", Key="colored/b.color.png", Body=body(s3, "colored/b.color.png")[:-1])
+    assert color_batch("s3://archive/scans", "s3://archive/colored", remote).cut_short == ["b.png"]
 
 
 def test_the_report_is_in_the_bucket_too_and_another_machine_resumes_from_it(s3, remote, tmp_path):

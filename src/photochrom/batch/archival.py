@@ -148,8 +148,8 @@ def write_parquet(folder: Path, rows: Iterable[Row]) -> Path:
         from pyarrow import parquet
     path = folder / "report.parquet"
     text, whole, real = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
-    kinds = {"source_size": whole, "width": whole, "height": whole, "schema": whole, "warnings": pyarrow.list_(text)}
-    kinds |= dict.fromkeys(("colorfulness", "confidence", "seconds"), real)
+    kinds = dict.fromkeys(("source_size", "output_size", "width", "height", "schema"), whole)
+    kinds |= dict.fromkeys(("colorfulness", "confidence", "seconds"), real) | {"warnings": pyarrow.list_(text)}
     facts = [{name: _in_utf8(value) for name, value in asdict(row).items()} for row in rows]
     schema = pyarrow.schema([(name, kinds.get(name, text)) for name in Row.__dataclass_fields__])
     with system_errors(PhotochromError, path, "make room", "written"), new_file(path, overwrite=True) as stream:

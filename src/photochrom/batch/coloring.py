@@ -170,6 +170,7 @@ def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Color
             output=name,
             source_sha256=sha256,
             output_sha256=digest(path),
+            output_size=path.stat().st_size,
             width=report.width,
             height=report.height,
             colorfulness=round(report.colorfulness, 2),

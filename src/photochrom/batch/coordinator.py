@@ -14,18 +14,18 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ..errors import OptionError, PhotochromError, system_errors
-from ..models.download import known_digest
 from ..models.registry import find_model
 from ..photo.names import is_own_output
 from .coloring import BatchJob, Colored, coloring, unread_row
 from .distribute import by_processes, by_ray, worker_count
+from .earlier_runs import pending_items, unreported
 from .items import Item
 from .listing import Filter, below, list_items, with_local_state
 from .naming import Outputs, possible_name
 from .options import BatchOptions
-from .remote_files import is_remote, naming_errors, open_address
+from .remote_files import is_remote
 from .remote_report import ReportCopy
-from .report import ReportWriter, Row, compact, date_back, mark, marks_by_status, report_paths
+from .report import ReportWriter, Row, compact, date_back
 from .report_folder import locked_report_folder, report_path
 from .summary import BatchSummary
 from .thumbnails import ThumbnailWriter
@@ -97,7 +97,7 @@ def color_batch(
         _check_outputs(pending, items, job)
         progress(summary, None)
         with _report_writer(folder, options) as write:
-            for item in _unreported(unread, folder):
+            for item in unreported(unread, folder):
                 write(Colored(unread_row(item)))
             for colored in _colored(pending, job, stop, colorizer):
                 if colored.ends:
@@ -163,81 +163,22 @@ def extensions(items: Iterable[Item]) -> Counter[str]:
     return Counter(PurePosixPath(item.key).suffix.lower() for item in items)
 
 
-def _unreported(unread: Sequence[Item], folder: Path) -> list[Item]:
-    """Return the pictures in unread formats that have no row in the report yet, or have changed since.
-
-    Raises:
-        OptionError: A report is invalid or cannot be read.
-    """
-    known = marks_by_status(report_paths(folder))["unread"] if unread else {}
-    return [item for item in unread if known.get(item.key) != mark(item.size, item.version, "", "", "")]
-
-
-def pending_items(items: list[Item], folder: Path, job: BatchJob) -> Iterator[tuple[Item, str]]:
-    """Yield each item with its state: ``done``, ``failed before``, ``skipped before`` or ``to do``.
-
-    An item is done if its output exists, and the report records it for the same source, model and options, its own
-    among them. An item that failed is not retried unless its source, the model or the options change, or
-    ``retry_errors`` is set. An item that was skipped is skipped again unless one of these changes, or ``recolor`` is
-    set.
-
-    Args:
-        items: The items.
-        folder: Folder of the report.
-        job: The target, and how to colour.
-
-    Raises:
-        OptionError: A report is invalid, or it or the target cannot be read.
-        ModelError: There is no such model, or its file cannot be read.
-        PhotochromError: fsspec or the package for the protocol is missing.
-    """
-    marks = marks_by_status(report_paths(folder))
-    done, failed, skipped = marks["ok"], marks["error"], marks["skipped"]
-    model = known_digest(find_model(job.options.model)) if any(marks.values()) else ""
-    exists = _existing(job.target)
-    for item in items:
-        name, recorded = possible_name(item, job.options.name), job.recorded(item)
-        known = mark(item.size, item.version, model, recorded, name)
-        if done.get(item.key) == known and exists(name):
-            yield item, "done"
-            continue
-        unwritten = mark(item.size, item.version, model, recorded, "")
-        if failed.get(item.key) == unwritten and not job.options.retry_errors:
-            yield item, "failed before"
-        elif skipped.get(item.key) == unwritten and not job.options.recolor:
-            yield item, "skipped before"
-        else:
-            yield item, "to do"
-
-
 def _missing(states: Iterable[tuple[Item, str]], summary: BatchSummary) -> Iterator[Item]:
     """Yield the items that are to do, and count the others in ``summary``."""
     for item, state in states:
-        summary.done_before += state == "done"
+        summary.done_before += state == "done before"
         summary.failed_before += state == "failed before"
         summary.skipped_before += state == "skipped before"
+        if state == "cut short before":
+            summary.cut_short.append(item.key)
         if state == "to do":
             yield item
 
 
-def _existing(target: str) -> Callable[[str], bool]:
-    """Return a function that checks whether the target contains an output. A remote target is listed once, now.
-
-    Raises:
-        OptionError: A remote target cannot be read.
-        PhotochromError: fsspec or the package for the protocol is missing.
-    """
-    if not is_remote(target):
-        root = target
-        return lambda name: os.path.exists(os.path.join(root, name))  # noqa: PTH110, PTH118
-    system, path = open_address(target)
-    with naming_errors(target):
-        names = {place.removeprefix(path).lstrip("/") for place in system.find(path)} if system.exists(path) else set()
-    return names.__contains__
-
-
 def _check_outputs(pending: list[Item], items: list[Item], job: BatchJob) -> None:
-    """Check that no output would replace an input, or a file of others; remote targets are not checked.
+    """Check that no output would replace an input, or a file of others that is not empty.
+
+    Remote targets are not checked.
 
     Args:
         pending: Items whose outputs will be written.
@@ -254,17 +195,23 @@ def _check_outputs(pending: list[Item], items: list[Item], job: BatchJob) -> Non
         name = possible_name(item, job.options.name)
         path = Path(job.target, name)
         with system_errors(OptionError, path, "name another target"):
-            if name and path.exists():
+            if name and path.exists() and not _is_empty(path):
                 (own if is_own_output(path) else foreign).append(path)
     _refuse(foreign, "was not coloured by Photochrom")
     inputs = {os.path.realpath(item.source) for item in items} if own else set()
     _refuse([path for path in own if os.path.realpath(path) in inputs], "is itself to be coloured")
 
 
+def _is_empty(path: Path) -> bool:
+    return path.is_file() and not path.stat().st_size
+
+
 def _refuse(paths: Sequence[Path], reason: str) -> None:
     if paths:
         names = ", ".join(map(str, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
-        raise OptionError(f"{names}: would be replaced, but {reason}", remedy="name another target")
+        raise OptionError(
+            f"{names}: would be replaced, but {reason}", remedy="move what is in the way, or name another target"
+        )
 
 
 @contextmanager

@@ -14,8 +14,9 @@ from ..atomic import temporary_folder
 from ..color.bands import limited_threads
 from ..errors import PhotochromError
 from .coloring import BatchJob, local_copy, prepare
-from .coordinator import extensions, listed_items, pending_items
+from .coordinator import extensions, listed_items
 from .distribute import worker_count
+from .earlier_runs import pending_items
 from .items import Item
 from .options import BatchOptions
 from .remote_files import is_remote
@@ -37,7 +38,7 @@ class Estimate:
     """Number of items that no earlier run has finished, including those that will be skipped because they are in
     colour."""
     before: Counter[str]
-    """Number of items that an earlier run has finished, by their state; see ``coordinator.pending_items``."""
+    """Number of items that an earlier run has finished, by their state; see ``earlier_runs.pending_items``."""
     kinds: Counter[str]
     """Number of listed items by extension."""
     unread: Counter[str]
@@ -80,8 +81,7 @@ class Estimate:
         items = f"{self.listed:,} item{'' if self.listed == 1 else 's'}"
         lines = [f"{items} ({kinds or 'none'}), {about}{self.to_do:,} to do, {_size(self.source_bytes)}"]
         if self.before:
-            states = {state.removesuffix(" before"): count for state, count in sorted(self.before.items())}
-            lines.append(", ".join(f"{count:,} {state} before" for state, count in states.items()))
+            lines.append(", ".join(f"{count:,} {state}" for state, count in sorted(self.before.items())))
         if self.in_color:
             basis = f", judging by {self.searched:,} of them" if about else ""
             are = "is" if self.skipped == 1 else "are"

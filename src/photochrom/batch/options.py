@@ -47,8 +47,8 @@ class BatchOptions:
     ray_address: str | None = None
     """Address of the Ray cluster; None to join the cluster in RAY_ADDRESS, or to start Ray on this machine."""
     retry_errors: bool = False
-    """Whether to retry items that failed before; otherwise they are retried only if they, the model or the options
-    change."""
+    """Whether to retry items that failed before, or whose outputs are smaller than when they were written; otherwise
+    they are retried only if they, the model or the options change."""
     max_errors: int | float | None = None
     """Errors after which the batch ends: an integer for their number (0 counts as 1), or a float, 0 to 1, for their
     share of the finished items, once there are 20 of these. None for no limit."""

@@ -22,6 +22,8 @@ from ..json_text import parse_json
 
 SCHEMA: Final = 1
 """Version of the rows' schema; increased when a field changes its meaning or is removed."""
+MARK_BYTES: Final = 8
+"""Length of the hashes that ``mark`` returns."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Row:
     """SHA-256 of the source file, hexadecimal; empty if the item was not coloured."""
     output_sha256: str = ""
     """SHA-256 of the output, hexadecimal; empty if the item was not coloured."""
+    output_size: int = -1
+    """Size of the output in bytes; -1 if the item was not coloured, or by a version that did not record it."""
     width: int | None = None
     """Width of the upright output, in pixels."""
     height: int | None = None
@@ -215,10 +219,11 @@ def date_back(folder: Path) -> None:
                 os.utime(path, ns=(passed + number, passed + number))
 
 
-def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
-    """Return ``{status: {key: mark}}`` for the last row of each item in all reports together.
+def reported_items(paths: Iterable[Path]) -> dict[str, bytes]:
+    """Return ``{key: mark + size}`` for the last row of each item in all reports together.
 
-    The mark is a hash of everything that must be unchanged for the item to count as finished; see ``mark``.
+    Both parts have 8 bytes, because a report may have millions of rows: the mark, and the size of the output, which
+    ``recorded_size`` returns.
 
     Args:
         paths: The reports, oldest first, as ``report_paths`` returns them.
@@ -226,29 +231,32 @@ def marks_by_status(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
     Raises:
         OptionError: A report cannot be read, or a line of it is not a row; see ``read_rows``.
     """
-    marks: dict[str, dict[str, bytes]] = {"ok": {}, "error": {}, "skipped": {}, "unread": {}}
-    for path in paths:
-        for row in read_rows(path):
-            for known in marks.values():
-                known.pop(row.key, None)
-            model = row.model.rpartition("sha256 ")[2]
-            item_mark = mark(row.source_size, row.source_version, model, row.options, row.output)
-            marks.setdefault(row.status, {})[row.key] = item_mark
-    return marks
+    items = {}
+    for row in (row for path in paths for row in read_rows(path)):
+        model = row.model.rpartition("sha256 ")[2]
+        item_mark = mark(row.source_size, row.source_version, model, row.options, row.status, row.output)
+        items[row.key] = item_mark + row.output_size.to_bytes(8, "big", signed=True)
+    return items
 
 
-def mark(size: int, version: str, model: str, options: str, output: str) -> bytes:
-    """Return an 8-byte hash of everything that must be unchanged for an item to count as finished.
+def recorded_size(reported: bytes) -> int:
+    """Return the size of an item's output, given its value of ``reported_items``; see ``Row.output_size``."""
+    return int.from_bytes(reported[MARK_BYTES:], "big", signed=True)
+
+
+def mark(size: int, version: str, model: str, options: str, status: str, output: str = "") -> bytes:
+    """Return an 8-byte hash of an item's outcome, and of everything that must be unchanged for it to hold.
 
     Args:
         size: Size of the source in bytes; -1 if unknown.
         version: Version of the source; see ``Row.source_version``.
         model: SHA-256 of the model, hexadecimal.
         options: Options; see ``Row.options``.
+        status: The outcome; see ``Row.status``.
         output: Path of the output below the target; empty if there is no output.
     """
-    facts = "\0".join((str(size), version, model, options, output))
-    return hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    facts = "\0".join((str(size), version, model, options, status, output))
+    return hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=MARK_BYTES).digest()
 
 
 def merge(other: Path, path: Path) -> None:

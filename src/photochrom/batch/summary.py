@@ -23,6 +23,9 @@ class BatchSummary:
     """Number of items that failed in an earlier run, and are not retried."""
     skipped_before: int = 0
     """Number of items that an earlier run skipped because they are in colour already."""
+    cut_short: list[str] = field(default_factory=list)
+    """Keys of the items that an earlier run coloured, and whose outputs are smaller now. They are not coloured again
+    unless ``retry_errors`` is set."""
     colored: int = 0
     """Number of items that this run coloured."""
     failed: int = 0
@@ -43,7 +46,7 @@ class BatchSummary:
     @property
     def to_do(self) -> int:
         """Number of items that this run has to colour."""
-        return self.listed - self.done_before - self.failed_before - self.skipped_before
+        return self.listed - self.done_before - len(self.cut_short) - self.failed_before - self.skipped_before
 
     @property
     def finished(self) -> int:
@@ -58,7 +61,7 @@ class BatchSummary:
     @property
     def status(self) -> int:
         """Exit status: 0 if all is done; otherwise 1 if this run or an earlier one coloured an item, 2 if none did."""
-        if not (self.failed or self.failed_before or self.ended_early):
+        if not (self.failed or self.failed_before or self.cut_short or self.ended_early):
             return 0
         return 1 if self.colored or self.done_before else 2
 
@@ -79,6 +82,8 @@ class BatchSummary:
         parts = [f"{self.colored:,} coloured"]
         if self.done_before:
             parts.append(f"{self.done_before:,} done before")
+        if self.cut_short:
+            parts.append(f"{len(self.cut_short):,} cut short since")
         if self.in_color:
             parts.append(f"{self.in_color:,} in colour already")
         if self.failed:

@@ -17,7 +17,7 @@ from ..signals import not_ignored
 from . import INTERRUPTED, c2pa
 from .arguments import add_compression, add_dials, add_jpeg_layout, add_model, add_verb
 from .console import counted, print_to_stderr
-from .messages import note_text, unread_text
+from .messages import note_text, one_line, unread_text
 from .parser import Verbs
 from .shutdown import after_imports
 
@@ -69,7 +69,10 @@ def _add_selection(batch: argparse.ArgumentParser) -> None:
         help="leave out matching files or folders; may be repeated",
     )  # fmt: skip
     group.add_argument("--name", metavar="TEMPLATE", help='name of each output (default: "{stem}.color{suffix}")')
-    group.add_argument("--retry-errors", action="store_true", help="retry the items that failed before")
+    group.add_argument(
+        "--retry-errors", action="store_true",
+        help="retry the items that failed before, or whose outputs are smaller than when they were written",
+    )  # fmt: skip
 
 
 def _add_coloring(batch: argparse.ArgumentParser) -> None:
@@ -229,10 +232,12 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
         print("photographs in colour were skipped; --recolor colours them anyway")
     if summary.failed_before and not args.quiet:
         print("items that failed before were not tried again; --retry-errors tries them")
+    if summary.cut_short and not args.quiet:
+        print("outputs that are smaller than when they were written were left alone; --retry-errors colours them again")
     if summary.unread and not args.quiet:
         print(f"{unread_text(summary.unread)}; the report names them")
     folder = report_folder(args.output, options)
-    if not summary.ended_early:
+    if not (summary.ended_early or summary.cut_short):
         _preserve(args, folder)
     if not args.quiet:
         print(f"the report is in {folder}; for a contact sheet: photochrom batch report {folder}")
@@ -292,6 +297,8 @@ class _Progress:
         if row is None:
             if not self._quiet:
                 print_to_stderr(f"{counted(summary.listed, 'item')}, {summary.to_do:,} to do")
+            for key in summary.cut_short:
+                print_to_stderr(f"photochrom: {one_line(key)}: its output is smaller than when it was written")
             self._bar.reset(total=summary.to_do)
             return
         from ..batch.summary import two_digits
