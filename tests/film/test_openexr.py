@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from photochrom.color.coding import Coding
-from photochrom.color.spaces import BT601, srgb_to_linear
+from photochrom.color.spaces import BT601, linear_to_srgb, srgb_to_linear
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.sequences import exr
@@ -168,26 +168,51 @@ def test_time_code_and_rate_reach_a_film_of_the_picture_as_shown(tmp_path, red):
     assert (code.hours, code.minutes, code.seconds, code.frame) == (1, 0, 0, 3)  # of the frame that was filled in
 
 
-def test_a_display_window_that_an_output_does_not_show_is_named(tmp_path, red):
-    windows = {
-        "dataWindow": (np.array([-8, 4], np.int32), np.array([87, 67], np.int32)),
+def windows(left, top, width, height):
+    """Return header fields: a display window of 80 x 72 pixels at 0,0, and a data window."""
+    last = np.array([left + width - 1, top + height - 1], np.int32)
+    return {
+        "dataWindow": (np.array([left, top], np.int32), last),
         "displayWindow": (np.array([0, 0], np.int32), np.array([79, 71], np.int32)),
     }
-    folder = write(tmp_path / "reel", {"Y": light()}, windows)
-    said = "the output shows the data window, 96 x 64 pixels at -8,4, and not the display window, 80 x 72 pixels at 0,0"
-    assert said in colorize_film(folder, tmp_path / "a.mkv", FilmOptions(codec="ffv1"), colorizer=red).notes
-    assert not any("window" in note for note in colorize_film(folder, None, colorizer=red).notes)
 
 
-def test_data_windows_that_move_are_named_where_the_output_cannot_state_them(tmp_path, red):
-    for number, left in ((1, 0), (2, 5)):
-        window = {"dataWindow": (np.array([left, 0], np.int32), np.array([left + 95, 63], np.int32))}
-        folder = write(tmp_path / "reel", {"Y": light()}, window, number)
-    said = "the data windows of the frames are at different places, so the picture moves in the output"
-    assert said in colorize_film(folder, tmp_path / "a.mkv", FilmOptions(codec="ffv1"), colorizer=red).notes
+def test_frames_are_read_at_their_display_window(tmp_path, red):
+    """One data window is partly outside it, one lies inside it, and one has no pixel in it."""
+    shown = np.zeros((3, 72, 80), np.float32)
+    for number, window in enumerate([(-8, 4, 96, 64), (10, 20, 30, 40), (200, 0, 5, 5)]):
+        left, top, width, height = window
+        plane = np.ascontiguousarray(light(number, np.float32)[:height, :width])
+        folder = write(tmp_path / "reel", {"Y": plane}, windows(*window), number + 1)
+        canvas = np.zeros((300, 400), np.float32)
+        canvas[100 + top : 100 + top + height, 100 + left : 100 + left + width] = plane
+        shown[number] = canvas[100:172, 100:180]
+    report = colorize_film(folder, tmp_path / "a.mkv", FilmOptions(codec="ffv1"), colorizer=red)
+    assert "not kept: the pixels outside the display window" in report.notes
+    with av.open(str(report.output)) as film:
+        frames = [np.frombuffer(f.planes[0], np.uint16).reshape(f.height, -1)[:, :80] for f in film.decode(video=0)]
+    wanted = np.rint(linear_to_srgb(np.clip(shown, 0, 1)) * 65535)
+    assert np.array_equal(frames, wanted)
+
+
+def test_pixels_outside_the_display_window_are_coloured_in_openexr(tmp_path, red):
+    source = light(dtype=np.float32)
+    folder = write(tmp_path / "reel", {"Y": source}, windows(-8, 4, 96, 64))
     report = colorize_film(folder, None, colorizer=red)
-    assert said not in report.notes
-    assert [read(report, number).header()["dataWindow"][0][0] for number in (1, 2)] == [0, 5]
+    said = "pixels outside the display window get the colours of the nearest pixel inside it"
+    assert report.notes[1:] == [NOTE, said]
+    found = planes(read(report))
+    assert np.array_equal(luminance(found).astype(np.float32), source)
+    red, blue = (found[name][10:50] for name in "RB")
+    assert red[:, 3] * blue[:, 8] == pytest.approx(red[:, 8] * blue[:, 3], rel=1e-3)
+    assert (red[:, :8] > 1.1 * blue[:, :8]).mean() > 0.9
+
+
+def test_a_display_window_that_is_too_large_is_an_error(tmp_path, red):
+    huge = {"displayWindow": (np.array([0, 0], np.int32), np.array([99_999, 99_999], np.int32))}
+    folder = write(tmp_path / "reel", {"Y": light()}, windows(0, 0, 96, 64) | huge)
+    with pytest.raises(FilmError, match=r"reel.0000001.exr: shows 100000 x 100000 pixels, more than FFmpeg supports"):
+        colorize_film(folder, None, colorizer=red)
 
 
 def test_films_that_are_not_linear_do_not_become_openexr(tmp_path, red):

@@ -17,6 +17,8 @@ from .mux import metadata_to_copy
 
 _WITHOUT_TIME_CODE = ("avi", "tiff", "png", "jp2")  # containers and frame formats that store no time code
 _WITHOUT_ASPECT = ("nut",)  # containers whose pixel aspect ratio PyAV cannot set
+_OVERSCAN = "not kept: the pixels outside the display window"
+_OVERSCAN_IN_EXR = "pixels outside the display window get the colours of the nearest pixel inside it"
 
 
 def notes(reader: FilmReader, planes: PlaneFormat, container: str, options: FilmOptions) -> list[str]:
@@ -33,8 +35,8 @@ def notes(reader: FilmReader, planes: PlaneFormat, container: str, options: Film
     ]
     if isinstance(reader, SequenceReader):
         found += frame_metadata.lost(reader.file(0), reader.pattern.format, options.codec)
-        if reader.window_moves and options.codec != "exr":
-            found.append("the data windows of the frames are at different places, so the picture moves in the output")
+        if reader.has_overscan:
+            found.append(_OVERSCAN_IN_EXR if options.codec == "exr" else _OVERSCAN)
     found += _not_in_frames(reader, options.codec) if options.codec in SEQUENCES else _other_pictures(reader)
     if options.rate is not None and not reader.is_sequence:
         found.append(

@@ -1,8 +1,9 @@
 """Reads OpenEXR frames as display values (sRGB curve), and writes them with new colours and the same luminance.
 
-The whole data window is read. The coloured channels are R, G and B, also in place of Y, RY and BY. They have the
-source's type, half or float, and its primaries. Their luminance, computed with the file's chromaticities, rounds to the
-source's value at every pixel. Other channels, other parts and the header are kept; lossy compression becomes lossless.
+Frames are shown at their display window: the data window is cropped to it, or surrounded with black. The coloured
+channels are R, G and B, also in place of Y, RY and BY. They have the source's type, half or float, and its primaries.
+Their luminance, computed with the file's chromaticities, rounds to the source's value at every pixel. Other channels,
+other parts and the header are kept; lossy compression becomes lossless.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ...color.spaces import BT709, RGB_TO_XYZ, Matrix, linear_to_srgb, srgb_to_l
 from ...errors import FilmError, message_of, needed_for
 from ...label import with_statement
 from ..source.opening import reading
+from . import exr_windows
 from .pixels import rgb_of_planes
 
 if TYPE_CHECKING:
@@ -66,8 +68,8 @@ class ExrHeader:
     """Channels of chroma, which the new colours replace."""
     aspect: Fraction
     """Width of a pixel divided by its height."""
-    origin: tuple[int, int] = (0, 0)
-    """Column and row of the data window's first pixel."""
+    overscan: bool = False
+    """Whether the data window extends beyond the display window."""
     is_log: bool = False
     """Whether the samples are logarithms of light."""
 
@@ -118,7 +120,7 @@ def read_header(path: Path) -> ExrHeader:
     """
     header = _opened(path, header_only=True).header()
     _to_xyz(header, path)
-    width, height = _size(header["dataWindow"])
+    width, height = exr_windows.size(header["displayWindow"])
     channels = {channel.name: (channel.xSampling, channel.ySampling) for channel in header["channels"]}
     code, rate = header.get("timeCode"), header.get("framesPerSecond")
     dropped = [name for name in _LUMINANCE_AND_CHROMA if name in channels and "G" not in channels]
@@ -131,32 +133,8 @@ def read_header(path: Path) -> ExrHeader:
         str(header.get("reelName", "")),
         tuple(dropped[1:]),
         Fraction(header["pixelAspectRatio"]).limit_denominator(1000),
-        (int(header["dataWindow"][0][0]), int(header["dataWindow"][0][1])),
+        exr_windows.size(exr_windows.shared(header)) != exr_windows.size(header["dataWindow"]),
     )
-
-
-def _size(window: np.ndarray) -> tuple[int, int]:
-    """Return width and height of a window of pixels."""
-    (left, top), (right, bottom) = window
-    return int(right - left + 1), int(bottom - top + 1)
-
-
-def window_notes(path: Path) -> list[str]:
-    """Return a note if an output in another format shows more or less than the file's display window.
-
-    Raises:
-        FilmError: The file cannot be read.
-    """
-    header = _opened(path, header_only=True).header()
-    stored, shown = header["dataWindow"], header["displayWindow"]
-    if np.array_equal(stored, shown):
-        return []
-    sizes = ["{} x {}".format(*_size(window)) for window in (stored, shown)]
-    places = ["{},{}".format(*window[0]) for window in (stored, shown)]
-    return [
-        f"the output shows the data window, {sizes[0]} pixels at {places[0]}, and not the display window, {sizes[1]} "
-        f"pixels at {places[1]}"
-    ]
 
 
 def compression_notes(path: Path) -> list[str]:
@@ -257,20 +235,24 @@ def read_displayed(path: Path) -> av.VideoFrame:
     """Decode a frame as it is displayed: linear light from 0 to 1 is converted to Rec. 709 and by the sRGB curve.
 
     Returns:
-        RGB of 16 bits, or grey of 16 bits if the picture's only channel is luminance.
+        RGB of 16 bits, or grey of 16 bits if the picture's only channel is luminance; of the size of the display
+        window. Pixels that are not stored are black.
 
     Raises:
-        FilmError: The file cannot be read, its pixels are of an unsupported kind, or OpenEXR is not installed.
+        FilmError: The file cannot be read, its pixels are of an unsupported kind, its display window is too large, or
+            OpenEXR is not installed.
     """
     file = _opened(path)
-    planes, to_xyz = _planes(file.channels(), path), _to_xyz(file.header(), path)
-    height, width = planes[0].shape
-    frame = av.VideoFrame(width, height, "gray16be" if len(planes) == 1 else "rgb48be")
-    rows = np.frombuffer(frame.planes[0], ">u2").reshape(height, -1)[:, : width * len(planes)]
-    pixels = rows.reshape(height, width, len(planes))
+    header = file.header()
+    planes, to_xyz, shared = _planes(file.channels(), path), _to_xyz(header, path), exr_windows.shared(header)
+    planes = [plane[exr_windows.within(shared, header["dataWindow"])] for plane in planes]
+    pixels, frame = _black(*exr_windows.size(header["displayWindow"]), len(planes), path)
+    pixels = pixels[exr_windows.within(shared, header["displayWindow"])]
+    if not pixels.size:
+        return frame
     is_converted = len(planes) == 3 and to_xyz is not RGB_TO_XYZ
     to_rec709 = np.linalg.inv(_from_rec709(to_xyz)) if is_converted else None
-    for start, stop in strips(height, width):
+    for start, stop in strips(*planes[0].shape):
         light = np.stack([plane[start:stop].astype(np.float32) for plane in planes])
         if to_rec709 is not None:
             is_grey = (light == light[0]).all(0)
@@ -278,6 +260,22 @@ def read_displayed(path: Path) -> av.VideoFrame:
         shown = linear_to_srgb(np.clip(np.nan_to_num(light, nan=0), 0, 1))
         pixels[start:stop] = np.rint(_HIGHEST * np.moveaxis(shown, 0, -1))
     return frame
+
+
+def _black(width: int, height: int, samples: int, path: Path) -> tuple[np.ndarray, av.VideoFrame]:
+    """Return a black frame of 16 bits, grey or RGB, behind a view ``[H, W, samples]`` of its memory.
+
+    Raises:
+        FilmError: FFmpeg supports no frame of this size.
+    """
+    try:
+        frame = av.VideoFrame(width, height, "gray16be" if samples == 1 else "rgb48be")
+    except ValueError as exc:
+        problem = f"shows {width} x {height} pixels, more than FFmpeg supports"
+        raise FilmError(problem, path=path, remedy="crop its display window") from exc
+    rows = np.frombuffer(frame.planes[0], ">u2").reshape(height, -1)[:, : width * samples]
+    rows[...] = 0
+    return rows.reshape(height, width, samples), frame
 
 
 def _converted(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -299,6 +297,8 @@ def colored(
 ) -> bytes:
     """Return an OpenEXR file with new colours, and everything else as in the source.
 
+    Pixels outside the display window get the colours of the nearest pixel inside it.
+
     Args:
         path: The black-and-white frame.
         planes: Y', Cb and Cr of the frame as it is displayed, uint16 ``[H, W]`` each.
@@ -314,7 +314,9 @@ def colored(
         if _compression(part) in _LOSSY:
             part.header["compression"] = getattr(exr, f"{_LOSSLESS}_COMPRESSION")
     header, channels = dict(file.header()), dict(file.channels())
-    new = _with_colors(_planes(channels, path), planes, coding, _to_xyz(header, path))
+    places = np.ix_(*exr_windows.nearest_shown(header))
+    shown = (planes[0][places], planes[1][places], planes[2][places])
+    new = _with_colors(_planes(channels, path), shown, coding, _to_xyz(header, path))
     kept = {name: c for name, c in channels.items() if "G" in channels or name not in _LUMINANCE_AND_CHROMA}
     kept |= {name: exr.Channel(name, plane) for name, plane in zip("RGB", new, strict=True)}
     header["comments"] = with_statement(str(header.get("comments", "")), label)

@@ -24,7 +24,7 @@ _JP2_BOXES = {
 
 
 def lost(path: Path, format: str, codec: str) -> list[str]:
-    """Return notes on what frames of a sequence state and its output will lack or show differently.
+    """Return notes on what frames of a sequence state and its output will lack or store differently.
 
     Args:
         path: The file of the first frame.
@@ -37,8 +37,7 @@ def lost(path: Path, format: str, codec: str) -> list[str]:
     found = [] if is_kept else _READERS[format](path, format)
     if format == "png" != codec:
         found = [*found, *png.coding_chunks(_metadata(path, format))]
-    notes = exr.window_notes(path) if format == "exr" else []
-    return [*notes, f"not kept: metadata of the frames ({', '.join(dict.fromkeys(found))})"] if found else notes
+    return [f"not kept: metadata of the frames ({', '.join(dict.fromkeys(found))})"] if found else []
 
 
 def orientation(path: Path, format: str) -> int:

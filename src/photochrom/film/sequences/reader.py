@@ -155,7 +155,8 @@ class SequenceReader(FilmReader):
         """
         read = _HEADERS.get(self.pattern.format, pictures.read_header)
         first: Header | None = None
-        origins = set[tuple[int, int]]()
+        self.has_overscan = False
+        """Whether OpenEXR frames store pixels outside their display windows."""
         for number in self.numbers:
             if (header := read(self.pattern.file(number))) is None:
                 continue  # damaged, which decoding the frame will report
@@ -164,10 +165,7 @@ class SequenceReader(FilmReader):
                 raise FilmError(
                     problem, path=self.pattern.file(number), remedy="move frames of each kind to a folder of their own"
                 )
-            if isinstance(header, exr.ExrHeader):
-                origins.add(header.origin)
-        self.window_moves = len(origins) > 1
-        """Whether the data windows of OpenEXR frames are of equal size, but at several places."""
+            self.has_overscan |= isinstance(header, exr.ExrHeader) and header.overscan
         if isinstance(first, exr.ExrHeader):
             self._check_pixels(first.width, first.height)  # before the first frame is decoded
             self._dropped = first.dropped
