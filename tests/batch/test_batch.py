@@ -325,16 +325,29 @@ def test_too_many_errors_end_the_batch(tmp_path, options):
     assert share.ended_early == "ended because 100% failed"
 
 
-@pytest.mark.parametrize(
-    ("first", "second"), [("a.jpg", "a.png"), ("A.jpg", "a.jpg"), ("caf\u00e9.jpg", "cafe\u0301.jpg")]
-)
-def test_two_inputs_never_share_an_output(tmp_path, options, first, second):
-    items = [Item(name, str(scan(tmp_path / "scans" / name))) for name in (first, second)]
-    template = "{stem}.color.jpg"
-    with pytest.raises(OptionError, match=r"inputs would share an output") as caught:
-        color_batch(items, tmp_path / "out", replace(options, name=template))
-    assert second in str(caught.value)
+CLASHES = {
+    ("a.jpg", "a.png"): (r" \(", r'name="{stem}{suffix}\.color\.jpg" keeps them apart$'),
+    ("A.jpg", "a.jpg"): (" on disks that ignore case", "column output names each output$"),
+    ("Box/a.jpg", "box/a.jpg"): (" on disks that ignore case", "column output names each output$"),
+    ("caf\u00e9.jpg", "cafe\u0301.jpg"): (" on disks that ignore case or the form of accents", "column output"),
+}
+
+
+@pytest.mark.parametrize("names", CLASHES, ids=ascii)
+def test_two_inputs_never_share_an_output_and_the_advice_keeps_them_apart(names, tmp_path, options):
+    sources = [scan(tmp_path / str(number) / name) for number, name in enumerate(names)]  # also on such disks
+    items = [Item(name, str(source)) for name, source in zip(names, sources, strict=True)]
+    where, advice = CLASHES[names]
+    with pytest.raises(OptionError, match=f"inputs would share an output{where}.*{advice}") as caught:
+        color_batch(items, tmp_path / "out", replace(options, name="{stem}.color.jpg"))
+    assert names[1] in str(caught.value)
     assert not list((tmp_path / "out").glob("*.color.*"))
+    if "name=" in advice:
+        assert color_batch(items, tmp_path / "out", replace(options, name="{stem}{suffix}.color.jpg")).colored == 2
+        return
+    lines = (f"{source},{number}.jpg" for number, source in enumerate(sources))
+    (tmp_path / "list.csv").write_text("\n".join(("path,output", *lines)))
+    assert color_batch(tmp_path / "list.csv", tmp_path / "out", options).colored == 2
 
 
 def test_files_of_others_are_never_replaced(tree, tmp_path, options):

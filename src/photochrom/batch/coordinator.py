@@ -21,7 +21,7 @@ from .distribute import by_processes, by_ray, worker_count
 from .earlier_runs import pending_items, unreported
 from .items import Item
 from .listing import Filter, below, list_items, with_local_state
-from .naming import Outputs, possible_name
+from .naming import Outputs, clash_error, possible_name
 from .options import BatchOptions
 from .remote_files import is_remote
 from .remote_report import ReportCopy
@@ -143,12 +143,7 @@ def listed_items(
     outputs, (number, count) = Outputs(options.name), options.shard or (1, 1)
     listed = [with_local_state(item) for item in outputs.note(items()) if item.shard(count) == number - 1]
     if clashes := outputs.clashes(items()):
-        pairs = "; ".join(f"{first} and {second} -> {output}" for first, second, output in clashes[:5])
-        more = f" and {len(clashes) - 5} more" if len(clashes) > 5 else ""
-        raise OptionError(
-            f"inputs would share an output ({pairs}{more})",
-            remedy=('rename them, exclude some, or give a name with their extension, as "{stem}{suffix}.color.jpg"'),
-        )
+        raise clash_error(clashes, options.name)
     if keys := outputs.repeated(items()):
         more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
         raise OptionError(

@@ -7,7 +7,7 @@ import string
 import unicodedata
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -121,24 +121,33 @@ class Outputs:
         keys = Counter(item.key for item in items if _hash(item.key) in doubled) if doubled else Counter[str]()
         return [key for key, count in keys.items() if count > 1][:_NAMED]
 
-    def clashes(self, items: Iterable[Item]) -> list[tuple[str, str, str]]:
-        """Return up to 20 pairs of items that would share an output; all items must have passed through ``note``.
-
-        Returns:
-            For each pair, the key of the earlier item, the key of the later one, and the later one's output.
-        """
-        doubled, first, clashes = _doubled(self._marks), dict[int, str](), list[tuple[str, str, str]]()
+    def clashes(self, items: Iterable[Item]) -> list[tuple[Item, Item]]:
+        """Return up to 20 pairs of items that would share an output; all items must have passed through ``note``."""
+        doubled, first, clashes = _doubled(self._marks), dict[int, Item](), list[tuple[Item, Item]]()
         for item in items if doubled else ():
             name = possible_name(item, self._template)
             mark = _mark(name)
             if not name or mark not in doubled:
                 continue
             if mark in first:
-                clashes.append((first[mark], item.key, name))
-            first.setdefault(mark, item.key)
+                clashes.append((first[mark], item))
+            first.setdefault(mark, item)
             if len(clashes) == _NAMED:
                 break
         return clashes
+
+
+def clash_error(clashes: Sequence[tuple[Item, Item]], template: str) -> OptionError:
+    """Return the error for pairs of items that would share an output, with advice that keeps all of them apart."""
+    pairs = "; ".join(f"{one.key} and {other.key} -> {possible_name(other, template)}" for one, other in clashes[:5])
+    more = f" and {len(clashes) - 5} more" if len(clashes) > 5 else ""
+    where, longer = "", template.replace("{stem}", "{stem}{suffix}")
+    if any(possible_name(one, template) != possible_name(other, template) for one, other in clashes):
+        where = " on disks that ignore case or the form of accents"
+    remedy = "rename some, or colour them from a list whose column output names each output"
+    if all(folded(possible_name(one, longer)) != folded(possible_name(other, longer)) for one, other in clashes):
+        remedy = f'name="{longer}" keeps them apart'
+    return OptionError(f"inputs would share an output{where} ({pairs}{more})", remedy=remedy)
 
 
 def folded(name: str) -> str:

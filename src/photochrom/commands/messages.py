@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from typing import Final
 
@@ -46,7 +47,7 @@ def unread_text(unread: Counter[str]) -> str:
 
 def _flag(found: re.Match[str]) -> str:
     name, no, text, number = found.groups()
-    value = text if text is not None else number
+    value = shlex.quote(text) if text is not None else number
     return f"--{'no-' if no else ''}{_SPELLED.get(name, name).replace('_', '-')}" + (
         "" if value is None else f" {value}"
     )
