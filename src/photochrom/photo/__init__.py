@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .options import OutputOptions
     from .read import Photo, read_photo
     from .report import PhotoReport
-    from .write import chroma_sampling, chroma_subsampling, encode_photo, write_photo
+    from .write import chroma_sampling, encode_photo, write_photo
 
 __all__ = [
     "EXTENSIONS",
@@ -19,7 +19,6 @@ __all__ = [
     "Photo",
     "PhotoReport",
     "chroma_sampling",
-    "chroma_subsampling",
     "color_and_write",
     "colored_path",
     "colorize_file",
@@ -37,7 +36,7 @@ _MODULES = {
     "options": ("OutputOptions",),
     "read": ("Photo", "read_photo"),
     "report": ("PhotoReport",),
-    "write": ("chroma_sampling", "chroma_subsampling", "encode_photo", "write_photo"),
+    "write": ("chroma_sampling", "encode_photo", "write_photo"),
 }
 _LAZY = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -29,17 +29,10 @@ from .read import Photo
 from .signing import signed
 
 
-def chroma_subsampling(format: str) -> int:
-    """Return how many luma pixels per axis share one sample of the chroma that is encoded: 2 for JPEG, 1 for others.
-
-    It is 1 even where the encoder then subsamples, as for HEIF and AVIF. For a given photograph, use
-    ``chroma_sampling``: a JPEG that keeps the coded luma of its source may need another value, and lossy WebP has 2.
-    """
-    return 2 if format == "JPEG" else 1
-
-
 def chroma_sampling(photo: Photo, format: str, layout: JpegLayout = "scan") -> tuple[int, int]:
     """Return how many rows and columns of luma share one sample of the chroma that ``encode_photo`` takes.
+
+    They are 1 and 1 for HEIF and AVIF, whose encoders may then subsample.
 
     Args:
         photo: The photograph.
@@ -50,8 +43,7 @@ def chroma_sampling(photo: Photo, format: str, layout: JpegLayout = "scan") -> t
         return jpeg.subsampling(photo.coded_luma, layout)
     if format == "WEBP" and not photo.lossless:
         return 2, 2  # subsampling in the file, although the encoder's input is RGB
-    step = chroma_subsampling(format)
-    return step, step
+    return 1, 1
 
 
 def encode_photo(
