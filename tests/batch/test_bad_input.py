@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -288,9 +289,10 @@ def test_an_empty_source(tmp_path, options):
     assert (summary.listed, summary.status) == (0, 0)
 
 
-def test_the_options_are_checked():
-    with pytest.raises(OptionError, match="max_errors is -1"):
-        BatchOptions(max_errors=-1)
+@pytest.mark.parametrize("most", [-1, 1.5, math.nan])
+def test_the_limit_of_errors_is_a_number_or_a_share(most):
+    with pytest.raises(OptionError, match=f"max_errors is {most}: give a number, or a share from 0 to 1"):
+        BatchOptions(max_errors=most)
 
 
 def test_a_model_that_has_disappeared_is_found_before_any_item(model, tmp_path):

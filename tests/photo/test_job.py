@@ -6,6 +6,7 @@ import errno
 import io
 import warnings
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -43,7 +44,7 @@ def test_the_report_says_what_was_written(colorizer: Colorizer, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_output_options_and_the_old_arguments_are_the_same(colorizer: Colorizer, tmp_path: Path) -> None:
+def test_output_options_and_single_arguments_are_the_same(colorizer: Colorizer, tmp_path: Path) -> None:
     source = tmp_path / "old.png"
     source.write_bytes(saved(smooth(60, 80), "PNG"))
     first = colorize_file(source, tmp_path / "a.jpg", colorizer=colorizer, quality=50, confidence=True)
@@ -51,8 +52,14 @@ def test_output_options_and_the_old_arguments_are_the_same(colorizer: Colorizer,
     second = colorize_file(source, tmp_path / "b.jpg", colorizer=colorizer, output=output)
     assert first.read_bytes() == second.read_bytes()
     assert (tmp_path / "b.confidence.png").is_file()
-    with pytest.raises(OptionError, match="quality is 101"):
-        photo.OutputOptions(quality=101)
+    with pytest.raises(OptionError, match="are part of the output options: give them in OutputOptions"):
+        colorize_file(source, tmp_path / "b.jpg", colorizer=colorizer, output=output, overwrite=True)
+
+
+@pytest.mark.parametrize("quality", [0, 101, 95.5, float("nan"), "96"])
+def test_a_quality_is_a_whole_number_from_1_to_100(quality: Any) -> None:
+    with pytest.raises(OptionError, match=f"quality is {quality!r}: give a whole number from 1 to 100"):
+        photo.OutputOptions(quality=quality)
 
 
 def test_colourfulness_is_that_of_the_pixels() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,7 +62,8 @@ class BatchOptions:
         check_template(self.name)
         if self.workers is not None and self.workers < 1:
             raise OptionError(f"workers is {self.workers}", remedy="give 1 or more")
-        if self.max_errors is not None and self.max_errors < 0:
+        most = 1 if isinstance(self.max_errors, float) else math.inf
+        if self.max_errors is not None and not 0 <= self.max_errors <= most:  # refuses NaN, too
             raise OptionError(f"max_errors is {self.max_errors}", remedy="give a number, or a share from 0 to 1")
         number, count = self.shard or (1, 1)
         if not 1 <= number <= count:

@@ -60,7 +60,7 @@ def colorize_file(
         destination: A file or an existing folder; None for ``NAME.color.EXT`` beside the source.
         options: How to colour; None for the model's defaults.
         colorizer: A loaded model, to reuse between calls; None loads the default model.
-        output: How to write, and which companion files to write. If given, the next four arguments are ignored.
+        output: How to write, and which companion files to write. It replaces the next four arguments.
         quality: Quality of lossy formats, 1 to 100.
         overwrite: Whether existing files are replaced.
         alternatives: Number of alternative colourings to write, 0 to 5, each with its hints.
@@ -72,12 +72,17 @@ def colorize_file(
 
     Raises:
         PhotoError: The photograph cannot be read or written.
-        OptionError: The destination is the source, or the options ask for something that the model cannot do.
+        OptionError: The destination is the source; ``output`` is given beside an argument that it replaces; or the
+            options ask for something that the model cannot do.
         ModelError: The default model cannot be loaded, or the network's output contradicts the model's card.
         EngineError: No engine for the default model is installed, or the network could not be run.
         PhotochromError: The output cannot be signed.
     """
-    output = output or OutputOptions(quality, overwrite, alternatives, confidence)
+    single = OutputOptions(quality, overwrite, alternatives, confidence)
+    if output is not None and single != OutputOptions():
+        names = "quality, overwrite, alternatives and confidence"
+        raise OptionError(f"{names} are part of the output options", remedy="give them in OutputOptions")
+    output = output or single
     name = os.fspath(source)
     target = destination_of(name, None if destination is None else os.fspath(destination))
     for error in clashes([(name, target)], output).values():

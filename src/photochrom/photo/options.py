@@ -95,10 +95,10 @@ def check_quality(quality: int) -> None:
     """Check that a quality is in range.
 
     Raises:
-        OptionError: ``quality`` is not between 1 and 100.
+        OptionError: ``quality`` is not a whole number from 1 to 100.
     """
-    if not 1 <= quality <= 100:
-        raise OptionError(f"quality is {quality}", remedy="give a number from 1 to 100")
+    if not isinstance(quality, int) or not 1 <= quality <= 100:
+        raise OptionError(f"quality is {quality!r}", remedy="give a whole number from 1 to 100")
 
 
 def check_compression(compression: str) -> None:
