@@ -19,9 +19,8 @@ from photochrom.film.preview import _shots
     ],
 )
 def test_frames_are_evenly_spaced_whichever_have_stills(stills, shown):
-    reader = SimpleNamespace(frames=lambda *_, **__: [], time_base=1, seconds=Fraction, rate=Fraction(1))
-    plan = SimpleNamespace(first=0, span=SimpleNamespace(until_end=lambda *_: []))
+    reader = SimpleNamespace(seconds=Fraction, rate=Fraction(1))
     prepared = [(SimpleNamespace(pts=pts), pts == 0) for pts in range(100)]
-    colorizer = SimpleNamespace(reader=reader, stills=stills, prepared=lambda _: prepared)
-    ((shot, frames),) = _shots(colorizer, plan, keep=8)
+    colorizer = SimpleNamespace(reader=reader, stills=stills, prepared_part=lambda *_: prepared)
+    ((shot, frames),) = _shots(colorizer, None, keep=8)
     assert ([frame.pts for frame in frames], shot.frames) == (shown, 100)

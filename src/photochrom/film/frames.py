@@ -30,6 +30,7 @@ from .shots import detection
 from .source.side_data import has_captions
 
 if TYPE_CHECKING:
+    from .plan import Plan
     from .shots.shot_plan import ShotPlan
 
 _WAITING_BYTES = 256e6  # limit on the frames that wait for the prediction of later key frames
@@ -230,6 +231,21 @@ class FrameColorizer:
 
         for start in detection.starts(smalls()):
             yield waiting.popleft(), start
+
+    def prepared_part(
+        self, plan: Plan, on_frame: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[PreparedFrame, bool]]:
+        """Read and prepare the frames of the part to colour, as ``prepared`` does.
+
+        Args:
+            plan: The part of the film to colour.
+            on_frame: Called before each frame that is read; an exception that it raises ends the reading.
+
+        Raises:
+            FilmError: The film cannot be read (see ``FilmReader.frames``), or the picture area is invalid.
+        """
+        frames = self.reader.frames(plan.first, on_frame=on_frame)
+        return self.prepared(plan.span.until_end(frames, self.reader.time_base))
 
     def _prepared_by_plan(
         self, frames: Iterable[av.VideoFrame], plan: ShotPlan

@@ -189,13 +189,10 @@ def _shots(
 ) -> Iterator[tuple[Shot, list[PreparedFrame]]]:
     """Yield each shot with at most ``keep`` of its frames, evenly spaced, and all frames that the user has coloured."""
     reader, stills = frame_colorizer.reader, frame_colorizer.stills
-    frames: Iterable[av.VideoFrame] = plan.span.until_end(
-        reader.frames(plan.first, on_frame=on_frame), reader.time_base
-    )
     spaced: list[PreparedFrame] = []
     known: list[PreparedFrame] = []
     stride, count, first, last = 1, 0, 0, 0
-    for prepared, start in frame_colorizer.prepared(frames):
+    for prepared, start in frame_colorizer.prepared_part(plan, on_frame):
         if start and count:
             yield Shot(reader.seconds(first), reader.seconds(prepared.pts), count), _merged(spaced, known)
             spaced, known, stride, count = [], [], 1, 0

@@ -78,15 +78,12 @@ def find_colored_shots(
     Raises:
         FilmError: The film cannot be read; see ``FilmReader.frames``.
     """
-    reader = frame_colorizer.reader
-    if not reader.may_have_colors:
+    if not frame_colorizer.reader.may_have_colors:
         return MarkedShots()
     starts: list[int] = []
     scores: list[list[float]] = []
     number, last = 0, None
-    for prepared, start in frame_colorizer.prepared(
-        plan.span.until_end(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
-    ):
+    for prepared, start in frame_colorizer.prepared_part(plan, on_frame):
         if start:
             starts.append(prepared.pts)
             scores.append([])

@@ -38,8 +38,7 @@ def make_shot_plan(
         _check_end(options.shots, reader)
     starts = known or starts_in_options(options, reader)
     if not starts and options.only_shots:
-        frames = plan.span.until_end(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
-        starts = [prepared.pts for prepared, start in frame_colorizer.prepared(frames) if start]
+        starts = [prepared.pts for prepared, start in frame_colorizer.prepared_part(plan, on_frame) if start]
     if not starts:
         return None
     numbers = frozenset(number - 1 for number in options.only_shots)

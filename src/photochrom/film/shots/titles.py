@@ -47,12 +47,10 @@ def find_titles(
     Raises:
         FilmError: The film cannot be read; see ``FilmReader.frames``.
     """
-    reader = frame_colorizer.reader
     starts: list[int] = []
     masks: list[list[np.ndarray | None]] = []
     number = 0
-    frames = plan.span.until_end(reader.frames(plan.first, on_frame=on_frame), reader.time_base)
-    for prepared, start in frame_colorizer.prepared(frames):
+    for prepared, start in frame_colorizer.prepared_part(plan, on_frame):
         if start:
             starts.append(prepared.pts)
             masks.append([])
