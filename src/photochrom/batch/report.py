@@ -60,7 +60,7 @@ class Row:
     photochrom: str = ""
     """Version of Photochrom."""
     colorfulness: float | None = None
-    """Colourfulness of the output's thumbnail (Hasler and Suesstrunk 2003)."""
+    """Colourfulness of the output (Hasler and Suesstrunk 2003)."""
     confidence: float | None = None
     """Mean confidence, 0 to 1; None if the model does not predict it."""
     seconds: float = 0.0

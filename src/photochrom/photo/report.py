@@ -31,7 +31,7 @@ class PhotoReport:
     """Facts about one photograph that was coloured and written."""
 
     outputs: tuple[Path, ...]
-    """Files written: the coloured photograph, then companion files. Empty for the standard output."""
+    """Files written: the coloured photograph, then companion files. Empty for an open file."""
     width: int
     """Width of the upright picture, in pixels."""
     height: int
