@@ -197,17 +197,17 @@ class Api:
         visitor = self._visitor(request)
         visitor.check_space()
         order = visitor.next_order()
-        place, name = (request.query_params.get(key, "") for key in ("folder", "name"))
-        archive, facts = self._archives.archive_of(visitor), (folder_name(place), file_name(name))
+        query, archive = request.query_params, self._archives.archive_of(visitor)
+        folder, name = folder_name(query.get("folder", "")), file_name(query.get("name", ""))
         try:
             async with self._uploads.received(request) as path:
                 kind = Film if path.suffix.lower() in FILMS else Photograph
                 with hiding_folder(path):
-                    item: AnyItem = await run_in_threadpool(kind, self._state, path, facts[0])
+                    item: AnyItem = await run_in_threadpool(kind, self._state, path, folder)
         except PhotochromError as exc:
-            archive.refuse(*facts, str(exc))
+            archive.refuse(folder, name, str(exc))
             raise
-        archive.accept(*facts)
+        archive.accept(folder, name)
         visitor.add(item, order)
         return JSONResponse(item.describe(), 201)
 
@@ -250,12 +250,16 @@ class Api:
     async def _guesses(self, request: Request) -> Response:
         """Compute the alternatives, and write their pictures, which the page requests one by one."""
         item = _photograph(self._item_of(request))
-        found = await run_in_threadpool(item.guesses)
-        folder = item.folder / "guesses"
-        folder.mkdir(exist_ok=True)
-        for number, (_, rgb) in enumerate(found):
-            (folder / f"{number}.jpg").write_bytes(jpeg(rgb))
-        return JSONResponse({"guesses": len(found), "names": [name for name, _ in found], "revision": item.revision})
+
+        def write() -> list[str]:
+            found, folder = item.guesses(), item.folder / "guesses"
+            folder.mkdir(exist_ok=True)
+            for number, (_, rgb) in enumerate(found):
+                (folder / f"{number}.jpg").write_bytes(jpeg(rgb))
+            return [name for name, _ in found]
+
+        names = await run_in_threadpool(write)
+        return JSONResponse({"guesses": len(names), "names": names, "revision": item.revision})
 
     async def _guess(self, request: Request) -> Response:
         path = self._item_of(request).folder / "guesses" / f"{request.path_params['number']}.jpg"
@@ -359,9 +363,8 @@ def _side(request: Request) -> int:
 
 
 def _tile(item: AnyItem, request: Request) -> bytes:
-    place = request.path_params
-    full = _photograph(item).full_size()
-    return jpeg(full.tile(place["column"], place["row"], grey="grey" in request.query_params))
+    column, row = (request.path_params[name] for name in ("column", "row"))
+    return jpeg(_photograph(item).full_size().tile(column, row, grey="grey" in request.query_params))
 
 
 def _photograph(item: AnyItem) -> Photograph:
