@@ -16,6 +16,7 @@ from skimage import data
 
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
+from photochrom.film.damage_log import gap_notes
 from photochrom.film.output import tracks
 from photochrom.film.plan import make_plan
 from photochrom.film.reader import FilmReader
@@ -216,8 +217,8 @@ def test_damage_in_the_middle_is_reported_with_its_time(codec, tmp_path, fake_co
     options = FilmOptions(codec="ffv1", recolor=True)
     report = colorize_film(path, None, options, colorizer=fake_colorizer)
     assert report.frames == len(decoded(report.output)) == readable >= 71
-    assert len(report.notes) == 1
     assert "damaged packet" in report.notes[0]
+    assert ["may be missing" in note for note in report.notes[1:]] == [True] * (72 - report.frames)
     told = [float(text[5:]) for text in report.notes[0].split(" at ")[1].split(", ")]
     assert abs(told[0] - 30 / 24) < 0.5
     intact = [plane(frame) for frame in decoded(report.output)][:24]
@@ -577,6 +578,48 @@ def test_a_clock_that_goes_back_a_little_is_reported(tmp_path, fake_colorizer):
     report = colorize_film(source, None, LOSSLESS, colorizer=fake_colorizer)
     assert report.frames == 8
     assert report.notes == ["the time stamps of track 0 went back at 0:00:00.125 and were repaired"]
+
+
+def test_frames_missing_in_the_middle_are_reported(tmp_path, fake_colorizer):
+    """If the header of a Matroska block is overwritten, FFmpeg leaves out its packet, and more, without an error."""
+    source = write_film(tmp_path / "a.mkv", pan(40), codec="ffv1", options={"g": "1"})
+    content, victim = source.read_bytes(), packets(source, 0)[12]
+    start = content.index(victim) - 8
+    source.write_bytes(content[:start] + bytes(len(victim)) + content[start + len(victim) :])
+    report = colorize_film(source, None, LOSSLESS, colorizer=fake_colorizer)
+    lost = 40 - report.frames
+    assert 1 <= lost <= 3
+    assert report.notes == [f"frames may be missing: there are none from 0:00:00.500 for {lost / 24:.3f} s"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([40] * 30, []),
+        ([40, 60] * 15, []),
+        ([40, 80] * 15, []),
+        ([40] * 19 + [100], ["0:00:00.800 for 0.060 s"]),
+        ([40] * 90 + [120] * 6, ["0:00:03.640 for 0.080 s", "0:00:03.760 for 0.080 s", "..."]),
+        ([], []),
+    ],
+)
+def test_gaps_between_frames_are_named_unless_they_are_usual(steps, said):
+    pts = [0, *itertools.accumulate(steps)]
+    found = gap_notes(pts, lambda pts: Fraction(pts, 1000))
+    assert len(found) == bool(said)
+    assert all(text in found[0] for text in said)
+
+
+def test_one_time_stamp_that_is_far_ahead_does_not_stop_a_film(tmp_path, fake_colorizer):
+    """Behind damage, AVI's packets get such time stamps; here, that of a Matroska block is overwritten."""
+    source = write_film(tmp_path / "a.mkv", pan(40), codec="ffv1")
+    content = bytearray(source.read_bytes())
+    at = bytes(content).index(packets(source, 0)[10]) - 3  # the block's time stamp and flags come before its packet
+    content[at : at + 2] = (30_000).to_bytes(2, "big")
+    source.write_bytes(content)
+    report = colorize_film(source, None, LOSSLESS, colorizer=fake_colorizer)
+    assert report.notes == ["the time stamps of track 0 went back at 0:00:00.375 and were repaired"]
+    assert seconds(report.output) == pytest.approx([number / 24 for number in range(40)], abs=0.002)
 
 
 @pytest.mark.parametrize("name", ["list.m3u8", "list.mp4"])

@@ -288,7 +288,8 @@ def report_container(suffix):
 def test_sound_that_the_container_holds_is_copied(tmp_path, red):
     path = write_film(tmp_path / "old.avi", pan(24), codec="mpeg4", sound="mp3")
     report = colorize_film(path, None, colorizer=red)
-    assert report.notes == []
+    # The chunk of the second frame is empty: FFmpeg delays the picture by the delay of the MP3 encoder.
+    assert report.notes == ["frames may be missing: there are none from 0:00:00.042 for 0.042 s"]
     assert packets(report.output, 1) == packets(path, 1)
 
 

@@ -1,12 +1,22 @@
-"""``Damage``: collects the damage that is found while a film is read, and describes it for the report."""
+"""``Damage``: collects the damage that is found while a film is read, and describes it for the report.
+
+FFmpeg's own messages are not read: PyAV's callback for them waits for Python's lock, and so may block the process, for
+example while a decoder with several threads is closed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+import numpy as np
+
 from .times import time_text
+
+_LONG = 1.75  # times the usual one: a longer frame leaves a gap; in soft pulldown, frames last up to 1.5 times as long
+_RARE = 0.1  # largest share of gaps; if there are more, the frame rate varies
+_NAMED = 5  # most places that a note names
 
 
 @dataclass
@@ -48,7 +58,7 @@ class Damage:
         """Return one line of text for each kind of damage. Lost side data is not among them."""
         found = []
         if self.packets:
-            times = ", ".join(time_text(t) for t in self.packets[:5]) + (", ..." if len(self.packets) > 5 else "")
+            times = _listed([time_text(t) for t in self.packets])
             packets = f"{len(self.packets)} damaged packet{'' if len(self.packets) == 1 else 's'}"
             found.append(f"{packets}, left out or repaired by the decoder, at {times}")
         if self.ends_early:
@@ -64,3 +74,24 @@ class Damage:
         if self.cut_sound:
             found.append(f"not kept: {float(self.cut_sound):.3f} s of sound after the last frame, where MXF ends")
         return found
+
+
+def gap_notes(pts: Sequence[int], seconds: Callable[[int], Fraction]) -> list[str]:
+    """Return a note on the times without frames, as damage to any container leaves them; none if the rate varies.
+
+    Args:
+        pts: Presentation time stamps of the frames, strictly increasing.
+        seconds: Converts a pts to seconds.
+    """
+    steps = np.diff(pts)
+    usual = round(np.median(steps)) if len(steps) else 0
+    gaps = np.flatnonzero(steps > _LONG * usual).tolist()
+    if not 0 < len(gaps) <= _RARE * len(steps):
+        return []
+    spans = [(seconds(pts[i] + usual), seconds(pts[i + 1])) for i in gaps]
+    places = [f"{time_text(start)} for {float(end - start):.3f} s" for start, end in spans]
+    return [f"frames may be missing: there are none from {_listed(places)}"]
+
+
+def _listed(places: list[str]) -> str:
+    return ", ".join(places[:_NAMED]) + (", ..." if len(places) > _NAMED else "")

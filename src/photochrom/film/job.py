@@ -20,7 +20,7 @@ from ..errors import FilmError
 from ..version import __version__
 from .colored_stills import Still
 from .coloring import Progress, color_frames
-from .damage_log import Damage
+from .damage_log import Damage, gap_notes
 from .frames import FrameColorizer
 from .hint_tracking import track_hints
 from .hints import FilmHint
@@ -148,7 +148,8 @@ def colorize_film(
             if kept:
                 kept.finish(segments, shots)
             _assemble(reader, folder, segments, plan, options, damage, label, overwrite=overwrite, progress=progress)
-        notes = plan.notes + recolored + side_data.lost(damage.side_data, options.codec) + damage.lines()
+        gaps = gap_notes([pts for segment in segments for pts in segment.pts], reader.seconds)
+        notes = plan.notes + recolored + side_data.lost(damage.side_data, options.codec) + damage.lines() + gaps
         starts = [reader.seconds(pts) for segment in segments for pts in segment.shots]
         return FilmReport(plan.output, _count(segments), starts, notes)
 

@@ -329,10 +329,17 @@ class FilmReader:
     def _checked_frames(
         self, frames: Iterator[av.VideoFrame], damage: Damage, on_frame: Callable[[], None]
     ) -> Iterator[av.VideoFrame]:
-        """Check each frame, replace its pts if that is missing or does not increase, and record its side data."""
+        """Check each frame, replace its pts if that is missing or does not increase, and record its side data.
+
+        A pts that is later than that of the next frame does not count.
+        """
         last: int | None = None
-        for frame in frames:
+        for frame, following in itertools.pairwise(itertools.chain(frames, [None])):
+            assert frame is not None  # only the last element is None
             self._check_frame(frame, last)
+            if _is_ahead(frame, following, last):
+                damage.clocks.setdefault(self.video.index, self.seconds(last or 0))
+                frame.pts = None
             if frame.pts is not None and last is not None and frame.pts < last:
                 damage.clocks.setdefault(self.video.index, self.seconds(last))
             if frame.pts is None or (last is not None and frame.pts <= last):
@@ -417,3 +424,10 @@ class FilmReader:
         """Whether the film's pixel format holds chroma."""
         format = self.video.codec_context.format
         return len(format.components) >= 3 or format.has_palette
+
+
+def _is_ahead(frame: av.VideoFrame, following: av.VideoFrame | None, last: int | None) -> bool:
+    """Return whether only this frame's pts is out of order: the next frame's is between the last one's and this one."""
+    if last is None or frame.pts is None or following is None or following.pts is None:
+        return False
+    return last < following.pts < frame.pts
