@@ -26,8 +26,10 @@ from photochrom.film.plan import make_plan
 from photochrom.film.reader import FilmReader
 from photochrom.film.sequences.reader import open_film
 from photochrom.film.times import parse_time, time_text
+from photochrom.photo.formats import icc
 from photochrom.photo.formats.image import at_most
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, write_film
+from tests.helpers.profiles import PROFILES, gamma, grey_profile, in_srgb
 
 LOSSLESS = FilmOptions(codec="ffv1")
 RED = (200, 40, 40)
@@ -242,6 +244,34 @@ def test_a_still_may_be_of_a_numbered_frame(tmp_path):
     known = read_still(tmp_path / "reel", Fraction(2, 12), tmp_path / "still.png", FilmOptions(rate="12"))
     with open_film(tmp_path / "reel", FilmOptions(rate="12")) as reader:
         assert known.pts == [frame.pts for frame in reader.frames()][2]
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+@pytest.mark.parametrize("frames_have_it", [False, True])
+def test_the_colours_of_a_still_are_those_of_its_profile(frames_have_it, name, tmp_path):
+    """If the frames have the same profile, the coloured frames will have it, too, and the numbers are kept."""
+    luma, profile = pan(1, WIDTH, HEIGHT)[0], PROFILES[name]
+    still = np.clip(np.dstack([luma] * 3).astype(int) // 2 + (90, 60, 40), 0, 255).astype(np.uint8)
+    Image.fromarray(still).save(tmp_path / "still.png", icc_profile=profile)
+    (tmp_path / "reel").mkdir()
+    Image.fromarray(luma).convert("RGB").save(
+        tmp_path / "reel" / "r.1.png", icc_profile=profile if frames_have_it else None
+    )
+    known = read_still(tmp_path / "reel", Fraction(0), tmp_path / "still.png")
+    wanted = rgb2lab((still if frames_have_it else in_srgb(still, name)) / 255)
+    assert np.abs(np.moveaxis(known.ab, 0, -1) - wanted[..., 1:]).max() < 2
+    assert np.abs(rgb2lab(still)[..., 1:] - rgb2lab(in_srgb(still, name) / 255)[..., 1:]).mean() > 2
+
+
+def test_a_still_may_have_the_grey_profile_of_the_frames_as_rgb(tmp_path):
+    """``photochrom photo`` gives a frame such a profile; its numbers are those of the coloured frames."""
+    luma, grey = pan(1, WIDTH, HEIGHT)[0], grey_profile({b"kTRC": gamma(1.8)})
+    still = np.clip(np.dstack([luma] * 3).astype(int) // 2 + (90, 60, 40), 0, 255).astype(np.uint8)
+    Image.fromarray(still).save(tmp_path / "still.png", icc_profile=icc.for_rgb(grey))
+    (tmp_path / "reel").mkdir()
+    Image.fromarray(luma).save(tmp_path / "reel" / "r.1.png", icc_profile=grey)
+    known = read_still(tmp_path / "reel", Fraction(0), tmp_path / "still.png")
+    assert np.abs(np.moveaxis(known.ab, 0, -1) - rgb2lab(still)[..., 1:]).max() < 0.1
 
 
 def test_a_still_of_another_frame_is_refused(tmp_path):

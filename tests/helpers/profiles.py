@@ -1,4 +1,4 @@
-"""ICC profiles of wide gamut, and what their colours are in sRGB."""
+"""ICC profiles of wide gamut, and what their colours are in sRGB; grey profiles."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import struct
 import numpy as np
 from PIL import ImageCms
 
+D50 = (63190, 65536, 54061)
 SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -47,3 +48,28 @@ def in_srgb(rgb, name):
     light = code ** (563 / 256) if name == "Adobe RGB" else srgb_light
     light = np.clip(light @ np.array(_TO_LINEAR_SRGB[name]).T, 0, 1)
     return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def gamma(value: float) -> bytes:
+    return struct.pack(">4s4xIH", b"curv", 1, round(value * 256)) + b"\0\0"
+
+
+def grey_profile(
+    tags: dict[bytes, bytes], *, version: int = 2, space: bytes = b"XYZ ", white: tuple[int, ...] = D50
+) -> bytes:
+    """Build a grey profile from the specification."""
+    text = b"Dot test 20%\0"
+    utf16 = text[:-1].decode().encode("utf-16-be")
+    name = {
+        2: struct.pack(">4s4xI", b"desc", len(text)) + text + bytes(78),
+        4: struct.pack(">4s4xII4sII", b"mluc", 1, 12, b"enUS", len(utf16), 28) + utf16,
+    }[version]
+    content = {b"desc": name, b"wtpt": struct.pack(">4s4x3i", b"XYZ ", *white), **tags}
+    start, rows, data = 132 + 12 * len(content), b"", b""
+    for tag, value in content.items():
+        rows += struct.pack(">4sII", tag, start + len(data), len(value))
+        data += value + b"\0" * (-len(value) % 4)
+    header = struct.pack(">I4sI4s4s4s12s4s", start + len(data), b"none", version << 24, b"mntr", b"GRAY", space,
+                         struct.pack(">6H", 1999, 1, 2, 3, 4, 5), b"acsp")  # fmt: skip
+    header = header.ljust(64, b"\0") + struct.pack(">I3i", 0, *D50)
+    return header.ljust(128, b"\0") + struct.pack(">I", len(content)) + rows + data

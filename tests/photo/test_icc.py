@@ -14,14 +14,10 @@ from photochrom.errors import PhotoError
 from photochrom.photo.formats import icc
 from tests.helpers import profiles
 from tests.helpers.photographs import coloured, opened, saved, smooth
+from tests.helpers.profiles import D50, gamma, grey_profile
 
 SRGB = ImageCms.createProfile("sRGB")
-D50 = (63190, 65536, 54061)
 INTENTS = (ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Intent.PERCEPTUAL, ImageCms.Intent.SATURATION)
-
-
-def gamma(value: float) -> bytes:
-    return struct.pack(">4s4xIH", b"curv", 1, round(value * 256)) + b"\0\0"
 
 
 def table(values: np.ndarray) -> bytes:
@@ -31,27 +27,6 @@ def table(values: np.ndarray) -> bytes:
 def parametric(*values: float) -> bytes:
     """Return a parametric curve of type 3: a gamma with a linear part near black."""
     return struct.pack(">4s4xHxx5i", b"para", 3, *(round(value * 65536) for value in values))
-
-
-def grey_profile(
-    tags: dict[bytes, bytes], *, version: int = 2, space: bytes = b"XYZ ", white: tuple[int, ...] = D50
-) -> bytes:
-    """Build a grey profile from the specification."""
-    text = b"Dot test 20%\0"
-    utf16 = text[:-1].decode().encode("utf-16-be")
-    name = {
-        2: struct.pack(">4s4xI", b"desc", len(text)) + text + bytes(78),
-        4: struct.pack(">4s4xII4sII", b"mluc", 1, 12, b"enUS", len(utf16), 28) + utf16,
-    }[version]
-    content = {b"desc": name, b"wtpt": struct.pack(">4s4x3i", b"XYZ ", *white), **tags}
-    start, rows, data = 132 + 12 * len(content), b"", b""
-    for tag, value in content.items():
-        rows += struct.pack(">4sII", tag, start + len(data), len(value))
-        data += value + b"\0" * (-len(value) % 4)
-    header = struct.pack(">I4sI4s4s4s12s4s", start + len(data), b"none", version << 24, b"mntr", b"GRAY", space,
-                         struct.pack(">6H", 1999, 1, 2, 3, 4, 5), b"acsp")  # fmt: skip
-    header = header.ljust(64, b"\0") + struct.pack(">I3i", 0, *D50)
-    return header.ljust(128, b"\0") + struct.pack(">I", len(content)) + rows + data
 
 
 PROFILES = {

@@ -14,6 +14,7 @@ from ..color.spaces import luma_of_rgb, rgb_to_lab
 from ..colorizer.hint_propagation import propagate_hints
 from ..colorizer.hints import Hint
 from ..errors import OptionError, PhotoError
+from ..photo.formats import icc
 from ..photo.formats.image import check_size, open_image
 from .frame_kinds import negative
 from .hints import FilmHint
@@ -55,7 +56,8 @@ def read_still(
     Args:
         film: The film: a file, a folder of numbered frames, or a pattern of their names.
         time: Time of the frame, in seconds from the film's beginning.
-        path: The picture, in any format that Pillow can read.
+        path: The picture, in any format that Pillow can read. Its colours are converted to sRGB by its ICC profile,
+            unless the frames of the film have the same profile.
         options: Options of the film; only those for numbered frames, and ``negative``, matter. A still of a negative
             shows the positive.
 
@@ -63,14 +65,14 @@ def read_still(
         FilmError: The film cannot be read, or ends before that time.
         OptionError: The picture cannot be read, or does not show the frame.
     """
-    pts, luma = frame_at(film, time, options)
-    hints = hints_of_still(time, path, luma)
-    lab = rgb_to_lab(_read_still(path, _COLOR_SIDE).astype(np.float32) / 255)
+    pts, luma, profile = frame_at(film, time, options)
+    hints = hints_of_still(time, path, luma, profile)
+    lab = rgb_to_lab(_read_still(path, profile, _COLOR_SIDE).astype(np.float32) / 255)
     return Still(pts, np.ascontiguousarray(np.moveaxis(lab[..., 1:], -1, 0)), hints)
 
 
 def hints_of_still(
-    time: Fraction, path: str | os.PathLike[str], frame: np.ndarray | None = None
+    time: Fraction, path: str | os.PathLike[str], frame: np.ndarray | None = None, profile: bytes | None = None
 ) -> tuple[FilmHint, ...]:
     """Choose hints that reproduce the colours of a still.
 
@@ -80,11 +82,12 @@ def hints_of_still(
         time: Time of the frame, in seconds from the film's beginning.
         path: The picture, in any format that Pillow can read.
         frame: Luma of the upright frame at any size, uint8 ``[h, w]``, to check the picture; None to skip the check.
+        profile: ICC profile of the coloured frames; None for sRGB.
 
     Raises:
         OptionError: The picture cannot be read, or does not show the frame.
     """
-    rgb = _read_still(path)
+    rgb = _read_still(path, profile)
     if frame is not None:
         _check_still(rgb, frame, path, time)
     height, width = rgb.shape[:2]
@@ -103,8 +106,8 @@ def hints_of_still(
 
 def frame_at(
     film: str | os.PathLike[str], time: Fraction, options: FilmOptions | None = None
-) -> tuple[int, np.ndarray]:
-    """Return the pts of the frame shown at a time, and a small upright copy of its luma, inverted for a negative.
+) -> tuple[int, np.ndarray, bytes | None]:
+    """Find the frame that is shown at a time.
 
     Args:
         film: The film: a file, a folder of numbered frames, or a pattern of their names.
@@ -112,7 +115,8 @@ def frame_at(
         options: Options of the film; only those for numbered frames, and ``negative``, matter.
 
     Returns:
-        The pts, and luma as uint8 ``[h, w]`` with a short side of at most 128 pixels.
+        Its pts; a small upright copy of its luma, inverted for a negative, uint8 ``[h, w]`` with a short side of at
+        most 128 pixels; and the ICC profile of the coloured frames, None for sRGB.
 
     Raises:
         FilmError: The film cannot be read, or ends before that time.
@@ -128,11 +132,13 @@ def frame_at(
         small = shown.reformat(max(1, round(shown.width * scale)), max(1, round(shown.height * scale)), format="gray")
         assert shown.pts is not None  # guaranteed by FilmReader.frames
         luma = np.rot90(small.to_ndarray(), reader.turns)
-        return int(shown.pts), negative.for_network(luma) if options.negative else luma
+        return int(shown.pts), negative.for_network(luma) if options.negative else luma, reader.profile
 
 
-def _read_still(path: str | os.PathLike[str], side: int = _HINT_SIDE) -> np.ndarray:
+def _read_still(path: str | os.PathLike[str], profile: bytes | None, side: int = _HINT_SIDE) -> np.ndarray:
     """Read a picture as upright RGB, uint8 ``[h, w, 3]``, reduced to a short side of at most ``side`` pixels.
+
+    It is converted to sRGB by its ICC profile, unless that is ``profile``.
 
     Raises:
         OptionError: The picture cannot be read.
@@ -145,7 +151,9 @@ def _read_still(path: str | os.PathLike[str], side: int = _HINT_SIDE) -> np.ndar
             image = ImageOps.exif_transpose(stored).convert("RGB")
             scale = min(1, side / min(image.size))
             width, height = (max(1, round(side * scale)) for side in image.size)
-            return np.asarray(image.resize((width, height), Image.Resampling.BOX))
+            rgb = np.asarray(image.resize((width, height), Image.Resampling.BOX))
+            stated = stored.info.get("icc_profile")
+            return rgb if stated == profile else icc.rgb_to_srgb(rgb, stated)
     except PhotoError as exc:
         raise OptionError(f"the still {exc}", path=path) from exc
     except (OSError, SyntaxError, ValueError) as exc:  # raised by Pillow

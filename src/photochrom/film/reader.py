@@ -150,6 +150,11 @@ class FilmReader:
         """Number of frames according to the file; 0 if unknown."""
         return self.video.frames
 
+    @property
+    def profile(self) -> bytes | None:
+        """ICC profile of the coloured frames; None, since the tags of the stream describe them."""
+        return None
+
     def fingerprint(self) -> str:
         """Return a text that differs if the source has changed, so that work on another version is not resumed.
 

@@ -34,7 +34,7 @@ def notes(reader: FilmReader, planes: PlaneFormat, container: str, options: Film
         f"not kept: {line}" for line in tracks.streams_to_copy(reader.container, reader.video.index)[1]
     ]
     if isinstance(reader, SequenceReader):
-        found += frame_metadata.lost(reader.file(0), reader.pattern.format, options.codec)
+        found += frame_metadata.lost(reader.file(0), reader.pattern.format, reader.metadata, options.codec)
         if reader.has_overscan:
             found.append(_OVERSCAN_IN_EXR if options.codec == "exr" else _OVERSCAN)
     found += _not_in_frames(reader, options.codec) if options.codec in SEQUENCES else _other_pictures(reader)

@@ -1,4 +1,4 @@
-"""Names the metadata of frames that an output cannot hold, and reads their orientation and pixel aspect ratio."""
+"""Reads the metadata of frames, such as their pixel aspect ratio, and names what an output cannot hold."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from ...errors import PhotoError
-from ...photo.formats import exif, png, tiff
-from ...photo.formats.image import Metadata
+from ...photo.formats import png, tiff
+from ...photo.formats.image import Density, Metadata
 from ...photo.library_errors import decoding
 from . import dpx, exr
 
@@ -23,39 +23,31 @@ _JP2_BOXES = {
 }
 
 
-def lost(path: Path, format: str, codec: str) -> list[str]:
+def lost(path: Path, format: str, metadata: Metadata, codec: str) -> list[str]:
     """Return notes on what frames of a sequence state and its output will lack or store differently.
 
     Args:
         path: The file of the first frame.
         format: Format of the frames, a value of ``SUFFIXES``.
+        metadata: The metadata of the first frame.
         codec: Codec of the output, a key of ``CODECS``.
     """
     if format == codec == "exr":
         return exr.compression_notes(path)
     is_kept = format == codec != "jp2" or (format in PHOTOS and codec in PHOTOS)
-    found = [] if is_kept else _READERS[format](path, format)
+    found = [] if is_kept else _READERS[format](path) if format in _READERS else _of_photo(metadata)
     if format == "png" != codec:
-        found = [*found, *png.coding_chunks(_metadata(path, format))]
+        found = [*found, *png.coding_chunks(metadata)]
     return [f"not kept: metadata of the frames ({', '.join(dict.fromkeys(found))})"] if found else []
 
 
-def orientation(path: Path, format: str) -> int:
-    """Return the EXIF orientation of a frame, 1 to 8; 1 if it states none."""
-    return exif.orientation(_metadata(path, format).exif) if format in PHOTOS else 1
+def read_metadata(path: Path, format: str) -> Metadata:
+    """Return the metadata of a PNG or TIFF frame.
 
-
-def aspect(path: Path, format: str) -> Fraction | None:
-    """Return the width of a frame's pixels divided by their height; None if no PNG or TIFF states their resolution.
-
-    FFmpeg inverts the ratio of PNG files.
+    It is empty if the frame has another format, or is damaged, which is reported when it is decoded.
     """
-    density = _metadata(path, format).density if format in PHOTOS else None
-    return (density.y / density.x).limit_denominator(_LARGEST_TERM) if density else None
-
-
-def _metadata(path: Path, format: str) -> Metadata:
-    """Return the metadata of a PNG or TIFF; none if it is damaged, which is reported when the frame is decoded."""
+    if format not in PHOTOS:
+        return Metadata()
     try:
         with decoding():
             return (png if format == "png" else tiff).read(path.read_bytes()).metadata
@@ -63,29 +55,34 @@ def _metadata(path: Path, format: str) -> Metadata:
         return Metadata()
 
 
-def _of_photo(path: Path, format: str) -> list[str]:
-    found = _metadata(path, format)
+def aspect(density: Density | None) -> Fraction | None:
+    """Return the width of a frame's pixels divided by their height, by its resolution; None if that is unknown.
+
+    FFmpeg inverts the ratio of PNG files.
+    """
+    return (density.y / density.x).limit_denominator(_LARGEST_TERM) if density else None
+
+
+def _of_photo(metadata: Metadata) -> list[str]:
     blocks = {
-        "colour profile (ICC)": found.icc,
-        "EXIF": found.exif,
-        "XMP": found.xmp,
-        "IPTC": found.iptc,
-        "Photoshop resources": found.photoshop,
-        "remarks": found.texts,
+        "colour profile (ICC)": metadata.icc,
+        "EXIF": metadata.exif,
+        "XMP": metadata.xmp,
+        "IPTC": metadata.iptc,
+        "Photoshop resources": metadata.photoshop,
+        "remarks": metadata.texts,
     }
     return [name for name, block in blocks.items() if block]
 
 
-def _of_jp2(path: Path, _: str) -> list[str]:
+def _of_jp2(path: Path) -> list[str]:
     with path.open("rb") as stream:
         head = stream.read(_JP2_HEAD)
     return [name for mark, name in _JP2_BOXES.items() if mark in head]
 
 
-_READERS: dict[str, Callable[[Path, str], list[str]]] = {
-    "dpx": lambda path, _: dpx.read_header(path).described(),
-    "exr": lambda path, _: exr.described(path),
+_READERS: dict[str, Callable[[Path], list[str]]] = {
+    "dpx": lambda path: dpx.read_header(path).described(),
+    "exr": exr.described,
     "jp2": _of_jp2,
-    "png": _of_photo,
-    "tiff": _of_photo,
 }

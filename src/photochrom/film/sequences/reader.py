@@ -19,7 +19,8 @@ from pathlib import Path
 import av
 
 from ...color.bands import thread_limit
-from ...errors import FilmError
+from ...errors import FilmError, PhotoError
+from ...photo.formats import exif, icc
 from ..damage_log import Damage
 from ..frame_buffers import frames_within
 from ..options import FilmOptions
@@ -115,10 +116,10 @@ class SequenceReader(FilmReader):
         self.path = path
         self.stem = pattern.folder.absolute().name if is_alone(pattern) else pattern.prefix.rstrip("._- ")
         self.is_sequence = True
+        self.metadata = frame_metadata.read_metadata(self.file(0), pattern.format)
+        """Metadata of the first frame; empty unless the frames are PNG or TIFF."""
         self.orientation = (
-            header.orientation
-            if isinstance(header, dpx.DpxHeader)
-            else frame_metadata.orientation(self.file(0), pattern.format)
+            header.orientation if isinstance(header, dpx.DpxHeader) else exif.orientation(self.metadata.exif)
         )
         """EXIF orientation in which the frames are stored, 1 to 8, by that of the first one."""
         self.turns, self.display_matrix = 0, None
@@ -127,7 +128,7 @@ class SequenceReader(FilmReader):
         self.time_base, self.first_pts = 1 / self.rate, 0
         if isinstance(header, exr.ExrHeader):
             self.aspect = header.aspect
-        self.aspect = frame_metadata.aspect(self.file(0), pattern.format) or self.aspect
+        self.aspect = frame_metadata.aspect(self.metadata.density) or self.aspect
         if self.orientation != 1:
             self._turn()
         self.is_log = header is not None and header.is_log
@@ -175,6 +176,18 @@ class SequenceReader(FilmReader):
     def is_linear(self) -> bool:
         """Whether the files hold scene-linear light, which is converted to display values when it is read."""
         return self.pattern.format == "exr"
+
+    @property
+    def profile(self) -> bytes | None:
+        """ICC profile that describes the RGB values of the coloured frames, as for a photograph; None for sRGB.
+
+        Raises:
+            FilmError: The profile of the first frame is damaged.
+        """
+        try:
+            return icc.for_rgb(self.metadata.icc)
+        except PhotoError as exc:
+            raise FilmError(exc.problem, path=self.file(0), remedy=exc.remedy) from exc
 
     @property
     def count(self) -> int:
