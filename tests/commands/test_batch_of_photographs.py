@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from photochrom.commands.main import main
 from photochrom.commands.photo_jobs import find_jobs
 from photochrom.label import is_labelled
 from photochrom.photo import OutputOptions
+from photochrom.photo.job import colorize_photo
 from photochrom.photo.read import is_in_color
 from tests.helpers.permissions import as_nobody, public_folder
 
@@ -89,6 +91,39 @@ def test_own_outputs_are_left_out_and_existing_ones_skipped(shoebox, capsys):
     assert "made by Photochrom: 2; -v names them, --recolor colours them anyway" in said.err
     assert main(["photo", str(shoebox), "--overwrite"]) == 0
     assert "2 coloured, 2 skipped, 0 failed" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [[], ["--overwrite"]])
+def test_names_that_differ_only_in_case_share_no_output_on_a_disk_that_ignores_case(
+    more, shoebox, tmp_path, monkeypatch, capsys
+):
+    (shoebox / "a.jpg").rename(shoebox / "A.jpg")
+    Image.fromarray(data.camera()[::4, ::4]).save(shoebox / "a.jpg")
+    out = tmp_path / "out"
+
+    def coloring(source, destination, *args, **options):
+        report = colorize_photo(source, destination, *args, **options)
+        if Path(destination).name == "A.color.jpg":  # on such a disk, the file now has the other name, too
+            (out / "a.color.jpg").hardlink_to(destination)
+        return report
+
+    monkeypatch.setattr("photochrom.photo.job.colorize_photo", coloring)
+    assert main(["photo", str(shoebox), "-o", str(out), *more]) == 1
+    said = capsys.readouterr()
+    assert "2 coloured, 0 skipped, 1 failed" in said.out
+    assert f"a.color.jpg: would replace the output of {shoebox / 'A.jpg'} on this disk" in said.err
+
+
+def test_an_empty_output_is_not_taken_for_a_finished_one(shoebox, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    empty = tmp_path / "out" / "a.color.jpg"
+    empty.touch()
+    command = ["photo", str(shoebox / "a.jpg"), "-o", str(tmp_path / "out")]
+    assert main(command) == 1
+    assert f"{empty}: is empty: --overwrite replaces it" in capsys.readouterr().err
+    assert main([*command, "--overwrite"]) == 0
+    assert is_labelled(empty)
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from ..colorizer.hints import Hint, credit, page_of, read_hints
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..errors import OptionError, PhotochromError, PhotoError
 from ..machine import limit_blas_threads, reuse_freed_memory
-from ..photo.names import STREAM
+from ..photo.names import STREAM, file_key
 from . import c2pa
 from .arguments import add_compression, add_dials, add_jpeg_layout, add_model, add_overwrite, add_verb, add_verbosity
 from .console import Console, Progress, duration
@@ -279,6 +279,8 @@ class _Work:
     page: int | None
     sheet: Path | None = None
     reports: list[tuple[str, PhotoReport]] = field(default_factory=list)
+    written: dict[object, str] = field(default_factory=dict)
+    """Source of each output, by the output's ``file_key``."""
     skipped_counts: Counter[str] = field(default_factory=Counter)
     colored: int = 0
     failed: int = 0
@@ -329,13 +331,22 @@ class _Work:
         """Return why a photograph is skipped, and a message that counts all such photographs; None to colour it.
 
         Raises:
-            PhotoError: The photograph is a film, or cannot be read; or the user named it, and it is in colour already.
+            PhotoError: The photograph is a film, or cannot be read; its output is empty, or that of another photograph;
+                or the user named it, and it is in colour already.
         """
         from ..photo.read import is_in_color
 
         if not job.is_stream and kind_of(Path(job.source)) == "film":
             raise PhotoError("is a film", path=job.source, remedy="colour it with 'photochrom film'")
+        if other := self.written.get(file_key(job.destination)):
+            raise PhotoError(
+                f"would replace the output of {other} on this disk, which ignores case",
+                path=job.destination,
+                remedy="rename one of the photographs, or choose another output for it",
+            )
         if job.keeps_existing(overwrite=self.output.overwrite):
+            if not Path(job.destination).stat().st_size:
+                raise PhotoError("is empty", path=job.destination, remedy="overwrite=True replaces it")
             return f"{job.destination} exists already: skipped; --overwrite replaces it", _EXISTING
         if self.recolor or job.is_stream:
             return None
@@ -365,6 +376,7 @@ class _Work:
             self.reports.append((job.source, report))
         pages = f" ({report.pages} pages)" if report.pages > 1 else ""
         if job.destination != STREAM:
+            self.written[file_key(job.destination)] = job.source
             self.console.result(f"{job.source} -> {job.destination}{pages}")
         self.console.detail(
             f"  {report.width} x {report.height} pixels, colourfulness {report.colorfulness:.0f}, "

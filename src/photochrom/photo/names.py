@@ -171,15 +171,15 @@ def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequen
     Raises:
         OptionError: Companion files are requested for the standard output.
     """
-    read = {_file_key(path): "read for its hints" for path in kept}
-    read |= {_file_key(source): "to be coloured" for source, _ in jobs if source != STREAM}
+    read = {file_key(path): "read for its hints" for path in kept}
+    read |= {file_key(source): "to be coloured" for source, _ in jobs if source != STREAM}
     writers: dict[object, str] = {}
     found: dict[str, OptionError] = {}
     for source, target in jobs:
         if target == STREAM:
             check_stream(output)
         for path in [] if target == STREAM else [Path(target), *companion_paths(Path(target), output)]:
-            file = _file_key(path)
+            file = file_key(path)
             if file in read:
                 found[source] = OptionError(
                     f"{path} is itself {read[file]}", remedy="choose another output, or leave it out"
@@ -194,10 +194,10 @@ def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequen
 
 def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
     """Return whether two paths refer to the same file, which need not exist."""
-    return _file_key(one) == _file_key(other)
+    return file_key(one) == file_key(other)
 
 
-def _file_key(path: str | os.PathLike[str]) -> object:
+def file_key(path: str | os.PathLike[str]) -> object:
     """Return a key that is equal for all paths of a file, such as old.jpg and OLD.JPG on a case-insensitive disk."""
     try:
         real = os.path.realpath(path)
