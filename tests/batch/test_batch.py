@@ -178,6 +178,19 @@ def test_a_picture_that_is_named_itself_is_an_error_if_its_format_is_not_read(tr
 def test_the_kind_of_an_error_is_not_a_path():
     for error in ("in/a.jpg: is cut short: get it", "1/a.jpg: is cut short: get it", "out/1/a.x: is cut short: get it"):
         assert Row("1/a.jpg", "error", "in/a.jpg", error=error).problem == "is cut short: get it"
+    error = "1/a.jpg: its output '../a.jpg' is not in the target: give another"
+    assert Row("1/a.jpg", "error", "in/a.jpg", error=error).problem == error.removeprefix("1/a.jpg: ")
+
+
+def test_every_error_names_its_item(tree, tmp_path, options):
+    items = [Item("a.jpg", str(tree / "a.jpg"), vividness=7.0), Item("b.png", str(tree / "b.png"), name="../b.png")]
+    assert color_batch(items, tmp_path / "out", options).errors == {
+        "vividness is 7.0": 1,
+        "its output '../b.png' is not in the target": 1,
+    }
+    found = rows(tmp_path / "out")
+    assert found["a.jpg"].error.startswith(f"{tree / 'a.jpg'}: vividness is 7.0")
+    assert found["b.png"].error.startswith("b.png: its output '../b.png' is not in the target")
 
 
 def test_the_command_sums_up_with_flags_instead_of_arguments(tmp_path, capsys):
@@ -628,7 +641,7 @@ def test_a_missing_package_is_reported_before_the_work_begins(option, package, t
 
 def test_a_file_that_a_list_names_twice_is_reported(tree, tmp_path, options):
     (tree / "list.csv").write_text("path\na.jpg\nb.png\na.jpg\n")
-    with pytest.raises(OptionError, match=r"a\.jpg and a\.jpg -> a\.color\.jpg"):
+    with pytest.raises(OptionError, match=r"items are called a\.jpg.*: remove repeated rows"):
         color_batch(tree / "list.csv", tmp_path / "out", options)
 
 

@@ -54,6 +54,28 @@ def test_a_table_is_read_by_the_delimiter_of_its_header(table, paths):
 
 
 @pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('path,output\n"a.jpg,b.jpg\nc.jpg,d.jpg\n', "line 2 is not CSV .*: check its quotation marks"),
+        ('path,output\n"a.jpg,b.jpg\n"c.jpg",d.jpg\n', "line 2 is not CSV .*: check its quotation marks"),
+        ("path,vividness\nSmith, John.tif,0.5\n", "line 2 has more fields than the first line: put values"),
+        ("path,vividness\n,0.5\n", "row 1 has no path"),
+        ("path,vividness\na.jpg,7\n", "row 1: vividness is '7': write a number from 0 to 1"),
+        ("path,vividness\na.jpg,nan\n", "row 1: vividness is 'nan': write a number from 0 to 1"),
+    ],
+    ids=["open quotes", "quotes closed too late", "unquoted comma", "no path", "too vivid", "not a number"],
+)
+def test_a_table_is_refused_if_a_row_cannot_be_read_as_it_was_meant(table, said):
+    with pytest.raises(OptionError, match=rf"list\.csv: {said}"):
+        list(read_manifest(table.encode(), "list.csv", "."))
+
+
+def test_empty_rows_as_spreadsheets_write_them_are_left_out():
+    table = "\ufeffpath,vividness\r\n\r\na.jpg,\r\n , \r\nb.jpg,1\r\n,\r\n"
+    assert [item.key for item in read_manifest(table.encode(), "list.csv", ".")] == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize(
     ("path", "key"),
     [
         ("box/12:30.tif", "box/12:30.tif"),

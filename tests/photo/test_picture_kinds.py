@@ -135,6 +135,15 @@ def test_a_sidecars_captions_are_carried_over(colorizer: Colorizer, tmp_path: Pa
     assert report.warnings == ()
 
 
+@pytest.mark.parametrize("link", ["nowhere.xmp", "market.jpg.xmp"])
+def test_a_sidecar_that_is_a_link_to_nowhere_is_an_error(tmp_path: Path, link: str) -> None:
+    source = tmp_path / "market.jpg"
+    source.write_bytes(saved(smooth(60, 80), "JPEG"))
+    (tmp_path / "market.jpg.xmp").symlink_to(link)
+    with pytest.raises(PhotoError, match=r"market\.jpg\.xmp: is a link that leads"):
+        read_photo(source)
+
+
 @pytest.mark.slow
 def test_the_label_in_a_sidecar(colorizer: Colorizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = tmp_path / "market.jpg"

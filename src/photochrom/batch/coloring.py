@@ -128,7 +128,8 @@ def coloring(job: BatchJob, colorizer: Colorizer) -> Callable[[Item], Colored]:
         try:
             colored = _color(item, job, colorizer, known)
         except PhotochromError as exc:
-            colored = Colored(replace(known, error=str(exc), remedy=exc.remedy), ends=_ends(exc))
+            text = str(exc) if exc.path else f"{item.source}: {exc}"
+            colored = Colored(replace(known, error=text, remedy=exc.remedy), ends=_ends(exc))
         except MemoryError:
             colored = Colored(replace(known, error=f"{item.source}: there is not enough memory for it"))
         except Exception as exc:  # one bad file must not stop a batch, whatever exception it causes

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from ..colorizer.options import ColorOptions
 from ..errors import OptionError, needed_for
 from ..json_text import parse_json
 from .iiif import items_of_manifest
@@ -36,8 +37,8 @@ def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
         base: Folder or address to which relative paths refer.
 
     Raises:
-        OptionError: The file is damaged or has no column of paths, a row has no path, its vividness is not a number, or
-            its path or name has a character that no file name can have.
+        OptionError: The file is damaged or has no column of paths, a row has no path or too many fields, its vividness
+            is not a number from 0 to 1, or its path or name has a character that no file name can have.
         PhotochromError: The file is Parquet, and the package pyarrow is missing.
     """
     suffix = PurePosixPath(name).suffix.lower()
@@ -48,13 +49,15 @@ def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
 
 
 def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[Item]:
-    """Convert the rows of a manifest to items.
+    """Convert the rows of a manifest to items; empty rows are left out.
 
     Raises:
-        OptionError: A row has no path, its vividness is not a number, or its path or name has a character that no file
-            name can have.
+        OptionError: A row has no path, its vividness is not a number from 0 to 1, or its path or name has a character
+            that no file name can have.
     """
     for number, row in enumerate(rows, 1):
+        if not any(str(value).strip() for value in row.values() if value is not None):
+            continue  # spreadsheets end with such rows
         path = _field(row, "path")
         if not path:
             raise OptionError(
@@ -63,7 +66,7 @@ def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[
         hints = _field(row, "hints")
         vividness = _field(row, "vividness")
         try:
-            wanted = float(vividness) if vividness else None
+            wanted = ColorOptions(vividness=float(vividness) if vividness else None).vividness
         except ValueError:
             raise OptionError(
                 f"{name}: row {number}: vividness is {vividness!r}", remedy="write a number from 0 to 1"
@@ -108,12 +111,22 @@ def _csv(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
         text = data.decode("utf-8-sig")
         header = text.partition("\n")[0]
         delimiter = max("\t,;", key=header.count)  # a tab if there is one column, whose names may contain commas
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         reader.fieldnames = [field.strip().lower() for field in reader.fieldnames or ()]
         _check_columns(reader.fieldnames, name)
-        yield from reader
-    except (UnicodeDecodeError, csv.Error) as exc:
+        for row in reader:
+            if None in row:
+                raise OptionError(
+                    f"{name}: line {reader.line_num} has more fields than the first line",
+                    remedy="put values that contain a comma or semicolon in quotation marks",
+                )
+            yield row
+    except UnicodeDecodeError as exc:
         raise OptionError(f"{name} is not a CSV file in UTF-8 ({exc})", remedy="save it as one") from exc
+    except csv.Error as exc:
+        raise OptionError(
+            f"{name}: line {reader.line_num + 1} is not CSV ({exc})", remedy="check its quotation marks"
+        ) from exc
 
 
 def _json_lines(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:

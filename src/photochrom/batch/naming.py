@@ -71,11 +71,11 @@ def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
         name = name.with_suffix(".tif")
     if name.is_absolute() or ".." in name.parts or not name.parts:
         raise OptionError(
-            f"{item.key}: its output {str(name)!r} is not in the target", remedy="give a path relative to the target"
+            f"its output {str(name)!r} is not in the target", path=item.key, remedy="give a path relative to the target"
         )
     if any(len(part.encode("utf-8", "surrogateescape")) > _LONGEST for part in name.parts):
         raise OptionError(
-            f"{item.key}: the name of its output is longer than {_LONGEST} bytes", remedy="give it a shorter one"
+            f"the name of its output is longer than {_LONGEST} bytes", path=item.key, remedy="give it a shorter one"
         )
     return str(name)
 

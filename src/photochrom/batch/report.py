@@ -81,9 +81,11 @@ class Row:
     @property
     def problem(self) -> str:
         """The error without the path in front of it, which may be that of the source or of the output."""
-        text = self.error.removeprefix(f"{self.source}: ").removeprefix(f"{self.key}: ")
-        path, colon, rest = text.partition(": ")
-        return rest if colon and "/" in path else text
+        for name in (self.source, self.key):
+            if self.error.startswith(f"{name}: "):
+                return self.error.removeprefix(f"{name}: ")
+        path, _, rest = self.error.partition(": ")
+        return rest if rest and "/" in path else self.error
 
     def to_json(self) -> str:
         """Return the row as one line of JSON, without a line break."""

@@ -203,10 +203,10 @@ def read_sidecar(path: Path) -> tuple[str, bytes] | None:
     """Return name and content of the XMP sidecar beside a photograph; None if there is none.
 
     Raises:
-        PhotoError: The sidecar cannot be read.
+        PhotoError: The sidecar cannot be read, or is a link that leads nowhere.
     """
     for sidecar in (sidecar_path(path), path.with_suffix(".xmp")):
-        if sidecar.is_file():
+        if sidecar.is_file() or (sidecar.is_symlink() and not sidecar.exists()):
             with naming(str(sidecar)):
                 return sidecar.name, sidecar.read_bytes()
     return None
