@@ -372,6 +372,23 @@ def test_files_of_others_are_never_replaced(tree, tmp_path, options):
     assert mine.read_bytes() == before
 
 
+def test_an_output_of_another_photograph_is_not_replaced_while_that_exists(tmp_path, options):
+    target, boxes = tmp_path / "out", (tmp_path / "box 1", tmp_path / "box 2")
+    for seed, box in enumerate(boxes):
+        scan(box / "a.jpg", seed)
+    color_batch(boxes[0], target, options)
+    before = (target / "a.color.jpg").read_bytes()
+    with pytest.raises(OptionError, match=r"a\.color\.jpg: would be .*, but was coloured from another"):
+        color_batch(boxes[1], target, options)
+    assert (target / "a.color.jpg").read_bytes() == before
+    (tmp_path / "link").symlink_to(boxes[0])
+    scan(boxes[0] / "a.jpg", 7)
+    assert color_batch(tmp_path / "link", target, options).colored == 1
+    boxes[0].rename(tmp_path / "moved")
+    scan(tmp_path / "moved" / "a.jpg", 8)
+    assert color_batch(tmp_path / "moved", target, options).colored == 1
+
+
 def test_an_input_that_photochrom_coloured_earlier_is_not_replaced(tmp_path, options):
     color_batch(scan(tmp_path / "b.jpg"), tmp_path, options)
     before = (tmp_path / "b.color.jpg").rename(tmp_path / "a.jpg").read_bytes()

@@ -25,7 +25,7 @@ from .naming import Outputs, clash_error, possible_name
 from .options import BatchOptions
 from .remote_files import is_remote
 from .remote_report import ReportCopy
-from .report import ReportWriter, Row, compact, date_back
+from .report import ReportWriter, Row, compact, date_back, read_rows, report_paths
 from .report_folder import locked_report_folder, report_path
 from .summary import BatchSummary
 from .thumbnails import ThumbnailWriter
@@ -66,8 +66,8 @@ def color_batch(
 
     Raises:
         OptionError: There is no such source, the source or the target cannot be read, two inputs share an output or
-            a key, an output would replace a file that Photochrom did not write, an earlier report is invalid, the
-            target is a bag, another batch is running in it, or a worker process calls this function.
+            a key, an output would replace that of another photograph or a file of others, an earlier report is invalid,
+            the target is a bag, another batch is running in it, or a worker process calls this function.
         PhotochromError: The model cannot be loaded, a package is missing, a worker process dies as it starts, or the
             report cannot be written.
         OSError: The target is remote, and the system's temporary folder cannot be written.
@@ -94,7 +94,7 @@ def color_batch(
         copy = ReportCopy(target, report_path(folder, options))
         copy.fetch()
         pending = list(_missing(pending_items(items, folder, job), summary))
-        _check_outputs(pending, items, job)
+        _check_outputs(pending, items, job, folder)
         progress(summary, None)
         with _report_writer(folder, options) as write:
             for item in unreported(unread, folder):
@@ -170,31 +170,46 @@ def _missing(states: Iterable[tuple[Item, str]], summary: BatchSummary) -> Itera
             yield item
 
 
-def _check_outputs(pending: list[Item], items: list[Item], job: BatchJob) -> None:
-    """Check that no output would replace an input, or a file of others that is not empty.
+def _check_outputs(pending: list[Item], items: list[Item], job: BatchJob, folder: Path) -> None:
+    """Check that no output would replace an input, the output of another photograph, or a file of others.
 
-    Remote targets are not checked.
+    Empty files may be replaced. Remote targets are not checked.
 
     Args:
         pending: Items whose outputs will be written.
         items: All items of the source.
         job: The target, and how the outputs are named.
+        folder: Folder of the report.
 
     Raises:
-        OptionError: Such files exist, or a file in the target cannot be read.
+        OptionError: Such files exist, or a file in the target or a report cannot be read.
     """
     if is_remote(job.target):
         return
-    own, foreign = list[Path](), list[Path]()
+    own, foreign = dict[Path, Item](), list[Path]()
     for item in pending:
         name = possible_name(item, job.options.name)
         path = Path(job.target, name)
         with system_errors(OptionError, path, "name another target"):
-            if name and path.exists() and not _is_empty(path):
-                (own if is_own_output(path) else foreign).append(path)
+            if not name or not path.exists() or _is_empty(path):
+                continue
+            if is_own_output(path):
+                own[path] = item
+            else:
+                foreign.append(path)
     _refuse(foreign, "was not coloured by Photochrom")
-    inputs = {os.path.realpath(item.source) for item in items} if own else set()
+    if not own:
+        return
+    inputs = {os.path.realpath(item.source) for item in items}
     _refuse([path for path in own if os.path.realpath(path) in inputs], "is itself to be coloured")
+    sources = {Path(job.target, row.output): row.source for path in report_paths(folder) for row in read_rows(path)}
+    others = [path for path, item in own.items() if _is_another(sources.get(path, ""), item.source)]
+    _refuse(others, "was coloured from another photograph, which still exists")
+
+
+def _is_another(former: str, source: str) -> bool:
+    """Return whether the former source of an output is another local file than the source, and still exists."""
+    return os.path.exists(former) and os.path.realpath(former) != os.path.realpath(source)  # noqa: PTH110
 
 
 def _is_empty(path: Path) -> bool:

@@ -29,6 +29,7 @@ REMEDIES: Final = {
     errno.EEXIST: "exists already: choose another name, or overwrite=True",
     errno.ENOSPC: "the disk is full: make room, or choose another disk",
     errno.EDQUOT: "your share of the disk is used up: make room, or choose another disk",
+    errno.EFBIG: "is larger than its disk or the limit of the shell allows: choose another disk, or raise the limit",
     errno.ELOOP: "is a link that leads back to itself: remove it, or make it lead to the photograph",
     errno.ENAMETOOLONG: "has too long a name: shorten it",
 }
