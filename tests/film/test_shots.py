@@ -112,11 +112,12 @@ def test_a_dissolve_begins_one_shot_in_its_middle():
     assert 26 <= starts[1] <= 34
 
 
-@pytest.mark.parametrize("length", [1, 2, 3])
-def test_a_flash_is_not_a_cut(length):
-    flash = [np.full((72, 128), 250, np.uint8)] * length
-    lumas = one(40)
-    assert found(lumas[:20] + flash + lumas[20 + length :]) == [0]
+@pytest.mark.parametrize("length", [1, 2, 3, 4])
+@pytest.mark.parametrize("is_flash", [True, False])
+def test_up_to_three_frames_of_a_flash_or_another_picture_do_not_end_a_shot(is_flash, length):
+    flash, lumas = [np.full((72, 128), 250, np.uint8)] * length, one(40)
+    starts = found(lumas[:20] + (flash if is_flash else other(length)) + lumas[20 + length :])
+    assert starts == ([0] if length <= 3 else [0, 20] if is_flash else [0, 20, 24])
 
 
 def test_a_photographers_flash_that_burns_the_picture_out_is_not_a_cut():

@@ -27,7 +27,6 @@ AHEAD = 3
 _INTERVAL = 8  # usual number of frames from one key frame to the next
 _LEAST_INTERVAL = 3  # least number of frames from one key frame to the next, for fast motion
 _LEAST_CONFIDENCE = 0.6  # mean flow confidence from the last key frame, below which a frame becomes a key frame
-_MOST_APART = 3  # most consecutive frames of another picture inside a shot, as in ``detection``
 _RESIDUAL = 9.0  # difference of luma (0 to 255) at which the flow confidence falls to 1/e
 _DECAY = 0.95  # factor on propagated weights at each key frame, so that colours are averaged over some twenty of them
 _LEAST_WEIGHT = 0.02  # added to flow confidences, so that pixels where both are 0 still get a mean of both colours
@@ -205,7 +204,7 @@ def _is_apart(luma: np.ndarray, flow: Flow, key: _Key) -> bool:
     explained = [between for between in key.between if between.predict is None]
     last = explained[-1].luma if explained else key.luma
     apart = itertools.takewhile(lambda between: between.predict is not None, reversed(key.between))
-    if len(list(apart)) >= _MOST_APART or len(key.between) + 1 >= _INTERVAL:
+    if len(list(apart)) >= detection.INSERT or len(key.between) + 1 >= _INTERVAL:
         return False
     return float(flow.confidence.mean()) < _LEAST_CONFIDENCE and detection.distance(last, luma) >= detection.UNRELATED
 

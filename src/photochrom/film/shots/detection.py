@@ -30,7 +30,8 @@ _CUT_RATIO = 2.5  # least ratio of a cut's distance to the median distance of th
 UNRELATED = 0.8
 """Distance of two frames from which they certainly show different pictures: of 149 pairs of unrelated photographs, 144
 have a greater one, and 0.5 was the greatest within single shots of seven clips, three frames apart."""
-_FLASH = 4  # greatest length in frames of a flash, or of dust that covers the picture
+INSERT = 3
+"""Greatest number of consecutive frames that interrupt a shot: a flash, dust all over the picture, another picture."""
 _HALF = 8  # frames in half a dissolve
 _MIXED = 0.3  # share of the difference between a dissolve's ends that their mixture may leave unexplained
 _GRAIN = 3.0  # mean deviation of luma caused by film grain
@@ -171,7 +172,7 @@ def _starts_shot(window: list[_Frame | None]) -> bool:
         return False  # ``starts`` handles the film's first frame
     if frame.is_blank or before.is_blank:
         # Blank frames between two shots belong to the later shot; a few blank frames inside a shot are a flash.
-        return frame.is_blank and not before.is_blank and not _is_flash(window)
+        return frame.is_blank and not before.is_blank and not _is_insert(window)
     return _is_cut(window) or _is_dissolve(window)
 
 
@@ -184,14 +185,13 @@ def _is_cut(window: list[_Frame | None]) -> bool:
     near = [f.distance for f in window[REACH - 6 : REACH + 7] if f is not None and f is not frame]
     if frame.distance < min(UNRELATED, _CUT_RATIO * float(np.median(near))):
         return False
-    return not _is_flash(window)
+    return not _is_insert(window)
 
 
-def _is_flash(window: list[_Frame | None]) -> bool:
-    """Return whether the change at the middle of the window is a flash, after which the same shot continues."""
-    earlier = [window[REACH - 1 - i] for i in range(_FLASH)]
-    later = [window[REACH + i] for i in range(_FLASH)]
-    pairs = [(a, b) for i, a in enumerate(earlier) for j, b in enumerate(later) if 0 < i + j <= _FLASH]
+def _is_insert(window: list[_Frame | None]) -> bool:
+    """Return whether at most ``INSERT`` frames around the middle of the window interrupt a shot that then continues."""
+    earlier, later = window[REACH - 1 :: -1], window[REACH:]
+    pairs = [(earlier[i], later[n - i]) for n in range(1, INSERT + 1) for i in range(n + 1)]
     shown = [(a, b) for a, b in pairs if a and b and not (a.is_blank or b.is_blank)]
     return any(_distance(a.small, b.small) < _CUT / 2 for a, b in shown)
 
