@@ -595,7 +595,7 @@ def test_a_sequence_has_a_preview_film_if_its_codec_fits(reel, tmp_path, capsys)
     assert main(command) == 0
     assert len(decoded(tmp_path / "trial.mp4")) == 6
     assert main([*command, "--overwrite", "--codec", "dpx"]) == 1
-    assert "a mp4 file cannot hold dpx" in capsys.readouterr().err
+    assert "mp4 files cannot hold dpx" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["trial.gif", "trial"])

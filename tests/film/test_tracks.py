@@ -149,6 +149,23 @@ def test_other_containers_are_read_whole(end, tmp_path, fake_colorizer):
     assert packets(report.output, 1) == packets(source, 1)
 
 
+@pytest.mark.parametrize(("end", "late"), [("ts", 36_000), ("mpg", 0)])
+@pytest.mark.parametrize("name", ["b.mkv", "b.mp4"])
+def test_mpeg_streams_whose_clock_begins_late_begin_at_0(name, end, late, tmp_path, fake_colorizer):
+    """Players would otherwise show nothing for hours; sound and picture keep their distance."""
+    how = {"codec": "mpeg2video", "rate": 25, "sound": "mp2", "container_options": {"output_ts_offset": f"{late}"}}
+    source = write_film(tmp_path / f"a.{end}", pan(12), **how)
+    with av.open(str(source)) as film:
+        video, sound = (stream.start_time * stream.time_base for stream in film.streams)
+    assert min(video, sound) > late - 1
+    report = colorize_film(source, tmp_path / name, FAST, colorizer=fake_colorizer)
+    with av.open(str(report.output)) as film:
+        found = [float(stream.start_time * stream.time_base) for stream in (film.streams[0], film.streams[1])]
+    wanted = [float(start - min(video, sound)) for start in (video, sound)]
+    assert found == pytest.approx(wanted, abs=0.002)
+    assert packets(report.output, 1) == packets(source, 1)
+
+
 @pytest.mark.parametrize(
     ("end", "sound", "titles"), [("mp4", "aac", "mov_text"), ("mov", "pcm_s16le", "mov_text"), ("mkv", "aac", "subrip")]
 )

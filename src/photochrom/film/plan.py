@@ -128,7 +128,7 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     container = options.codec if frames else container_for(output, options)
     planes = plane_format(reader, CODECS[options.codec], options.profile, options.bits)
     if options.codec == "ffv1" and planes.coding.full_range and container not in _CONTAINERS_WITH_RANGE:
-        raise FilmError(f"{output}: FFV1 in a {container} file cannot state full range", remedy="write to a .mkv file")
+        raise FilmError(f"{output}: FFV1 in {container} files cannot state full range", remedy="write to a .mkv file")
     if container in CONSTANT_RATE and (at := reader.irregular_at()) is not None:
         raise FilmError(
             f"{output}: {container} stores no time stamps, but the frame rate of {reader.path} varies "
@@ -153,8 +153,8 @@ def _part(reader: FilmReader, options: FilmOptions, container: str) -> tuple[int
     is_cut = wanted is not None or until is not None
     # Players leave out what comes before 0. Without time stamps, sound must begin with the picture.
     moves = is_cut or first < 0 or (first > 0 and container in UNTIMED)
-    begins = first * reader.time_base if moves else Fraction(0)
-    span = Span(begins, end, moves)
+    begins = first * reader.time_base if moves else reader.clock_start
+    span = Span(begins, end, moves or begins != 0)
     if not span.is_before_end(begins):
         times = f"{time_text(start)} and {time_text(until or 0)}"
         raise FilmError(f"{reader.path} has no frame between {times}", remedy="give a later end")
@@ -202,7 +202,7 @@ def container_for(output: Path, options: FilmOptions) -> str:
         raise FilmError(f"{output} has no suffix of a container that can be written", remedy=f"use {suffixes(codec)}")
     if container not in codec.containers:
         raise FilmError(
-            f"{output}: a {container} file cannot hold {options.codec}", remedy=f"write to a {suffixes(codec)} file"
+            f"{output}: {container} files cannot hold {options.codec}", remedy=f"write to a {suffixes(codec)} file"
         )
     return container
 
@@ -376,6 +376,6 @@ def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]
                     f"{folder} cannot be written ({os.strerror(number)})", remedy="make room there"
                 ) from exc
             raise FilmError(
-                f"{plan.output}: a {plan.container} file with {options.codec} cannot hold all tracks of {reader.path} "
+                f"{plan.output}: {plan.container} files with {options.codec} cannot hold all tracks of {reader.path} "
                 f"({exc}): {remedy_for(plan.container, options.codec)}"
             ) from exc

@@ -28,6 +28,7 @@ _MISSING = 1  # seconds without picture that are tolerated at a film's end
 _STATE_LENGTH = ("matroska", "mov")  # containers whose header states the length; for others FFmpeg guesses
 _RAW = ("h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo")
 """FFmpeg's names of raw streams, for which it assumes 25 frames per second even if the stream states another rate."""
+_FREE_CLOCKS = ("mpegts", "mpeg")  # containers whose times count from no beginning
 _LAST_PTS = Fraction(1 << 62)  # greatest time that FFmpeg can seek to
 
 
@@ -149,6 +150,21 @@ class FilmReader:
     def stated_frames(self) -> int:
         """Number of frames according to the file; 0 if unknown."""
         return self.video.frames
+
+    @property
+    def clock_start(self) -> Fraction:
+        """Time in seconds from which a whole film counts: 0, or the film's beginning if its container's clock has no 0.
+
+        Such a film begins with its first frame, or with its sound if that is earlier.
+        """
+        if self.container.format.name not in _FREE_CLOCKS:
+            return Fraction(0)
+        starts = [
+            stream.start_time * stream.time_base
+            for stream in self.container.streams
+            if stream.type == "audio" and stream.start_time is not None and stream.time_base is not None
+        ]
+        return min([*starts, self.first_pts * self.time_base])
 
     @property
     def profile(self) -> bytes | None:

@@ -17,12 +17,13 @@ class Span:
     """The part of the source to colour. Times are those of the source's own clock, which may not begin at 0."""
 
     start: Fraction
-    """Time in seconds of the first frame of the part; 0 for a whole film, unless that begins before 0."""
+    """Time in seconds of the first frame of the part. For a whole film that does not begin before 0, it is the time at
+    which the source's clock begins (``FilmReader.clock_start``)."""
     end: Fraction | None
     """Time in seconds at which the part ends; None for the film's end."""
     is_part: bool
-    """Whether only a part of the film is coloured, or the film begins before 0. If so, times of the coloured film count
-    from ``start``; otherwise they equal those of the source."""
+    """Whether only a part of the film is coloured, or the source's clock does not begin at 0. If so, times of the
+    coloured film count from ``start``; otherwise they equal those of the source."""
 
     def until_end(self, frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[av.VideoFrame]:
         """Yield frames up to the span's end; their pts are in units of ``time_base`` seconds."""

@@ -317,7 +317,7 @@ def _set_time_code(out: av.container.OutputContainer, metadata: dict[str, str], 
             tags["reel_name"] = reader.reel_name
     if not span.is_part:
         return
-    skipped = round((span.start - reader.first_pts * reader.time_base) * reader.rate)
+    skipped = max(0, round((span.start - reader.first_pts * reader.time_base) * reader.rate))
     for tags in both:
         for key in [key for key in tags if key.lower() == "timecode"]:
             if (code := add_frames(tags.pop(key), skipped, reader.rate)) is not None:  # None if it is not a time code
