@@ -636,6 +636,8 @@ def test_a_finished_target_becomes_a_valid_bag(elsewhere, tree, tmp_path, model,
         ([".", "-o", "x", "--bagit", "--shard", "1/8"], "a bag holds all shards"),
         ([".", "-o", "s3://x/y", "--bagit"], "s3://x/y cannot become a bag"),
         (["report", "nowhere"], "there is no report in nowhere"),
+        (["report"], "no batch is named: name its target"),
+        (["report", ".", "--bagit"], "belong to a batch, not to its report"),
     ],
 )
 def test_wrong_arguments_are_reported_in_one_line(arguments, said, tmp_path, monkeypatch, capsys):

@@ -162,6 +162,8 @@ def run(args: argparse.Namespace) -> int:
         return _report(args)
     if args.folder is not None:
         raise OptionError(f"{args.folder}: one source at a time: name the target with --output")
+    if args.source == "report" and not args.output:
+        raise OptionError("no batch is named", remedy="name its target, as in 'photochrom batch report coloured/'")
     if not args.output:
         raise OptionError("a batch needs a target: name a folder or an address with --output")
     options = _options(args)
@@ -326,6 +328,8 @@ def _report(args: argparse.Namespace) -> int:
     from ..batch.archival import write_parquet, write_premis
     from ..batch.contact_sheet import rows_of, sums_of, write_sheet
 
+    if args.output or args.report or args.bagit:
+        raise OptionError("--output, --report and --bagit belong to a batch, not to its report: leave them out")
     folder = args.folder / "data" if (args.folder / "bagit.txt").is_file() else args.folder
     rows = rows_of(folder)
     print("\n".join(map(note_text, str(sums_of(rows)).splitlines())))

@@ -13,6 +13,7 @@ from ..errors import PhotochromError
 from ..machine import processor_flags, processor_name
 from ..version import __version__
 from .arguments import add_verb
+from .console import counted
 from .messages import error_text
 from .parser import Verbs
 from .settings import apply_settings, config_path, read_config
@@ -103,7 +104,8 @@ def _model_cache() -> str:
     if not is_enabled():
         return f"off ({SWITCH})"
     sizes = [file.stat().st_size for file in compiled_folder().glob("*.blob")]
-    return f"{compiled_folder()}: {len(sizes)} compiled models, {sum(sizes) / 1e6:.0f} MB; {SWITCH}=0 switches it off"
+    models = counted(len(sizes), "compiled model")
+    return f"{compiled_folder()}: {models}, {sum(sizes) / 1e6:.0f} MB; {SWITCH}=0 switches it off"
 
 
 def processor_features() -> list[str]:
