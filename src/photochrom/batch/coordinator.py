@@ -72,17 +72,8 @@ def color_batch(
             report cannot be written.
         OSError: The target is remote, and the system's temporary folder cannot be written.
     """
-    if multiprocessing.current_process().name == NAME:
-        raise OptionError(
-            "this script calls color_batch again in a process that color_batch has started",
-            remedy='call it under if __name__ == "__main__":',
-        )
     options, target = options or BatchOptions(), os.fspath(target)
-    for address in (source, target):
-        if str(address).startswith("memory://"):
-            raise OptionError(
-                f"{address} is visible to one process only, and a batch has several", remedy="name a folder"
-            )
+    _check_processes(source, target)
     if colorizer is None and not options.ray:
         find_model(options.model)  # a wrong name is reported before a long listing
     job = BatchJob(target, options)
@@ -119,6 +110,24 @@ def color_batch(
             summary.ended_early = f"stopped with {summary.to_do - summary.finished:,} to do"
     summary.seconds = time.monotonic() - started
     return summary
+
+
+def _check_processes(source: object, target: str) -> None:
+    """Check that this is not a worker process, and that worker processes can access the source and the target.
+
+    Raises:
+        OptionError: This is one, or they cannot.
+    """
+    if multiprocessing.current_process().name == NAME:
+        raise OptionError(
+            "this script calls color_batch again in a process that color_batch has started",
+            remedy='call it under if __name__ == "__main__":',
+        )
+    for address in (source, target):
+        if str(address).startswith("memory://"):
+            raise OptionError(
+                f"{address} is visible to one process only, and a batch has several", remedy="name a folder"
+            )
 
 
 def listed_items(

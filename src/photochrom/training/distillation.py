@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+
+from torch import Tensor
 
 from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError
 from . import checkpoint
 from .config import ACCELERATORS, BEST, CHECKPOINT, PRECISIONS, TrainingConfig
-from .data.dataset import fingerprint, sample, views
+from .data.dataset import View, fingerprint, sample, views
 from .initial_model import INITIAL_MODELS, InitialModel, load_initial_model
 from .memory import explain_memory_errors, keep_memory
 from .networks.colorization import ColorizationHead
@@ -62,7 +65,6 @@ def distill(config: TrainingConfig, view_count: int = VIEWS) -> tuple[Figures, F
     initial = _load(config.initial or "default")
     assert isinstance(initial.encoder, EfficientNetLite)
     assert isinstance(initial.head, ColorizationHead)
-    assert initial.bins is not None
     with explain_memory_errors(), locked(config.run_folder):
         inspection = inspect_photographs(config, fabric)
         training, held_out = training_and_validation(config, inspection)
@@ -71,12 +73,7 @@ def distill(config: TrainingConfig, view_count: int = VIEWS) -> tuple[Figures, F
         photographs = sample(training, view_count, view_count, recipe.seed)
         taught = views(photographs, recipe.views, recipe.first_view, recipe.aged)[:view_count]
         size, processes = config.size or SIZE, decoding_processes(config)
-        conditions = asdict(recipe) | {
-            "set of photographs": checkpoint.describe_views(len(taught), fingerprint(taught)),
-            "initial model": initial.identity,
-            "backbone": initial.backbone_identity,
-            "side of the squares": size,
-        }
+        conditions = _conditions(recipe, initial, taught, size)
         resumes = config.check_resumed(conditions)
         if config.resume and not resumes:
             print(f"there is nothing to resume in {config.run_folder}: a new run begins")
@@ -88,11 +85,8 @@ def distill(config: TrainingConfig, view_count: int = VIEWS) -> tuple[Figures, F
         if resumes:
             teaching.resume(latest)
         teach(teaching, Pairs(taught, size, processes), latest, config.minutes)
-        tensors = {f"ema.{name}": value for name, value in initial.head.state_dict().items()}
-        tensors |= stored_weights(initial.encoder)
-        tensors |= {"bins.centres": initial.bins.centres, "bins.frequency": initial.bins.frequency}
         facts = {"recipe": asdict(recipe), "count": len(taught), "conditions": conditions}
-        checkpoint.save(config.run_folder / BEST, tensors, facts)
+        checkpoint.save(config.run_folder / BEST, _tensors(initial), facts)
         return before, measure(distillation, checked)
 
 
@@ -112,6 +106,25 @@ def _recipe(config: TrainingConfig, initial: InitialModel, each: int) -> Recipe:
     rate, batch, seed = config.learning_rate or LEARNING_RATE, config.batch or BATCH, config.seed or 0
     recipe = replace(initial.recipe, views=each, first_view=1, aged=AGED, repeats=1, epochs=1, cycles=1, seed=seed)
     return replace(recipe, rebalance_lambda=DIAL_LAMBDA, ema_decay=EMA_DECAY, batch=batch, learning_rate=rate)
+
+
+def _conditions(recipe: Recipe, initial: InitialModel, taught: Sequence[View], size: int) -> dict[str, object]:
+    """Return the facts by name that must be equal when teaching is resumed; ``size`` is the side of the squares."""
+    return asdict(recipe) | {
+        "set of photographs": checkpoint.describe_views(len(taught), fingerprint(taught)),
+        "initial model": initial.identity,
+        "backbone": initial.backbone_identity,
+        "side of the squares": size,
+    }
+
+
+def _tensors(model: InitialModel) -> dict[str, Tensor]:
+    """Return the weights and bins of a model as the named tensors of a checkpoint."""
+    assert model.head is not None  # a trained model has a head and bins
+    assert model.bins is not None
+    tensors = {f"ema.{name}": value for name, value in model.head.state_dict().items()}
+    bins = {"bins.centres": model.bins.centres, "bins.frequency": model.bins.frequency}
+    return tensors | stored_weights(model.encoder) | bins
 
 
 def table(before: Figures, after: Figures) -> str:
