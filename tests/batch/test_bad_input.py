@@ -20,6 +20,7 @@ import pytest
 from photochrom.batch import BatchOptions, color_batch
 from photochrom.batch.archival import write_parquet, write_premis
 from photochrom.batch.coloring import BatchJob, coloring
+from photochrom.batch.contact_sheet import write_sheet
 from photochrom.batch.coordinator import _report_writer
 from photochrom.batch.report import Row, read_rows
 from photochrom.colorizer.colorizer import Colorizer
@@ -301,6 +302,20 @@ def test_a_model_that_has_disappeared_is_found_before_any_item(model, tmp_path):
     Path(path).unlink()
     with pytest.raises(ModelError, match="No such file"):
         coloring(BatchJob(str(tmp_path / "out"), BatchOptions()), colorizer)
+
+
+def test_names_and_messages_are_escaped_in_the_contact_sheet(tmp_path):
+    pytest.importorskip("jinja2")
+    text = "<img src=x onerror=alert(1)>&amp;'\""
+    folder = tmp_path / text
+    (folder / text).mkdir(parents=True)
+    facts = {"model": text, "error": text, "remedy": text, "warnings": (text,), "output": f"{text}/{text}"}
+    rows = [Row(text, status, text, **facts) for status in ("ok", "error", "skipped", "unread")]
+    (folder / rows[0].output).touch()
+    (page,) = write_sheet(folder, rows)
+    found = page.read_text()
+    assert "<img src=x" not in found
+    assert found.count("&lt;img src=x onerror=alert(1)&gt;&amp;amp;&#39;&#34;") > 4
 
 
 def test_names_that_are_not_text_are_replaced_in_parquet(tmp_path):

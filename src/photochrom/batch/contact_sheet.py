@@ -113,10 +113,9 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
         PhotochromError: Jinja is missing, or the pages cannot be written.
     """
     with needed_for("the contact sheet", "batch"):
-        from jinja2 import Environment, PackageLoader, select_autoescape
-    template = Environment(
-        loader=PackageLoader("photochrom.batch", "."), autoescape=select_autoescape(), trim_blocks=True
-    ).get_template("contact_sheet.html.j2")
+        from jinja2 import Environment, PackageLoader
+    loader = PackageLoader("photochrom.batch", ".")
+    template = Environment(loader=loader, autoescape=True, trim_blocks=True).get_template("contact_sheet.html.j2")
     ordered = sorted(rows, key=lambda row: (_ORDER.get(row.status, 3), row.confidence or 0.0, row.key))
     count = max(1, -(-len(ordered) // PER_PAGE))
     into = into or folder
