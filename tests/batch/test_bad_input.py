@@ -18,7 +18,7 @@ import defusedxml.ElementTree
 import pytest
 
 from photochrom.batch import BatchOptions, color_batch
-from photochrom.batch.archival import write_parquet, write_premis
+from photochrom.batch.archival import make_bag, write_parquet, write_premis
 from photochrom.batch.coloring import BatchJob, coloring
 from photochrom.batch.contact_sheet import write_sheet
 from photochrom.batch.coordinator import _report_writer
@@ -141,6 +141,27 @@ def test_a_bag_is_never_coloured_into(tree, tmp_path, options):
     (tmp_path / "out" / "bagit.txt").write_text("BagIt-Version: 1.0\n")
     with pytest.raises(OptionError, match="is a bag, which must not be changed"):
         color_batch(tree, tmp_path / "out", options)
+
+
+def test_a_bag_that_was_not_finished_is_reported_and_can_be_resumed(tree, tmp_path, options, monkeypatch):
+    bagit = pytest.importorskip("bagit")
+    target = tmp_path / "out"
+    color_batch(tree, target, options)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bagit, "make_manifests", killed)  # after the files have been moved
+        with pytest.raises(KeyboardInterrupt):
+            make_bag(target)
+    with pytest.raises(OptionError, match="out is a bag that was not finished: move everything in its folder data up"):
+        color_batch(tree, target, options)
+    for path in (target / "data").iterdir():
+        path.rename(target / path.name)
+    (target / "data").rmdir()
+    assert color_batch(tree, target, options).done_before == 4
+    assert bagit.Bag(str(make_bag(target))).is_valid()
 
 
 @pytest.mark.parametrize("is_lost", [False, True])

@@ -24,13 +24,18 @@ def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> P
     target's address; ``ReportCopy`` copies the report to the target.
 
     Raises:
-        OptionError: The folder cannot be created, or it or the target is a bag.
+        OptionError: The folder cannot be created, or it or the target is a bag, perhaps an unfinished one.
     """
     folder = options.report or (_cached(target) if is_remote(target) else Path(target))
     with system_errors(OptionError, folder, "name another target"):
         for place in (folder, *([] if is_remote(target) else [Path(target)])):
             if (place / "bagit.txt").exists():
                 raise OptionError(f"{place} is a bag, which must not be changed", remedy="name another target")
+            if any((place / "data").glob("report*.jsonl")) and not any(place.glob("report*.jsonl")):
+                raise OptionError(
+                    f"{place} is a bag that was not finished",
+                    remedy="move everything in its folder data up to it, or name another target",
+                )
     if make:
         create_folder(folder, OptionError)
     return folder
