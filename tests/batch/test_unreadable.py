@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,14 @@ from photochrom.batch import color_batch
 from photochrom.batch.archival import make_bag
 from photochrom.batch.contact_sheet import rows_of, write_sheet
 from photochrom.batch.estimate import estimate_batch
-from photochrom.batch.listing import list_items
+from photochrom.batch.listing import Filter, list_items
 from photochrom.batch.manifests import read_manifest
 from photochrom.batch.naming import check_template
 from photochrom.batch.remote_report import ReportCopy
 from photochrom.batch.report import Row, read_rows
 from photochrom.color.bands import limited_threads, thread_limit
 from photochrom.errors import OptionError, PhotochromError
+from tests.helpers.permissions import as_nobody, public_folder
 
 NESTED = "[" * 100_000
 
@@ -171,6 +174,37 @@ def test_a_manifest_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "read_bytes", fail)
     with pytest.raises(OptionError, match=r"list.csv: cannot be read \(Permission denied\): check the path"):
         list_items(str(path))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
+def test_all_folders_that_cannot_be_listed_are_named_unless_excluded(tree):
+    with public_folder() as folder:
+        scans = shutil.copytree(tree, folder / "scans")
+        locked = [scans / name for name in ("1934/deep", "box")]
+        locked[1].mkdir()
+        for path in locked:
+            path.chmod(0)
+        names = ", ".join(map(str, locked))
+        with as_nobody():
+            with pytest.raises(OptionError, match=rf"^{names}: cannot be listed \(Permission denied\): give access"):
+                list(list_items(str(scans)))
+            items = list(list_items(str(scans), Filter(exclude=("deep", "box"))))
+        assert [item.key for item in items] == ["a.jpg", "b.png", "1934/a.jpg"]
+        for path in locked:
+            path.chmod(0o700)
+
+
+def test_patterns_select_rows_of_a_list_as_they_select_files(tree, tmp_path):
+    items = list(list_items(str(tree)))
+    (tree / "list.csv").write_text("path\n" + "\n".join(item.key for item in items))
+    for wanted in (
+        Filter(include=("*.jpg",)),
+        Filter(include=("1934/*",), exclude=("deep",)),
+        Filter(exclude=("1934",)),
+    ):
+        keys = [item.key for item in list_items(str(tree), wanted)]
+        assert 0 < len(keys) < len(items)
+        assert [item.key for item in list_items(str(tree / "list.csv"), wanted)] == keys
 
 
 @pytest.mark.parametrize("long", ["source", "target"])

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 MANIFESTS: Final = frozenset((".csv", ".jsonl", ".ndjson", ".parquet"))
 """Extensions of manifests other than IIIF manifests, which end in ``.json``."""
+_NAMED: Final = 10  # maximum number of folders that an error names
 _OUTPUT: Final = ".color."  # part of the names of Photochrom's outputs
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Selects files of a folder or bucket.
+    """Selects files of a folder or bucket, or rows of a manifest.
 
     Patterns are globs for the path below the source (``1934/*``) or, without a slash, for the name (``*.tif``).
     """
@@ -48,6 +49,15 @@ class Filter:
         name = key.rpartition("/")[2]
         if name.startswith(".") or _OUTPUT in name or not (_suffix(name) in PHOTOGRAPHS or is_unread(name)):
             return False
+        return self._matches(key, name)
+
+    def selects(self, key: str) -> bool:
+        """Return whether the patterns select a row of a manifest, given its key."""
+        folders = (key[:i] for i, letter in enumerate(key) if letter == "/")
+        is_excluded = any(_any(self.exclude, folder, folder.rpartition("/")[2]) for folder in folders)
+        return self._matches(key, key.rpartition("/")[2]) and not is_excluded
+
+    def _matches(self, key: str, name: str) -> bool:
         return (not self.include or _any(self.include, key, name)) and not _any(self.exclude, key, name)
 
     def enters(self, key: str) -> bool:
@@ -94,15 +104,24 @@ def list_items(source: str, wanted: Filter | None = None) -> Iterator[Item]:
     Args:
         source: Path or address of a folder, of a photograph, or of a manifest (CSV, JSONL, Parquet or IIIF); or the
             address of an IIIF image.
-        wanted: Selects files of a folder or bucket; manifests are not filtered.
+        wanted: Selects files or rows.
 
     Raises:
         OptionError: There is no such source, it cannot be listed, or a manifest is invalid.
         PhotochromError: The package for the address or for Parquet is missing.
     """
     wanted = wanted or Filter()
-    if is_remote(source):
-        return _list_remote(source, wanted)
+    items = _list_remote(source, wanted) if is_remote(source) else _list_local(source, wanted)
+    return (item for item in items if wanted.selects(item.key)) if wanted.include or wanted.exclude else items
+
+
+def _list_local(source: str, wanted: Filter) -> Iterator[Item]:
+    """List a local folder, manifest or photograph; the rows of a manifest are not filtered.
+
+    Raises:
+        OptionError: There is no such source, it cannot be listed, or a manifest is invalid.
+        PhotochromError: The package for Parquet is missing.
+    """
     path = Path(source)
     with system_errors(OptionError, source, "give a folder, a manifest or an address"):
         if path.is_dir():
@@ -133,14 +152,18 @@ def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
     """List a folder and its subfolders in the order of names; links to folders that contain them are not followed.
 
     Raises:
-        OptionError: A folder cannot be listed.
+        OptionError: Folders cannot be listed; raised at the end, so that it names all of them.
     """
+    unlisted = list[OSError]()
     pending: list[tuple[str, str, frozenset[tuple[int, int]]]] = [("", str(root), frozenset())]
     while pending:
         prefix, folder, above = pending.pop()
-        with system_errors(OptionError, folder, "give access, or exclude it", "listed"):
+        try:
             status = Path(folder).stat()
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as exc:
+            unlisted.append(exc)
+            continue
         here = above | {(status.st_dev, status.st_ino)}
         folders = []
         for entry in entries:
@@ -153,6 +176,14 @@ def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
             elif (entry.is_symlink() and not Path(entry).exists()) or entry.is_file():  # a lost file gets a row, too
                 yield with_local_state(Item(key, entry.path, is_unread=is_unread(key)))
         pending += reversed(folders)
+    if unlisted:
+        raise _not_listed(unlisted)
+
+
+def _not_listed(errors: list[OSError]) -> OptionError:
+    names = ", ".join(str(exc.filename) for exc in errors[:_NAMED])
+    more = f" and {len(errors) - _NAMED} more" if len(errors) > _NAMED else ""
+    return OptionError(f"{names}{more}: cannot be listed ({errors[0].strerror})", remedy="give access, or exclude them")
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
