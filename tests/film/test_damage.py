@@ -555,13 +555,24 @@ def test_damage_that_the_decoder_of_ffv1_hides_is_reported(tmp_path, fake_colori
     assert report.notes == ["1 damaged packet, left out or repaired by the decoder, at 0:00:00.125"]
 
 
-def test_damaged_sound_that_is_encoded_again_is_reported(tmp_path, fake_colorizer):
+def heard(path):
+    """Return the samples of a film's sound."""
+    with av.open(str(path)) as film:
+        return np.concatenate([frame.to_ndarray()[0] for frame in film.decode(audio=0)])
+
+
+def test_damaged_sound_that_is_encoded_again_becomes_silence_and_is_reported(tmp_path, fake_colorizer):
     source = write_film(tmp_path / "a.mkv", pan(24), codec="ffv1", sound="ac3")
+    whole = colorize_film(source, tmp_path / "whole.mxf", LOSSLESS, colorizer=fake_colorizer)
     victim, content = packets(source, 1)[10], source.read_bytes()
     assert content.count(victim) == 1
     source.write_bytes(content.replace(victim, bytes(len(victim))))
     report = colorize_film(source, tmp_path / "b.mxf", LOSSLESS, colorizer=fake_colorizer)
     assert "1 damaged packet, left out or repaired by the decoder, at 0:00:00.315" in report.notes
+    damaged, whole = (heard(path) for path in (report.output, whole.output))
+    assert damaged.shape == whole.shape
+    assert not damaged[15_500:16_300].any()
+    assert damaged[20_000:44_000] == pytest.approx(whole[20_000:44_000], abs=1e6)  # AC-3 is decoded with some noise
     early = FilmOptions(codec="ffv1", end=Fraction(1, 4))
     report = colorize_film(source, tmp_path / "c.mxf", early, colorizer=fake_colorizer)
     assert not any("damaged" in note for note in report.notes)

@@ -100,19 +100,31 @@ class SoundTranscoder:
     def packets(self, packet: av.Packet | None, on_damage: Callable[[], None]) -> Iterator[av.Packet]:
         """Decode a packet of the source, and yield re-encoded packets; None flushes the encoder.
 
-        ``on_damage`` is called if the packet cannot be decoded; it is left out.
+        ``on_damage`` is called if the packet cannot be decoded; silence of the same length replaces it.
         """
         try:
             frames = self._decoder.decode(packet)
         except av.error.FFmpegError:
             on_damage()
-            frames = []
+            frames = [] if packet is None else self._silence(packet)
         for frame in frames:
             yield from self._encoded(frame)
         if packet is None:
             for frame in self._resampler.resample(None):
                 yield from self.stream.encode(frame)
             yield from self.stream.encode(None)
+
+    def _silence(self, packet: av.Packet) -> list[av.AudioFrame]:
+        """Return a silent frame as long as a packet; none if its length is unknown."""
+        context = self._decoder
+        count = round((packet.duration or 0) * packet.time_base * context.sample_rate)
+        if not count:
+            return []
+        frame = av.AudioFrame(context.format.name, context.layout.name, count)
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        frame.sample_rate, frame.pts, frame.time_base = context.sample_rate, packet.pts, packet.time_base
+        return [frame]
 
     def _encoded(self, frame: av.AudioFrame) -> Iterator[av.Packet]:
         """Encode a frame, whose time follows from the frames before it."""
