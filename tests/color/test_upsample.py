@@ -133,6 +133,17 @@ def test_chroma_out_of_gamut_is_found_and_reduced(brightness, least, most, codin
         assert np.abs(ours - plain).max() < 1.1  # half of it from rounding before the gamut is checked
 
 
+def test_chroma_below_the_lowest_code_is_shrunk_and_not_mirrored():
+    """OpenCV takes the absolute value of a negative sum, which may be in gamut."""
+    luma, coefficients = np.full((32, 32), 128, np.uint8), np.zeros((4, 32, 32), np.float32)
+    coefficients[1, 8:12, 8:12] = -0.9  # few samples, so that they are rounded before the search
+    expected, _ = plainly(coefficients, luma, (1, 1), coding.Coding(8))
+    found = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1))
+    assert found[0].min() < 60
+    for ours, plain in zip(found, expected, strict=True):
+        assert np.abs(ours - plain).max() < 1.1
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (2, 2), (1, 7), (9, 1)], ids=str)
 @pytest.mark.parametrize("reduced", [False, True], ids=["whole", "reduced"])
 def test_single_samples_out_of_gamut_are_shrunk(shape, reduced):

@@ -39,6 +39,16 @@ def colors_of(frames, before=None, **options):
     return list(steady_colors(iter(frames), before, **options))
 
 
+def test_only_a_difference_that_is_not_the_same_everywhere_lowers_the_flow_confidence():
+    luma = pan(1, **SIZE)[0] // 2
+    assert propagation.flow_confidence(luma, luma + 30).min() > 0.999  # flicker
+    changed = luma.copy()
+    changed[20:40, 20:40] += 60
+    confidence = propagation.flow_confidence(luma, changed)
+    assert confidence[30, 30] < 0.01
+    assert confidence[50, 50] > 0.999
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 6, 7, 13, 61, 80])
 def test_one_answer_for_each_frame(count):
     lumas = pan(count, **SIZE)
