@@ -161,8 +161,8 @@ class Archive:
         hints.mkdir(exist_ok=True)
         sources, outputs = set[str](), set[str]()
         for each in photographs:
-            key = _unique(PurePosixPath(each.place, each.source.name), sources)
-            output = _unique(PurePosixPath(each.place, colored_path(each.source).name), outputs)
+            key = _unique(PurePosixPath(each.dropped_in, each.source.name), sources)
+            output = _unique(PurePosixPath(each.dropped_in, colored_path(each.source).name), outputs)
             options = each.options()
             path = hints / f"{each.id}.json"
             path.write_text(hints_json(options.hints), encoding="utf-8")
@@ -185,7 +185,7 @@ class Archive:
     def _record(self, entry: _Entry, row: Row) -> None:
         """Record the outcome of a photograph, without the paths of folders on the server."""
         folder = f"{entry.photograph.folder}{os.sep}"
-        source = PurePosixPath(entry.photograph.place, entry.photograph.source.name)
+        source = PurePosixPath(entry.photograph.dropped_in, entry.photograph.source.name)
         row = replace(row, source=str(source), error=row.error.replace(folder, ""))
         self._outcomes[entry.photograph.id] = _Outcome(row, entry.item.version, entry.marks)
 

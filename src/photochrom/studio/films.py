@@ -63,8 +63,8 @@ class Film(Item[FilmChoices]):
 
     kind = "film"
 
-    def __init__(self, state: AppState, source: Path, place: str = "") -> None:
-        super().__init__(state, source, FilmChoices(state.colorizer.card.vividness), place)
+    def __init__(self, state: AppState, source: Path, dropped_in: str = "") -> None:
+        super().__init__(state, source, FilmChoices(state.colorizer.card.vividness), dropped_in)
         self.job, self.search = Job(), Job()
         self.result: Path | None = None
         self.shots: list[Shot] = []

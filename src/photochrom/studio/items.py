@@ -36,14 +36,14 @@ class Item(ABC, Generic[Choices]):
         state: State that all visitors share.
         source: The uploaded file, alone in its folder; the item removes this folder when it is closed.
         choices: The initial choices.
-        place: Folder in which the file was dropped, with ``/`` between folders; empty for a single file.
+        dropped_in: Folder in which the file was dropped, with ``/`` between folders; empty for a single file.
     """
 
     kind: str
 
-    def __init__(self, state: AppState, source: Path, choices: Choices, place: str) -> None:
+    def __init__(self, state: AppState, source: Path, choices: Choices, dropped_in: str) -> None:
         self.id = secrets.token_urlsafe(12)
-        self.source, self.folder, self.place = source, source.parent, place
+        self.source, self.folder, self.dropped_in = source, source.parent, dropped_in
         self.lock = threading.RLock()
         self._state, self._colorizer = state, state.colorizer
         self._history: History[Choices] = History(choices)
@@ -87,7 +87,7 @@ class Item(ABC, Generic[Choices]):
         """Return the item's state as JSON for the page."""
         history, options = self._history, self.options()
         return {
-            "id": self.id, "kind": self.kind, "name": self.source.name, "order": self.order, "folder": self.place,
+            "id": self.id, "kind": self.kind, "name": self.source.name, "order": self.order, "folder": self.dropped_in,
             "revision": self._revision, "vividness": options.vividness, "strength": options.strength,
             "marks": [mark.to_json() for mark in self.marks()],
             "canUndo": bool(history.past), "canRedo": bool(history.future),

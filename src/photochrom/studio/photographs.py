@@ -53,8 +53,8 @@ class Photograph(Item[Choices]):
 
     kind = "photo"
 
-    def __init__(self, state: AppState, source: Path, place: str = "") -> None:
-        super().__init__(state, source, Choices(state.colorizer.card.vividness), place)
+    def __init__(self, state: AppState, source: Path, dropped_in: str = "") -> None:
+        super().__init__(state, source, Choices(state.colorizer.card.vividness), dropped_in)
         self._guesses: tuple[tuple[Hint, ...], ...] | None = None
         self._size = (1, 1)  # height and width at full size, until the file is read
         state.pictures.put(self.id, self._load())
