@@ -161,7 +161,7 @@ def _in_folder(folder: Path) -> Pattern:
         raise FilmError(
             f"cannot be read: it is a folder without numbered frames ({', '.join(SUFFIXES)})",
             path=folder,
-            remedy="name a film in it",
+            remedy="name a film in it, or convert its frames to one of these formats",
         )
     if len(groups) > 1:
         patterns = sorted((_unchecked_pattern(folder, a, b, digits).path for (a, b), digits in groups.items()), key=str)
