@@ -36,6 +36,14 @@ def test_a_template_with_an_impossible_format_is_refused_before_anything_is_colo
     check_template("{stem:0>8}{suffix}")
 
 
+@pytest.mark.parametrize("template", ["{stem}.bmp", "{stem}", "{suffix}{stem}", "/out/{stem}.jpg", "../{stem}.jpg"])
+def test_a_template_that_no_output_can_have_is_refused_before_anything_is_coloured(template):
+    with pytest.raises(OptionError, match=r"is not possible \((unknown ext|has no ext|its output .* is not)"):
+        check_template(template)
+    for possible in ("{stem}.dng", "{folder}-{stem}{suffix}", "x/{stem}.color.TIFF"):
+        check_template(possible)
+
+
 @pytest.mark.parametrize("line", ["{", NESTED, "1"])
 def test_a_line_of_a_manifest_that_is_not_an_object_is_named(line):
     with pytest.raises(OptionError, match=r"list\.jsonl: line 2 is not "):

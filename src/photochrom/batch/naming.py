@@ -13,7 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from ..errors import OptionError
+from ..errors import OptionError, PhotochromError
+from ..photo.names import format_of
 from .items import Item
 
 DEFAULT_NAME: Final = "{stem}.color{suffix}"
@@ -31,7 +32,8 @@ def check_template(template: str) -> None:
             subfolders as their sources.
 
     Raises:
-        OptionError: The template is malformed, has other fields, or gives all files of a folder the same name.
+        OptionError: The template is malformed, has other fields, gives all files of a folder the same name, leads out
+            of the target, or has an extension that Photochrom does not write.
     """
     try:
         fields = [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]
@@ -47,6 +49,10 @@ def check_template(template: str) -> None:
         )
     if "stem" not in fields:
         raise OptionError(f"the name {template!r} is the same for every file of a folder", remedy="add {stem}")
+    try:
+        format_of(output_name(Item("box/scan.jpg", "box/scan.jpg"), template))
+    except PhotochromError as exc:
+        raise OptionError(f"the name {template!r} is not possible ({exc.problem})", remedy=exc.remedy) from exc
 
 
 def output_name(item: Item, template: str = DEFAULT_NAME) -> str:
