@@ -121,8 +121,9 @@ class SoundTranscoder:
         if not count:
             return []
         frame = av.AudioFrame(context.format.name, context.layout.name, count)
+        sample = b"\x80" if context.format.name.startswith("u8") else b"\0"
         for plane in frame.planes:
-            plane.update(bytes(plane.buffer_size))
+            plane.update(sample * plane.buffer_size)
         frame.sample_rate, frame.pts, frame.time_base = context.sample_rate, packet.pts, packet.time_base
         return [frame]
 
