@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
-from ..atomic import new_file
-from ..errors import OptionError, PhotochromError, needed_for, system_errors
+from ..errors import OptionError, PhotochromError, needed_for
 from ..photo.formats.xmp import ILLEGAL
 from .report import Row
+from .report_folder import report_file
 
 PREMIS: Final = "premis.xml"
 _NAMESPACE: Final = "http://www.loc.gov/premis/v3"
-_REMEDY: Final = "make room, or ask for the right to write"
 _OUTCOMES: Final = {"ok": "success", "error": "fail"}
 
 
@@ -81,10 +80,7 @@ def write_premis(folder: Path, rows: Iterable[Row]) -> Path:
         PhotochromError: The file cannot be written.
     """
     path = folder / PREMIS
-    with (
-        system_errors(PhotochromError, path, _REMEDY, "written"),
-        new_file(path, overwrite=True) as stream,
-    ):
+    with report_file(path) as stream:
         stream.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<premis xmlns={quoteattr(_NAMESPACE)}'.encode())
         stream.write(b' version="3.0">\n')
         versions = set()
@@ -156,10 +152,7 @@ def write_parquet(folder: Path, rows: Iterable[Row]) -> Path:
     kinds |= dict.fromkeys(("colorfulness", "confidence", "seconds"), real) | {"warnings": pyarrow.list_(text)}
     facts = [{name: _in_utf8(value) for name, value in asdict(row).items()} for row in rows]
     schema = pyarrow.schema([(name, kinds.get(name, text)) for name in Row.__dataclass_fields__])
-    with (
-        system_errors(PhotochromError, path, _REMEDY, "written"),
-        new_file(path, overwrite=True) as stream,
-    ):
+    with report_file(path) as stream:
         parquet.write_table(pyarrow.Table.from_pylist(facts, schema), stream)
     return path
 

@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from ..atomic import new_file
-from ..errors import OptionError, PhotochromError, needed_for, system_errors
+from ..errors import OptionError, needed_for
 from .report import Row, read_rows, report_paths
+from .report_folder import report_file
 from .summary import two_digits
 from .thumbnails import Thumbnails
 
 PER_PAGE: Final = 500  # items per page, so that a page has about 5 MB and opens quickly
 _ORDER: Final = {"ok": 0, "skipped": 1, "unread": 2}  # order of the items by status; errors come last
 _NAMED: Final = 10  # maximum number of different errors that are listed, and of warnings
-_REMEDY: Final = "make room, or ask for the right to write"
 
 
 @dataclass(frozen=True)
@@ -125,10 +124,7 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
     for number, page in enumerate(pages):
         shown = [_Entry(row, thumbnails, folder, into) for row in ordered[number * PER_PAGE : (number + 1) * PER_PAGE]]
         text = template.render(sums=sums, entries=shown, pages=pages, number=number, title=into.resolve().name)
-        with (
-            system_errors(PhotochromError, page, _REMEDY, "written"),
-            new_file(page, overwrite=True) as stream,
-        ):
+        with report_file(page) as stream:
             stream.write(text.encode("utf-8", "replace"))
     return pages
 

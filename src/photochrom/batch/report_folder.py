@@ -1,4 +1,4 @@
-"""Determines and locks the folder of a batch's report."""
+"""Determines and locks the folder of a batch's report, and replaces files in it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
+from ..atomic import new_file
 from ..errors import OptionError, PhotochromError, system_errors
 from ..models.download import cache_folder
 from ..output_folders import create_folder
@@ -39,6 +41,18 @@ def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> P
     if make:
         create_folder(folder, OptionError)
     return folder
+
+
+@contextmanager
+def report_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a stream, whose content replaces a file of the report at the end of the block.
+
+    Raises:
+        PhotochromError: The file cannot be written.
+    """
+    remedy = "make room, or ask for the right to write"
+    with system_errors(PhotochromError, path, remedy, "written"), new_file(path, overwrite=True) as stream:
+        yield stream
 
 
 def _cached(target: str) -> Path:
