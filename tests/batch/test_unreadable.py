@@ -81,8 +81,8 @@ def test_a_table_is_refused_if_a_row_cannot_be_read_as_it_was_meant(table, said)
         list(read_manifest(table.encode(), "list.csv", "."))
 
 
-def test_empty_rows_as_spreadsheets_write_them_are_left_out():
-    table = "\ufeffpath,vividness\r\n\r\na.jpg,\r\n , \r\nb.jpg,1\r\n,\r\n"
+def test_empty_rows_and_fields_as_spreadsheets_write_them_are_left_out():
+    table = "\ufeffpath,vividness\r\n\r\na.jpg,\r\n , \r\nb.jpg,1,, \r\n,\r\n,,,\r\n"
     assert [item.key for item in read_manifest(table.encode(), "list.csv", ".")] == ["a.jpg", "b.jpg"]
 
 
@@ -194,7 +194,7 @@ def test_all_folders_that_cannot_be_listed_are_named_unless_excluded(tree):
             path.chmod(0)
         names = ", ".join(map(str, locked))
         with as_nobody():
-            with pytest.raises(OptionError, match=rf"^{names}: cannot be listed \(Permission denied\): give access"):
+            with pytest.raises(OptionError, match=rf"^{names}: cannot be listed \(Permission denied\): give access to"):
                 list(list_items(str(scans)))
             items = list(list_items(str(scans), Filter(exclude=("deep", "box"))))
         assert [item.key for item in items] == ["a.jpg", "b.png", "1934/a.jpg"]

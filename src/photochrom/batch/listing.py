@@ -183,7 +183,10 @@ def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
 def _not_listed(errors: list[OSError]) -> OptionError:
     names = ", ".join(str(exc.filename) for exc in errors[:_NAMED])
     more = f" and {len(errors) - _NAMED} more" if len(errors) > _NAMED else ""
-    return OptionError(f"{names}{more}: cannot be listed ({errors[0].strerror})", remedy="give access, or exclude them")
+    them = "it" if len(errors) == 1 else "them"
+    return OptionError(
+        f"{names}{more}: cannot be listed ({errors[0].strerror})", remedy=f"give access to {them}, or exclude {them}"
+    )
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
