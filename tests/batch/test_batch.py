@@ -98,13 +98,19 @@ def test_an_output_that_is_cut_short_is_named_and_coloured_again_if_asked(tree, 
     assert "3 done before\n" not in str(estimate_batch(tree, str(target), options))
     assert "1 cut short before, 3 done before" in str(estimate_batch(tree, str(target), options))
     command = ["batch", str(tree), "-o", str(target), "--model", options.model, "--device", "cpu"]
-    assert main([*command, "--bagit"]) == 1
+    assert main([*command, "--bagit", "--premis"]) == 1
     printed = capsys.readouterr()
     assert f"photochrom: {key}: its output is smaller than when it was written" in printed.err
     assert "0 coloured, 3 done before, 1 cut short since" in printed.out
+    assert "no bag was made" in printed.out
     assert not (target / "bagit.txt").exists()
+    assert (target / "premis.xml").is_file()
     assert main([*command, "--retry-errors"]) == 0
     assert cut.read_bytes() == whole[cut]
+
+
+def test_an_item_whose_output_was_cut_short_has_been_coloured():
+    assert BatchSummary(listed=1, cut_short=["a.jpg"]).status == 1
 
 
 def test_rows_that_do_not_record_the_size_of_the_output_accept_any(tree, tmp_path, options):
@@ -361,6 +367,12 @@ def test_two_inputs_never_share_an_output_and_the_advice_keeps_them_apart(names,
     lines = (f"{source},{number}.jpg" for number, source in enumerate(sources))
     (tmp_path / "list.csv").write_text("\n".join(("path,output", *lines)))
     assert color_batch(tmp_path / "list.csv", tmp_path / "out", options).colored == 2
+
+
+def test_advice_that_would_keep_only_some_inputs_apart_is_not_given(tmp_path, options):
+    items = [Item(name, str(tmp_path / name)) for name in ("a.jpg", "a.png", "a.PNG")]
+    with pytest.raises(OptionError, match=r"column output names each output$"):
+        color_batch(items, tmp_path / "out", replace(options, name="{stem}.color.jpg"))
 
 
 def test_files_of_others_are_never_replaced(tree, tmp_path, options):

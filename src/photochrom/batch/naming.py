@@ -151,7 +151,8 @@ def clash_error(clashes: Sequence[tuple[Item, Item]], template: str) -> OptionEr
     if any(possible_name(one, template) != possible_name(other, template) for one, other in clashes):
         where = " on disks that ignore case or the form of accents"
     remedy = "rename some, or colour them from a list whose column output names each output"
-    if all(folded(possible_name(one, longer)) != folded(possible_name(other, longer)) for one, other in clashes):
+    several = {item.key: folded(possible_name(item, longer)) for pair in clashes for item in pair}
+    if len(set(several.values())) == len(several):
         remedy = f'name="{longer}" keeps them apart'
     return OptionError(f"inputs would share an output{where} ({pairs}{more})", remedy=remedy)
 

@@ -63,7 +63,7 @@ class BatchSummary:
         """Exit status: 0 if all is done; otherwise 1 if this run or an earlier one coloured an item, 2 if none did."""
         if not (self.failed or self.failed_before or self.cut_short or self.ended_early):
             return 0
-        return 1 if self.colored or self.done_before else 2
+        return 1 if self.colored or self.done_before or self.cut_short else 2
 
     def count(self, row: Row) -> None:
         """Add the row of an item that this run has finished to the counts."""

@@ -236,18 +236,20 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
         print("items that failed before were not tried again; --retry-errors tries them")
     if summary.cut_short and not args.quiet:
         print("outputs that are smaller than when they were written were left alone; --retry-errors colours them again")
+        if args.bagit:
+            print("no bag was made, because of these outputs")
     if summary.unread and not args.quiet:
         print(f"{unread_text(summary.unread)}; the report names them")
     folder = report_folder(args.output, options)
-    if not (summary.ended_early or summary.cut_short):
-        _preserve(args, folder)
+    if not summary.ended_early:
+        _preserve(args, folder, bag=args.bagit and not summary.cut_short)
     if not args.quiet:
         print(f"the report is in {folder}; for a contact sheet: photochrom batch report {folder}")
     return INTERRUPTED if interrupted else summary.status
 
 
-def _preserve(args: argparse.Namespace, folder: Path) -> None:
-    """Write the requested preservation files; the bag comes last, because its checksums cover all other files."""
+def _preserve(args: argparse.Namespace, folder: Path, *, bag: bool) -> None:
+    """Write the requested preservation files; a bag comes last, because its checksums cover all other files."""
     from ..batch.archival import make_bag, write_parquet, write_premis
     from ..batch.contact_sheet import rows_of
 
@@ -255,7 +257,7 @@ def _preserve(args: argparse.Namespace, folder: Path) -> None:
         write_parquet(folder, rows_of(folder))
     if args.premis:
         write_premis(folder, rows_of(folder))
-    if args.bagit:
+    if bag:
         make_bag(Path(args.output))
 
 
