@@ -115,7 +115,7 @@ def _csv(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
         reader.fieldnames = [field.strip().lower() for field in reader.fieldnames or ()]
         _check_columns(reader.fieldnames, name)
         for row in reader:
-            surplus: Any = row.pop(None, ())  # type: ignore[call-overload]  # DictReader's key for it
+            surplus: Any = row.pop(None, ())  # by which DictReader marks them
             if any(field.strip() for field in surplus):
                 raise OptionError(
                     f"{name}: line {reader.line_num} has more fields than the first line",
