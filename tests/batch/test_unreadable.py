@@ -113,9 +113,18 @@ def test_choices_within_choices_are_refused_if_there_are_too_many():
 
 
 @pytest.mark.parametrize(
-    "change", [{"key": []}, {"status": 1}, {"model": None}, {"width": "48"}, {"warnings": 1}, {"seconds": "1"}]
+    "change",
+    [
+        {"key": []},
+        {"status": 1},
+        {"model": None},
+        {"width": "48"},
+        {"warnings": 1},
+        {"seconds": "1"},
+        {"output_size": 1 << 63},
+    ],
 )
-def test_a_row_with_a_value_of_the_wrong_type_is_named(tmp_path, change):
+def test_a_row_with_an_impossible_value_is_named(tmp_path, change):
     path = tmp_path / "report.jsonl"
     facts = json.loads(Row("a.jpg", "ok", "a.jpg").to_json())
     path.write_text(json.dumps(facts | {"seconds": 1, "confidence": 1}) + "\n" + json.dumps(facts | change) + "\n")

@@ -96,7 +96,7 @@ class Row:
         """Parse a line written by ``to_json``.
 
         Raises:
-            ValueError: The line is not JSON, or lacks the key or the status.
+            ValueError: The line is not JSON, lacks the key or the status, or has an impossible size of the output.
             TypeError: Another field is missing, or a value has the wrong type.
             OptionError: The row was written by a newer version of Photochrom.
         """
@@ -113,7 +113,10 @@ class Row:
         for name, value in known.items():
             if not isinstance(value, _TYPES[name]):
                 raise TypeError(f"{name} is {value!r:.60}")
-        return cls(**known)
+        row = cls(**known)
+        if not -1 <= row.output_size < 1 << 63:
+            raise ValueError(f"output_size is {row.output_size}")
+        return row
 
 
 def utc_now() -> str:
