@@ -35,9 +35,10 @@ class BatchOptions:
     name: str = DEFAULT_NAME
     """Template of the outputs' names; see ``naming.check_template``."""
     include: tuple[str, ...] = ()
-    """Globs, of which a file must match at least one to be coloured; empty for all files. See ``listing.Filter``."""
+    """Globs, of which a file, or a row of a list, must match at least one to be coloured; empty for all. See
+    ``listing.Filter``."""
     exclude: tuple[str, ...] = ()
-    """Globs of files to leave out, and of folders not to enter."""
+    """Globs of files, or rows of a list, to leave out, and of folders not to enter."""
     workers: int | None = None
     """Number of processes; None for one per core, as far as the memory allows. With Ray, the maximum number of actors;
     None for one per CPU of the cluster."""

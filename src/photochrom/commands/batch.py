@@ -62,11 +62,11 @@ def _add_selection(batch: argparse.ArgumentParser) -> None:
     group = batch.add_argument_group("which items, and their outputs")
     group.add_argument(
         "--include", action="append", default=[], metavar="GLOB",
-        help="colour only matching files, as in '*.tif' or '1934/*'; may be repeated",
+        help="colour only matching files or rows of a list, as in '*.tif' or '1934/*'; may be repeated",
     )  # fmt: skip
     group.add_argument(
         "--exclude", action="append", default=[], metavar="GLOB",
-        help="leave out matching files or folders; may be repeated",
+        help="leave out matching files, folders or rows of a list; may be repeated",
     )  # fmt: skip
     group.add_argument("--name", metavar="TEMPLATE", help='name of each output (default: "{stem}.color{suffix}")')
     group.add_argument(
