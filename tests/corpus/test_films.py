@@ -85,16 +85,23 @@ def frames_in(path):
                 yield (None if frame.pts is None else float(frame.pts * frame.time_base)), frame
 
 
+def beginning(source):
+    """Return the time, in seconds, at which the first track begins if the clock of the container has no 0; else 0."""
+    with av.open(str(source)) as container:
+        return container.start_time / av.time_base if container.format.name in ("mpegts", "mpeg") else 0.0
+
+
 def differences(source, output):
     """Return a phrase for each difference between a coloured film and its source."""
     wrong = []
+    start = beginning(source)
     pairs = itertools.zip_longest(frames_in(source), frames_in(output))
     for number, (before, after) in enumerate(pairs):
         if before is None or after is None:
             wrong.append(f"frame {number} is {'too many' if before is None else 'missing'}")
             continue
-        if before[0] is not None and abs(before[0] - after[0]) > MILLISECOND:
-            wrong.append(f"frame {number} is shown at {after[0]} instead of {before[0]}")
+        if before[0] is not None and abs(before[0] - start - after[0]) > MILLISECOND:
+            wrong.append(f"frame {number} is shown at {after[0]} instead of {before[0] - start}")
         wrong += [f"luma of frame {number}: {what}" for what in luma_difference(before[1], after[1])]
     return wrong
 
