@@ -66,8 +66,6 @@ NEIGHBOUR = b"a file of somebody else"
 
 def frames_in(path):
     """Yield seconds and frame of each picture, by the simplest possible loop."""
-    import av
-
     with av.open(str(path), metadata_errors="replace") as container:
         stream = next(s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
         stream.thread_type = "AUTO"

@@ -195,7 +195,7 @@ def _check_outputs(pending: list[Item], items: list[Item], job: BatchJob, folder
     """
     if is_remote(job.target):
         return
-    own, foreign = dict[Path, Item](), list[Path]()
+    own, foreign = dict[str, Item](), list[Path]()
     for item in pending:
         name = possible_name(item, job.options.name)
         path = Path(job.target, name)
@@ -203,16 +203,18 @@ def _check_outputs(pending: list[Item], items: list[Item], job: BatchJob, folder
             if not name or not path.exists() or _is_empty(path):
                 continue
             if is_own_output(path):
-                own[path] = item
+                own[name] = item
             else:
                 foreign.append(path)
     _refuse(foreign, "was not coloured by Photochrom")
     if not own:
         return
     inputs = {os.path.realpath(item.source) for item in items}
-    _refuse([path for path in own if os.path.realpath(path) in inputs], "is itself to be coloured")
-    sources = {Path(job.target, row.output): row.source for path in report_paths(folder) for row in read_rows(path)}
-    others = [path for path, item in own.items() if _is_another(sources.get(path, ""), item.source)]
+    paths = {name: Path(job.target, name) for name in own}
+    _refuse([path for path in paths.values() if os.path.realpath(path) in inputs], "is itself to be coloured")
+    rows = (row for path in report_paths(folder) for row in read_rows(path) if row.output in own)
+    sources = {row.output: row.source for row in rows}
+    others = [paths[name] for name, source in sources.items() if _is_another(source, own[name].source)]
     _refuse(others, "was coloured from another photograph, which still exists")
 
 
