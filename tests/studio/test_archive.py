@@ -23,9 +23,9 @@ from tests.helpers.studio_server import RefusedError
 from tests.studio.conftest import luma, picture, png
 
 
-def drop(visitor, folder, name, content):
+def drop(visitor, folder, name, content, **params):
     """Drop a file of a folder, and return the id of its item."""
-    params = {"name": name, "folder": folder}
+    params = {"name": name, "folder": folder, **params}
     return visitor._checked(visitor.client.post("/api/items", params=params, content=content)).json()["id"]
 
 
@@ -56,6 +56,16 @@ def finished(visitor):
     while (facts := visitor.get("/api/archive"))["job"]["status"] in ("waiting", "running"):
         time.sleep(0.01)
     return facts
+
+
+def test_the_tray_is_sorted_by_the_order_that_requests_state(visitor):
+    for order in (2, 1, 1.5):
+        drop(visitor, "box", f"{order}.png", png(picture()), order=order)
+    drop(visitor, "box", "now.png", png(picture()))
+    assert [item["name"] for item in visitor.get("/api/studio")["items"]] == ["1.png", "1.5.png", "2.png", "now.png"]
+    for wrong in ("nan", "first"):
+        with pytest.raises(RefusedError, match=r"400 order is .*, which is not a "):
+            drop(visitor, "box", "a.png", png(picture()), order=wrong)
 
 
 @pytest.mark.slow

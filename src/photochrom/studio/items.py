@@ -47,8 +47,8 @@ class Item(ABC, Generic[Choices]):
         self.lock = threading.RLock()
         self._state, self._colorizer = state, state.colorizer
         self._history: History[Choices] = History(choices)
-        self.order = 0
-        """Position on the tray, by the time at which the upload began."""
+        self.order = 0.0
+        """Position on the tray: items are sorted by this number."""
         self._revision = 0
 
     # Defined by subclasses ---------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from .pictures import PREVIEW, small
 from .render import doubt_map, grey, jpeg
 from .responses import TemporaryFile, attachment
 from .state import AppState
-from .stateless_api import StatelessApi, place
+from .stateless_api import StatelessApi, place, tray_order
 from .strings import Catalogues
 from .uploads import Uploads, file_name, folder_name
 from .visitors import AnyItem, LostError, Visitor, Visitors
@@ -196,8 +196,8 @@ class Api:
     async def _add(self, request: Request) -> Response:
         visitor = self._visitor(request)
         visitor.check_space()
-        order = visitor.next_order()
         query, archive = request.query_params, self._archives.archive_of(visitor)
+        order = tray_order(query)
         folder, name = folder_name(query.get("folder", "")), file_name(query.get("name", ""))
         try:
             async with self._uploads.received(request) as path:

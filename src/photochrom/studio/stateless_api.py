@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+import time
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -93,6 +95,22 @@ def place(query: QueryParams) -> tuple[float, float]:
     if not (0 <= x <= 1 and 0 <= y <= 1):
         raise OptionError("x and y are not numbers from 0 to 1")
     return x, y
+
+
+def tray_order(query: QueryParams) -> float:
+    """Parse the parameter ``order``, by which the tray is sorted; a missing one is the current time in milliseconds.
+
+    The page states it, because files that are uploaded at the same time arrive in any order.
+
+    Raises:
+        OptionError: It is not a finite number.
+    """
+    order = _number(query, "order")
+    if order is None:
+        return time.time() * 1000
+    if not math.isfinite(order):
+        raise OptionError(f"order is {order}, which is not a finite number")
+    return order
 
 
 def _number(query: QueryParams, name: str) -> float | None:

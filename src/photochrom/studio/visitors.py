@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import secrets
 import threading
 import time
@@ -32,7 +31,6 @@ class Visitor:
         self.token, self.last_request = token, now
         self.archive: Archive | None = None
         """Files of all photographs, for download as a ZIP file; None until they are requested."""
-        self._orders = itertools.count(1)
         self._items: dict[str, AnyItem] = {}
         self._lock = threading.Lock()
         self._is_closed = False
@@ -53,12 +51,8 @@ class Visitor:
         if len(self._items) >= MOST_ITEMS:
             raise OptionError(f"the tray holds {MOST_ITEMS} files", remedy="remove some, or use 'photochrom batch'")
 
-    def next_order(self) -> int:
-        """Take the next position on the tray, for an upload that begins now; each call returns a greater number."""
-        return next(self._orders)
-
-    def add(self, item: AnyItem, order: int = 0) -> None:
-        """Put an item on the tray, at a position that ``next_order`` has returned; 0 is before all of these.
+    def add(self, item: AnyItem, order: float = 0) -> None:
+        """Put an item on the tray, after the items whose ``order`` is lower.
 
         Raises:
             LostError: The visitor was removed during the upload; the item's files are removed, too.

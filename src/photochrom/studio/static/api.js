@@ -19,13 +19,13 @@ async function ask(path, init) {
 /** @param {string} path @param {unknown} facts */
 const post = (path, facts) => ask(path, { method: "POST", body: JSON.stringify(facts) });
 
-/** @param {string} path @param {File} file @param {string} [folder] */
-const send = (path, file, folder = "") =>
-  ask(`${path}?${new URLSearchParams({ name: file.name, folder })}`, { method: "POST", body: file });
+/** @param {string} path @param {File} file @param {Record<string, string>} [parameters] */
+const send = (path, file, parameters = {}) =>
+  ask(`${path}?${new URLSearchParams({ name: file.name, ...parameters })}`, { method: "POST", body: file });
 
 export const studio = () => ask("/api/studio");
-/** @param {File} file @param {string} folder */
-export const add = (file, folder) => send("/api/items", file, folder);
+/** @param {File} file @param {string} folder @param {number} order the tray is sorted by this number */
+export const add = (file, folder, order) => send("/api/items", file, { folder, order: String(order) });
 /** Outcomes of all photographs that were written as files. */
 export const archive = () => ask("/api/archive");
 export const colorAll = () => post("/api/archive/start", {});

@@ -13,7 +13,7 @@ import { preferred, loadLanguage, t } from "./words.js";
 
 const AT_ONCE = 2; // number of parallel uploads
 
-/** Upload files, two at a time, and put them on the tray. @param {{file: File, folder: string}[]} files */
+/** Upload files, two at a time, and put them on the tray in their order. @param {{file: File, folder: string}[]} files */
 async function addFiles(files) {
   const known = [...store.studio.photographs, ...store.studio.films];
   const isKnown = ({ file }) => known.some((ending) => file.name.toLowerCase().endsWith(ending));
@@ -21,13 +21,14 @@ async function addFiles(files) {
   if (wanted.length < files.length) showMessage(t("Neither photographs nor films, so left out: {count}", { count: files.length - wanted.length }));
   const announced = ({ file, folder }, isComing) => announce(folder ? `${folder}/${file.name}` : file.name, isComing);
   wanted.forEach((each) => announced(each, true));
-  const queue = [...wanted];
+  const now = Date.now();
+  const queue = wanted.map((each, i) => ({ ...each, order: now + i })); // two uploads may end in any order
   /** @type {string[]} */
   const failures = [];
   let isFirst = true;
   const work = async () => {
     for (let each = queue.shift(); each; each = queue.shift()) {
-      const item = await api.add(each.file, each.folder).catch((error) => void failures.push(error.message));
+      const item = await api.add(each.file, each.folder, each.order).catch((error) => void failures.push(error.message));
       announced(each, false);
       if (!item) continue;
       store.update(item);
@@ -44,7 +45,7 @@ async function addFiles(files) {
 async function filesOf(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.some((entry) => entry.isDirectory)) return single([...transfer.files]);
-  return (await Promise.all(entries.map((entry) => walk(entry, "")))).flat();
+  return sorted((await Promise.all(entries.map((entry) => walk(entry, "")))).flat());
 }
 
 /** @param {Iterable<File>} files */
@@ -59,13 +60,19 @@ async function walk(entry, folder) {
   const found = [];
   for (;;) { // browsers return at most a hundred entries per call
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) return found.sort((one, other) => one.file.name.localeCompare(other.file.name, undefined, { numeric: true }));
+    if (!some.length) return found;
     for (const child of some) found.push(...(await walk(child, inner)));
   }
 }
 
 /** Return the files of a chosen folder, each with its path in it. @param {Iterable<File>} files */
-const ofFolder = (files) => [...files].map((file) => ({ file, folder: file.webkitRelativePath.split("/").slice(0, -1).join("/") }));
+const ofFolder = (files) => sorted([...files].map((file) => ({ file, folder: file.webkitRelativePath.split("/").slice(0, -1).join("/") })));
+
+/** Sort files by folder and name, with 9 before 10; browsers list folders in any order. @param {{file: File, folder: string}[]} files */
+function sorted(files) {
+  const { compare } = new Intl.Collator(undefined, { numeric: true });
+  return files.sort((one, other) => compare(one.folder, other.folder) || compare(one.file.name, other.file.name));
+}
 
 function listenToDrops() {
   const curtain = find("#dropping");
