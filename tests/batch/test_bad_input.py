@@ -164,6 +164,11 @@ def test_a_bag_that_was_not_finished_is_reported_and_can_be_resumed(tree, tmp_pa
     assert bagit.Bag(str(make_bag(target))).is_valid()
 
 
+def test_a_target_may_contain_the_target_of_another_batch_in_a_folder_called_data(tree, tmp_path, options):
+    for target in (tmp_path / "out" / "data", tmp_path / "out"):
+        assert color_batch(tree, target, options).colored == 4
+
+
 @pytest.mark.parametrize("is_lost", [False, True])
 def test_a_photograph_that_changes_while_it_is_coloured_is_an_error_and_coloured_again(
     is_lost, tree, tmp_path, options, monkeypatch

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 from ..errors import OptionError, PhotochromError, needed_for
 from ..photo.formats.xmp import ILLEGAL
 from .report import Row
-from .report_folder import report_file
+from .report_folder import LOCKS, report_file
 
 PREMIS: Final = "premis.xml"
 _NAMESPACE: Final = "http://www.loc.gov/premis/v3"
@@ -52,7 +52,7 @@ def make_bag(folder: Path) -> Path:
     if bad := next((path for path in folder.rglob("*") if not _is_utf8(path.name)), None):
         raise OptionError(f"{folder} cannot be made a bag: the name {bad.name!r} is not UTF-8", remedy="rename it")
     try:
-        for lock in folder.glob(".photochrom-batch*.lock"):
+        for lock in folder.glob(LOCKS):
             lock.unlink()
         bagit.make_bag(str(folder), {"Bagging-Software": "Photochrom, bagit-python"}, checksums=["sha256"])
     except (OSError, RuntimeError, bagit.BagError) as exc:

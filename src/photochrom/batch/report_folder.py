@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from filelock import FileLock, Timeout
 
@@ -17,6 +17,9 @@ from ..models.download import cache_folder
 from ..output_folders import create_folder
 from .options import BatchOptions
 from .remote_files import is_remote
+
+LOCKS: Final = ".photochrom-batch*.lock"
+"""Glob of the lock files, which remain when a batch ends, and are removed when its target becomes a bag."""
 
 
 def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> Path:
@@ -33,7 +36,7 @@ def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> P
         for place in (folder, *([] if is_remote(target) else [Path(target)])):
             if (place / "bagit.txt").exists():
                 raise OptionError(f"{place} is a bag, which must not be changed", remedy="name another target")
-            if any((place / "data").glob("report*.jsonl")) and not any(place.glob("report*.jsonl")):
+            if _is_unfinished_bag(place):
                 raise OptionError(
                     f"{place} is a bag that was not finished",
                     remedy="move everything in its folder data up to it, or name another target",
@@ -41,6 +44,12 @@ def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> P
     if make:
         create_folder(folder, OptionError)
     return folder
+
+
+def _is_unfinished_bag(folder: Path) -> bool:
+    """Return whether a report has been moved to ``data/`` to make a bag; if there is a lock, it was written there."""
+    data = folder / "data"
+    return any(data.glob("report*.jsonl")) and not (any(folder.glob("report*.jsonl")) or any(data.glob(LOCKS)))
 
 
 @contextmanager

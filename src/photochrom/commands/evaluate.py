@@ -14,6 +14,8 @@ from .console import counted, print_to_stderr
 from .messages import error_text
 from .parser import Verbs
 
+_SHEET_SIZE, _HTML_SIZE = 64, 12  # default numbers of photographs
+
 
 def add(verbs: Verbs) -> None:
     """Declare ``photochrom evaluate`` and its arguments."""
@@ -55,13 +57,13 @@ def add(verbs: Verbs) -> None:
         "--sheet", type=Path, metavar="PNG", help="also write a sheet of pictures: grey, coloured and true"
     )
     evaluate.add_argument(
-        "--sheet-size", type=int, default=64, metavar="N", help="photographs on the sheet (default: 64)"
+        "--sheet-size", type=int, metavar="N", help=f"photographs on the sheet (default: {_SHEET_SIZE})"
     )
     evaluate.add_argument(
         "--html", type=Path, metavar="FILE", help="also write a page: figures, best and worst pictures"
     )
     evaluate.add_argument(
-        "--html-size", type=int, default=12, metavar="N", help="photographs in each section of the page (default: 12)"
+        "--html-size", type=int, metavar="N", help=f"photographs in each section of the page (default: {_HTML_SIZE})"
     )
     add_overwrite(evaluate)
 
@@ -72,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         TrainingError: A package or weights of ``photochrom[train]`` are missing, no photographs can be measured, or a
             file cannot be written.
-        OptionError: The vividness or the limit is out of range, or a requested file exists or cannot be written.
+        OptionError: The vividness or a number is out of range, a size is given without its file, or a requested file
+            exists or cannot be written.
         ModelError, EngineError: A model cannot be loaded or run.
     """
     options = ColorOptions(vividness=args.vividness)
@@ -94,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     photographs = evaluation.chosen(
         args.photographs, held_out=args.held_out, limit=args.limit, skip=skip, note=print_to_stderr
     )
-    thumbnails = args.sheet_size if args.sheet else 0
+    thumbnails = (args.sheet_size or _SHEET_SIZE) if args.sheet else 0
     found = evaluation.evaluate(
         colorizers,
         photographs,
@@ -111,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     if args.sheet:
         report.write_sheet(found.thumbnails, args.sheet, columns=3)
     if args.html:
-        page.write_page(found, args.html, protocol, args.html_size)
+        page.write_page(found, args.html, protocol, args.html_size or _HTML_SIZE)
     return 1 if skipped else 0
 
 
@@ -119,7 +122,8 @@ def _check(args: argparse.Namespace) -> None:
     """Check that the requested files can be written, before the photographs are measured.
 
     Raises:
-        OptionError: A file cannot be written, exists or has the name of another, or a number of photographs is below 1.
+        OptionError: A file cannot be written, exists or has the name of another; or a number of photographs is below 1,
+            or is given without its file.
     """
     outputs = [path for path in (args.json, args.sheet, args.html) if path]
     if len({path.resolve() for path in outputs}) < len(outputs):
@@ -134,5 +138,9 @@ def _check(args: argparse.Namespace) -> None:
             raise OptionError(f"{path} exists: choose another output, or --overwrite")
     if args.sheet and args.sheet.suffix.lower() != ".png":
         raise OptionError(f"--sheet is {args.sheet}: it is written as PNG, so give a name that ends in .png")
-    if min(args.sheet_size, args.html_size) < 1:
-        raise OptionError("--sheet-size and --html-size are numbers of photographs: give at least 1")
+    for name in ("sheet", "html"):
+        size = getattr(args, f"{name}_size")
+        if size is not None and size < 1:
+            raise OptionError(f"--{name}-size is a number of photographs: give at least 1")
+        if size is not None and not getattr(args, name):
+            raise OptionError(f"--{name}-size belongs to --{name}: name a file with --{name}, or leave it out")

@@ -172,6 +172,13 @@ class TestCommand:
         assert main(["evaluate", str(folder), "--sheet", str(tmp_path / "sheet.jpg")]) == 2
         assert "sheet.jpg: it is written as PNG" in capsys.readouterr().err
 
+    @pytest.mark.parametrize("name", ["sheet", "html"])
+    def test_a_size_needs_the_file_whose_size_it_is(self, name, folder, tmp_path, capsys):
+        assert main(["evaluate", str(folder), f"--{name}-size", "3"]) == 2
+        assert f"--{name}-size belongs to --{name}" in capsys.readouterr().err
+        assert main(["evaluate", str(folder), f"--{name}-size", "0", f"--{name}", str(tmp_path / "a.png")]) == 2
+        assert f"--{name}-size is a number of photographs: give at least 1" in capsys.readouterr().err
+
     @pytest.mark.slow
     def test_a_missing_folder_and_a_missing_model_are_named(self, tmp_path, capsys):
         assert main(["evaluate", str(tmp_path / "nothing")]) == 1
