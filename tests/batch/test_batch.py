@@ -401,6 +401,21 @@ def test_an_output_of_another_photograph_is_not_replaced_while_that_exists(tmp_p
     assert color_batch(tmp_path / "moved", target, options).colored == 1
 
 
+@pytest.mark.parametrize("kind", ["folder", "list", "items"])
+def test_sources_are_the_same_files_in_a_report_whatever_the_current_folder(kind, tmp_path, options, monkeypatch):
+    target, boxes = tmp_path / "out", (tmp_path / "box 1", tmp_path / "box 2")
+    for seed, box in enumerate(boxes):
+        scan(box / "scans" / "a.jpg", seed)
+        (box / "scans" / "list.csv").write_text("path\na.jpg\n")
+    source = {"folder": "scans", "list": "scans/list.csv", "items": [Item("a.jpg", "scans/a.jpg")]}[kind]
+    monkeypatch.chdir(boxes[0])
+    color_batch(source, "../out", options)
+    assert rows(target)["a.jpg"].source == str(boxes[0] / "scans" / "a.jpg")
+    monkeypatch.chdir(boxes[1])
+    with pytest.raises(OptionError, match=r"a\.color\.jpg: would be .*, but was coloured from another"):
+        color_batch(source, target, options)
+
+
 def test_an_input_that_photochrom_coloured_earlier_is_not_replaced(tmp_path, options):
     color_batch(scan(tmp_path / "b.jpg"), tmp_path, options)
     before = (tmp_path / "b.color.jpg").rename(tmp_path / "a.jpg").read_bytes()
@@ -639,7 +654,7 @@ def test_a_finished_target_becomes_a_valid_bag(elsewhere, tree, tmp_path, model,
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["gone/"], "there is no gone/"),
+        (["gone/"], "/gone: give a folder, a manifest or an address"),
         (["."], "a batch needs a target"),
         ([".", "-o", "x", "--name", "same.jpg"], "the same for every file"),
         ([".", "-o", "x", "--name", "{stem}{date}"], "has {date}"),

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -23,9 +24,9 @@ from .items import Item
 from .listing import Filter, below, list_items, with_local_state
 from .naming import Outputs, clash_error, possible_name
 from .options import BatchOptions
-from .remote_files import is_remote
+from .remote_files import in_full, is_remote
 from .remote_report import ReportCopy
-from .report import ReportWriter, Row, compact, date_back, read_rows, report_paths
+from .report import ReportWriter, Row, compact, date_back, read_rows, report_paths, reported_items
 from .report_folder import locked_report_folder, report_path
 from .summary import BatchSummary
 from .thumbnails import ThumbnailWriter
@@ -72,7 +73,7 @@ def color_batch(
             report cannot be written.
         OSError: The target is remote, and the system's temporary folder cannot be written.
     """
-    options, target = options or BatchOptions(), os.fspath(target)
+    options, target = options or BatchOptions(), in_full(os.fspath(target))
     _check_processes(source, target)
     if colorizer is None and not options.ray:
         find_model(options.model)  # a wrong name is reported before a long listing
@@ -84,11 +85,14 @@ def color_batch(
         date_back(folder)
         copy = ReportCopy(target, report_path(folder, options))
         copy.fetch()
-        pending = list(_missing(pending_items(items, folder, job), summary))
+        reported = reported_items(folder)
+        pending = list(_missing(pending_items(items, reported, job), summary))
+        unread = unreported(unread, reported)
+        del reported  # it may have millions of rows
         _check_outputs(pending, items, job, folder)
         progress(summary, None)
         with _report_writer(folder, options) as write:
-            for item in unreported(unread, folder):
+            for item in unread:
                 write(Colored(unread_row(item)))
             for colored in _colored(pending, job, stop, colorizer):
                 if colored.ends:
@@ -145,10 +149,10 @@ def listed_items(
     """
     items: Callable[[], Iterator[Item]]
     if isinstance(source, str | os.PathLike):
-        place = os.fspath(source)
+        place, target = in_full(os.fspath(source)), in_full(target)
         items = partial(list_items, place, Filter(options.include, options.exclude, below(place, target)))
     else:
-        items = partial(iter, list(source))
+        items = partial(iter, [_in_full(item) for item in source])
     outputs, (number, count) = Outputs(options.name), options.shard or (1, 1)
     listed = [with_local_state(item) for item in outputs.note(items()) if item.shard(count) == number - 1]
     if keys := outputs.repeated(items()):
@@ -160,6 +164,10 @@ def listed_items(
     if clashes := outputs.clashes(items()):
         raise clash_error(clashes, options.name)
     return [item for item in listed if not item.is_unread], [item for item in listed if item.is_unread]
+
+
+def _in_full(item: Item) -> Item:
+    return replace(item, source=in_full(item.source), hints=in_full(item.hints) if item.hints else "")
 
 
 def extensions(items: Iterable[Item]) -> Counter[str]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from ..models.download import known_digest
@@ -14,12 +13,12 @@ from .coloring import BatchJob
 from .items import Item
 from .naming import possible_name
 from .remote_files import is_remote, naming_errors, open_address
-from .report import MARK_BYTES, mark, recorded_size, report_paths, reported_items
+from .report import MARK_BYTES, mark, recorded_size
 
 _UNKNOWN: Final = -1  # size of a remote file if the file system does not tell it
 
 
-def pending_items(items: list[Item], folder: Path, job: BatchJob) -> Iterator[tuple[Item, str]]:
+def pending_items(items: list[Item], reported: Mapping[str, bytes], job: BatchJob) -> Iterator[tuple[Item, str]]:
     """Yield each item with its state, according to the report and the target.
 
     - ``done before``: The item was coloured; its output exists.
@@ -31,15 +30,15 @@ def pending_items(items: list[Item], folder: Path, job: BatchJob) -> Iterator[tu
 
     Args:
         items: The items.
-        folder: Folder of the report.
+        reported: Marks and sizes of the items that have rows; see ``reported_items``.
         job: The target, and how to colour.
 
     Raises:
-        OptionError: A report is invalid, or it or the target cannot be read.
+        OptionError: The target cannot be read.
         ModelError: There is no such model, or its file cannot be read.
         PhotochromError: fsspec or the package for the protocol is missing.
     """
-    reported, options, size_of = reported_items(report_paths(folder)), job.options, _sizes(job.target)
+    options, size_of = job.options, _sizes(job.target)
     model = known_digest(find_model(options.model)) if reported else ""
     for item in items:
         known = reported.get(item.key, b"")
@@ -64,13 +63,13 @@ def _state_of_output(size: int, recorded: int, *, retry: bool) -> str:
     return "to do" if retry else "cut short before"
 
 
-def unreported(unread: Sequence[Item], folder: Path) -> list[Item]:
+def unreported(unread: Sequence[Item], reported: Mapping[str, bytes]) -> list[Item]:
     """Return the pictures in unread formats that have no row in the report yet, or have changed since.
 
-    Raises:
-        OptionError: A report is invalid or cannot be read.
+    Args:
+        unread: The pictures.
+        reported: Marks and sizes of the items that have rows; see ``reported_items``.
     """
-    reported = reported_items(report_paths(folder)) if unread else {}
     marks = ((item, mark(item.size, item.version, "", "", "unread")) for item in unread)
     return [item for item, known in marks if reported.get(item.key, b"")[:MARK_BYTES] != known]
 

@@ -20,6 +20,7 @@ from .earlier_runs import pending_items
 from .items import Item
 from .options import BatchOptions
 from .remote_files import is_remote
+from .report import reported_items
 from .report_folder import report_folder
 from .summary import clock, two_digits
 
@@ -114,7 +115,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
     """
     items, unread = listed_items(source, target, options)
     job, folder = BatchJob(target, options), report_folder(target, options, make=False)
-    states = list(pending_items(items, folder, job))
+    states = list(pending_items(items, reported_items(folder), job))
     pending = [item for item, state in states if state == "to do"]
     chosen = [] if options.recolor else _to_check(pending)
     started = time.perf_counter()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ..errors import OptionError, system_errors
-from ..output_folders import check_name
 from ..photo.names import PHOTOGRAPHS, UNREAD
 from .iiif import list_iiif
 from .items import Item
@@ -51,10 +50,13 @@ class Filter:
             return False
         return self._matches(key, name)
 
+    def rows(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Return the items that the patterns select, of a manifest or a single photograph."""
+        return (item for item in items if self.selects(item.key))
+
     def selects(self, key: str) -> bool:
         """Return whether the patterns select a row of a manifest, given its key."""
-        folders = (key[:i] for i, letter in enumerate(key) if letter == "/")
-        is_excluded = any(_any(self.exclude, folder, folder.rpartition("/")[2]) for folder in folders)
+        is_excluded = any(_any(self.exclude, folder, folder.rpartition("/")[2]) for folder in _folders(key))
         return self._matches(key, key.rpartition("/")[2]) and not is_excluded
 
     def _matches(self, key: str, name: str) -> bool:
@@ -64,6 +66,10 @@ class Filter:
         """Return whether to enter a folder, given its path below the source."""
         name = key.rpartition("/")[2]
         return key != self.target and not name.startswith(".") and not _any(self.exclude, key, name)
+
+
+def _folders(key: str) -> list[str]:
+    return [key[:i] for i, letter in enumerate(key) if letter == "/"]
 
 
 def is_unread(key: str) -> bool:
@@ -82,11 +88,10 @@ def _any(patterns: tuple[str, ...], key: str, name: str) -> bool:
 def below(source: str, target: str) -> str:
     """Return the path of the target below the source, with ``/`` between folders; empty if it is not inside it.
 
-    Raises:
-        OptionError: No file can have one of the names.
+    Args:
+        source: Absolute path or address of the source.
+        target: Absolute path or address of the target.
     """
-    for name in (source, target):
-        check_name(name, OptionError)
     if is_remote(source) or is_remote(target):
         folder, place = f"{source.rstrip('/')}/", target.rstrip("/")
     else:
@@ -110,13 +115,11 @@ def list_items(source: str, wanted: Filter | None = None) -> Iterator[Item]:
         OptionError: There is no such source, it cannot be listed, or a manifest is invalid.
         PhotochromError: The package for the address or for Parquet is missing.
     """
-    wanted = wanted or Filter()
-    items = _list_remote(source, wanted) if is_remote(source) else _list_local(source, wanted)
-    return (item for item in items if wanted.selects(item.key)) if wanted.include or wanted.exclude else items
+    return (_list_remote if is_remote(source) else _list_local)(source, wanted or Filter())
 
 
 def _list_local(source: str, wanted: Filter) -> Iterator[Item]:
-    """List a local folder, manifest or photograph; the rows of a manifest are not filtered.
+    """List a local folder, manifest or photograph.
 
     Raises:
         OptionError: There is no such source, it cannot be listed, or a manifest is invalid.
@@ -129,8 +132,8 @@ def _list_local(source: str, wanted: Filter) -> Iterator[Item]:
         if not path.exists():
             raise OptionError(f"there is no {source}", remedy="give a folder, a manifest or an address")
     if path.suffix.lower() in MANIFESTS or path.suffix.lower() == ".json":
-        return read_manifest(read_address(source), path.name, str(path.parent))
-    return iter([with_local_state(Item(path.name, str(path)))])
+        return wanted.rows(read_manifest(read_address(source), path.name, str(path.parent)))
+    return wanted.rows([with_local_state(Item(path.name, str(path)))])
 
 
 def with_local_state(item: Item) -> Item:
@@ -213,10 +216,10 @@ def _list_remote(address: str, wanted: Filter) -> Iterator[Item]:
     name = address.partition("?")[0].rstrip("/")
     suffix = PurePosixPath(name).suffix.lower()
     if address.startswith(("http://", "https://")) and (suffix == ".json" or name.endswith(("/manifest", "/info"))):
-        return list_iiif(address)
+        return wanted.rows(list_iiif(address))
     system, path = open_address(address)
     if suffix in MANIFESTS:
-        return read_manifest(read_address(address), PurePosixPath(name).name, address.rpartition("/")[0])
+        return wanted.rows(read_manifest(read_address(address), PurePosixPath(name).name, address.rpartition("/")[0]))
     return _find(system, path, address, wanted)
 
 
@@ -240,8 +243,7 @@ def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -
         key = name.removeprefix(root).lstrip("/")
         sidecars = (f"{name}.xmp", str(PurePosixPath(name).with_suffix(".xmp")))
         sidecar = None if len(infos) == 1 else next((place for place in sidecars if place in infos), "")
-        folders = [key[:i] for i, letter in enumerate(key) if letter == "/"]
-        if is_file or (wanted.takes(key) and all(wanted.enters(folder) for folder in folders)):
+        if wanted.selects(key) if is_file else wanted.takes(key) and all(map(wanted.enters, _folders(key))):
             info = infos[name]
             size = info.get("size")
             yield Item(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import OptionError, PhotochromError, message_of, needed_for, system_errors
+from ..output_folders import check_name
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -21,6 +22,19 @@ def is_remote(address: str) -> bool:
     """Return whether an address has a protocol, like ``s3://bucket``, but unlike ``C:\\scans``."""
     scheme, separator, _ = address.partition("://")
     return bool(separator) and len(scheme) > 1 and scheme.replace("+", "").isalnum()
+
+
+def in_full(place: str) -> str:
+    """Return an address unchanged, and a local path as an absolute one, whose links are kept if it contains no ``..``.
+
+    Raises:
+        OptionError: No file can have this name.
+    """
+    if is_remote(place):
+        return place
+    check_name(place, OptionError)
+    path = Path(place)
+    return str(path.resolve() if ".." in path.parts else path.absolute())
 
 
 def version_of(info: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, get_type_hints
@@ -224,20 +224,20 @@ def date_back(folder: Path) -> None:
                 os.utime(path, ns=(passed + number, passed + number))
 
 
-def reported_items(paths: Iterable[Path]) -> dict[str, bytes]:
+def reported_items(folder: Path) -> dict[str, bytes]:
     """Return ``{key: mark + size}`` for the last row of each item in all reports together.
 
     Both parts have 8 bytes, because a report may have millions of rows: the mark, and the size of the output, which
     ``recorded_size`` returns.
 
     Args:
-        paths: The reports, oldest first, as ``report_paths`` returns them.
+        folder: Folder of the reports.
 
     Raises:
-        OptionError: A report cannot be read, or a line of it is not a row; see ``read_rows``.
+        OptionError: The folder or a report cannot be read, or a line of it is not a row; see ``read_rows``.
     """
     items = {}
-    for row in (row for path in paths for row in read_rows(path)):
+    for row in (row for path in report_paths(folder) for row in read_rows(path)):
         model = row.model.rpartition("sha256 ")[2]
         item_mark = mark(row.source_size, row.source_version, model, row.options, row.status, row.output)
         items[row.key] = item_mark + row.output_size.to_bytes(8, "big", signed=True)
