@@ -436,7 +436,7 @@ class TestBadInput:
         config = TrainingConfig(str(photographs), tmp_path, recipe="default", initial="model.onnx", epochs=0.5)
         start = SimpleNamespace(head=torch.nn.Identity(), recipe=fit_to_photographs(OWN, 50, 1))
         recipe = config.recipe_for(start, 1000, 1)
-        assert (recipe.cycles, recipe.epochs, recipe.per_source) == (1, 0.5, DEFAULT.per_source)
+        assert (recipe.epochs, recipe.per_source) == (0.5, DEFAULT.per_source)
         assert recipe.learning_rate == pytest.approx(FINE_TUNING_RATE * DEFAULT.learning_rate)
 
     def test_no_such_folder(self, tmp_path):

@@ -26,7 +26,7 @@ from photochrom.training.initial_model import load_initial_model
 from photochrom.training.networks.colorization import build_network, new_head, shift_class_weights
 from photochrom.training.networks.decoder import ColorDecoder, count_parameters
 from photochrom.training.networks.encoders import FrozenLite, load_encoder
-from photochrom.training.networks.losses import ColorBins, RebalancedCrossEntropy, gradient_loss
+from photochrom.training.networks.losses import ColorBins, RebalancedCrossEntropy
 from photochrom.training.processes import launch
 from photochrom.training.published_weights import read_model
 from photochrom.training.recipes import BROAD, OWN
@@ -260,24 +260,6 @@ class TestClassWeights:
         truth = torch.zeros(1, 2, 4, 4)
         shifted = rows + bins.class_weights(DIAL_LAMBDA).log()
         torch.testing.assert_close(plain._decode(rows, truth), usual._decode(shifted, truth), atol=1e-3, rtol=1e-3)
-
-
-class TestGradientLoss:
-    def test_the_gradient_loss_sees_edges_and_no_uniform_error(self):
-        truth = torch.zeros(1, 2, 8, 8)
-        truth[..., 4:] = 20
-        assert gradient_loss(truth + 10, truth) == 0
-        assert gradient_loss(truth.roll(1, 3), truth) > gradient_loss(truth * 0.8, truth) > 0
-        assert gradient_loss(torch.zeros_like(truth), truth) == pytest.approx(20 / 7 / 2)
-
-    @pytest.mark.slow
-    def test_the_gradient_loss_is_added_with_its_weight(self, bins):
-        output, chroma = torch.randn(2, len(bins.centres), 4, 4), torch.randn(2, 2, 4, 4) * 20
-        lightness = torch.empty(2, 1, 0, 0)
-        plain, _ = RebalancedCrossEntropy(bins, 1.0)(output, chroma, lightness)
-        losses, weights = RebalancedCrossEntropy(bins, 1.0, gradient_weight=0.1)(output, chroma, lightness)
-        assert (len(plain), len(losses), len(weights)) == (1, 2, 2)
-        assert losses[0] == plain[0]
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from photochrom.training.recipes import OWN, REFERENCE
@@ -9,17 +10,25 @@ from photochrom.training.remaining_time import Costs, Forecast, duration
 from photochrom.training.schedule import Schedule
 
 
-@pytest.mark.parametrize("cycles", [1, 3])
 @pytest.mark.parametrize("recipe", [OWN, REFERENCE])
 @pytest.mark.parametrize("count", [100, 3_333])
 @pytest.mark.parametrize("epochs", [0.4, 7])
-def test_remaining_parts_are_counted(recipe, count, epochs, cycles):
-    schedule = Schedule(replace(recipe, cycles=cycles, epochs=epochs), count)
+def test_remaining_parts_are_counted(recipe, count, epochs):
+    schedule = Schedule(replace(recipe, epochs=epochs), count)
     for step in (0, 1, schedule.steps // 2, schedule.steps - 1, schedule.steps):
         coming = range(step, schedule.steps)
         whole = sum(map(schedule.sees_whole_pictures, coming))
         ends = sum((s + 1) % schedule.steps_per_round == 0 or s + 1 == schedule.steps for s in coming)
         assert schedule.remaining(step) == (len(coming) - whole, whole, ends)
+
+
+def test_the_learning_rate_rises_in_a_tenth_of_the_steps_and_falls_along_a_cosine():
+    schedule = Schedule(replace(OWN, batch=1, epochs=1, learning_rate=2.0), 1_000)
+    rates = np.array([schedule.learning_rate(step) for step in range(schedule.steps)])
+    np.testing.assert_allclose(rates[:100], np.arange(1, 101) / 50)
+    np.testing.assert_allclose(rates[100:], 1 + np.cos(np.linspace(0, np.pi, 900, endpoint=False)))
+    long = Schedule(replace(OWN, batch=1, epochs=1, learning_rate=2.0), 100_000)
+    assert [long.learning_rate(step) for step in (0, 199, 200)] == [0.01, 2, 2]
 
 
 def test_a_forecast_begins_with_the_guess():

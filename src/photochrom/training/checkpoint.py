@@ -99,6 +99,7 @@ _RECIPE_FIELDS = {
     "recognized": "perceptual_weight",
     "judges": "perceptual_networks",
 }
+_REMOVED_FIELDS = {"cycles": 1, "gradient_weight": 0.0}  # and the values that all recipes have by now
 
 
 def upgrade_name(name: str) -> str:
@@ -117,6 +118,7 @@ def upgrade_facts(facts: Facts) -> Facts:
     if not isinstance(facts.get("recipe"), dict):
         return facts
     recipe = {_RECIPE_FIELDS.get(name, name): value for name, value in facts["recipe"].items()}
+    recipe = {name: value for name, value in recipe.items() if _REMOVED_FIELDS.get(name, ...) != value}
     conditions = dict(recipe)
     if facts.get("photographs"):
         conditions["set of photographs"] = describe_views(facts["count"], facts["photographs"])

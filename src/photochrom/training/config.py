@@ -60,7 +60,7 @@ class TrainingConfig:
     batch: int | None = None
     """Number of views in a step of each process."""
     learning_rate: float | None = None
-    """Learning rate at the end of the first warm-up."""
+    """Learning rate at the end of the warm-up."""
     seed: int | None = None
     """Seed of the order of the views, of the crops, and of the simulated hints; use a new one for a run that continues
     another."""

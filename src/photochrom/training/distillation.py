@@ -104,7 +104,7 @@ def _load(name: str) -> InitialModel:
 def _recipe(config: TrainingConfig, initial: InitialModel, each: int) -> Recipe:
     """Return the recipe for a model whose encoder is taught on ``each`` views of every photograph."""
     rate, batch, seed = config.learning_rate or LEARNING_RATE, config.batch or BATCH, config.seed or 0
-    recipe = replace(initial.recipe, views=each, first_view=1, aged=AGED, repeats=1, epochs=1, cycles=1, seed=seed)
+    recipe = replace(initial.recipe, views=each, first_view=1, aged=AGED, repeats=1, epochs=1, seed=seed)
     return replace(recipe, rebalance_lambda=DIAL_LAMBDA, ema_decay=EMA_DECAY, batch=batch, learning_rate=rate)
 
 

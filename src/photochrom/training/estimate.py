@@ -67,7 +67,7 @@ def estimate(run: TrainingRun) -> Estimate:
     """
     with explain_memory_errors():
         few, seconds = _few_batches(run)
-        trial_recipe = replace(run.recipe, epochs=10, cycles=1)  # long enough for crops and whole pictures
+        trial_recipe = replace(run.recipe, epochs=10)  # long enough for crops and whole pictures
         trial = replace(run, recipe=trial_recipe).trainer(few)
         costs, memory = measure(trial, few, len(run.validation))
     checkpoints = _STORED * sum(value.nbytes for value in trial.head.state_dict().values())

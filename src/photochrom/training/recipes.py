@@ -31,17 +31,14 @@ class Recipe:
     grid: int
     """Side of the grid of true a*b* values, in cells."""
     crop: int | None
-    """Side of the random crop that a step sees, in cells at stride 8; None for whole pictures. The last fifth of each
-    cycle always sees whole pictures."""
+    """Side of the random crop that a step sees, in cells at stride 8; None for whole pictures. The last fifth of the
+    steps always sees whole pictures."""
     epochs: float
     """Number of times that each view is shown."""
-    cycles: int
-    """Number of cosine cycles of equal length, with warm restarts (Loshchilov and Hutter 2017)."""
     batch: int
     """Number of views in a step of one process."""
     learning_rate: float
-    """Learning rate at the end of the first warm-up. It falls to zero along a cosine in each cycle, and each cycle
-    starts at half the rate of the previous one."""
+    """Learning rate at the end of the warm-up. It falls to zero along a cosine (Loshchilov and Hutter 2017)."""
     stages_rate: float
     """Learning rate of the encoder's later stages, relative to the decoder's. With 0, these stages are frozen, and the
     features of all stages can be cached."""
@@ -69,8 +66,6 @@ class Recipe:
     repeats: int = 1
     """Number of passes through each stretch of views (see ``Schedule.view_indices``), so that features computed on
     demand are used several times while they are in memory."""
-    gradient_weight: float = 0.0
-    """Weight of the L1 error of the spatial gradient of the decoded colours, relative to the cross-entropy."""
     color_queries: int = 0
     """Number of learned colour queries in the decoder; see ``networks.decoder.ColorQueries``."""
     seed: int = 0
@@ -87,7 +82,6 @@ REFERENCE = Recipe(
     grid=56,
     crop=None,
     epochs=100,
-    cycles=1,
     batch=64,
     learning_rate=1e-3,
     stages_rate=0.0,
@@ -107,7 +101,6 @@ DEFAULT = Recipe(
     grid=32,
     crop=None,
     epochs=1,
-    cycles=1,
     batch=384,
     learning_rate=1.6e-3,
     stages_rate=0.3,
@@ -162,17 +155,15 @@ RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT, OWN, BROAD)}
 
 
 def fine_tuning(recipe: Recipe) -> Recipe:
-    """Adapt a recipe to fine-tuning a trained model: a lower learning rate, and one cycle."""
-    return replace(recipe, learning_rate=recipe.learning_rate * FINE_TUNING_RATE, cycles=1)
+    """Adapt a recipe to fine-tuning a trained model, with a lower learning rate."""
+    return replace(recipe, learning_rate=recipe.learning_rate * FINE_TUNING_RATE)
 
 
 def fit_to_photographs(recipe: Recipe, photographs: int, world_size: int) -> Recipe:
     """Adapt a recipe to a number of photographs, all of which are used; the fewer they are, the more views each gets.
 
-    The adapted recipe has one cycle, because early stopping could end the run in the first of several.
-
     Args:
-        recipe: The recipe, whose ``views``, ``epochs``, ``cycles``, ``batch`` and limits are replaced.
+        recipe: The recipe, whose ``views``, ``epochs``, ``batch`` and limits are replaced.
         photographs: Number of training photographs, at least 1.
         world_size: Number of processes that train together, each with its own batch.
     """
@@ -182,7 +173,7 @@ def fit_to_photographs(recipe: Recipe, photographs: int, world_size: int) -> Rec
     epochs = min(100, max(2, round(SHOWN_VIEWS / (views * photographs))))
     batch = max(1, min(recipe.batch, views * photographs // world_size))
     recipe = replace(recipe, photographs=photographs, per_source=photographs)
-    return replace(recipe, views=views, epochs=epochs, batch=batch, cycles=1)
+    return replace(recipe, views=views, epochs=epochs, batch=batch)
 
 
 def at_size(recipe: Recipe, size: int) -> Recipe:

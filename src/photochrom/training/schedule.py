@@ -1,4 +1,4 @@
-"""``Schedule``: the numbers of steps, cycles and rounds of a run, and the learning rate and the views of each step."""
+"""``Schedule``: the numbers of steps and rounds of a run, and the learning rate and the views of each step."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy as np
 from .recipes import Recipe
 from .remaining_time import Costs
 
-WHOLE_PICTURES: Final = 0.2  # share of a cycle's steps, at its end, that see whole pictures instead of crops
+WHOLE_PICTURES: Final = 0.2  # share of the steps, at the end, that see whole pictures instead of crops
 ROUND: Final = 10_000  # views in a round; fewer if an epoch is shorter, more in a long run
 ROUNDS: Final = 50  # approximate maximum number of rounds in a run
-WARM_UP: Final = 200  # steps of rising learning rate at the start of a cycle; at most a tenth of the cycle
+WARM_UP: Final = 200  # steps of rising learning rate at the start; at most a tenth of all
 STRETCH: Final = 200  # steps per pass through a stretch of views; see ``Schedule.view_indices``
 _FORWARD: Final = 0.3  # guessed cost of a forward pass, relative to a whole training step
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Numbers of steps, cycles and rounds of a run, and what each step uses.
+    """Numbers of steps and rounds of a run, and what each step uses.
 
     Args:
         recipe: Recipe of the run.
@@ -50,31 +50,20 @@ class Schedule:
         return max(1, round(self.recipe.epochs * self.steps_per_epoch))
 
     @property
-    def steps_per_cycle(self) -> int:
-        """Number of steps per cycle of the learning rate."""
-        return math.ceil(self.steps / self.recipe.cycles)
-
-    @property
     def steps_per_round(self) -> int:
         """Number of steps between two validations."""
         return max(1, min(self.steps_per_epoch, ROUND // self.views_per_step), self.steps // ROUNDS)
 
     def sees_whole_pictures(self, step: int) -> bool:
-        """Return whether a step sees whole pictures: in a cycle's last fifth, or always if the recipe has no crop."""
-        return self.recipe.crop is None or step % self.steps_per_cycle >= (1 - WHOLE_PICTURES) * self.steps_per_cycle
+        """Return whether a step sees whole pictures: in the last fifth, or always if the recipe has no crop."""
+        return self.recipe.crop is None or step >= (1 - WHOLE_PICTURES) * self.steps
 
     def learning_rate(self, step: int) -> float:
-        """Return the decoder's learning rate at a step.
-
-        In each cycle, it rises linearly to a maximum, then falls to zero along a cosine. The maximum halves from cycle
-        to cycle.
-        """
-        cycle, step = divmod(step, self.steps_per_cycle)
-        warm_up = min(WARM_UP, math.ceil(self.steps_per_cycle / 10))
-        maximum = self.recipe.learning_rate / 2**cycle
+        """Return the decoder's learning rate at a step: it rises linearly, then falls to zero along a cosine."""
+        warm_up, maximum = min(WARM_UP, math.ceil(self.steps / 10)), self.recipe.learning_rate
         if step < warm_up:
             return maximum * (step + 1) / warm_up
-        progress = (step - warm_up) / max(1, self.steps_per_cycle - warm_up)
+        progress = (step - warm_up) / max(1, self.steps - warm_up)
         return maximum * (1 + math.cos(math.pi * progress)) / 2
 
     def view_indices(self, step: int, process: int) -> Iterator[np.ndarray]:
@@ -125,17 +114,10 @@ class Schedule:
 
     def remaining(self, step: int) -> tuple[int, int, int]:
         """Return how many steps on crops, steps on whole pictures, and rounds remain from ``step`` on."""
-        whole = self._whole_steps(self.steps) - self._whole_steps(step)
+        first = 0 if self.recipe.crop is None else math.ceil((1 - WHOLE_PICTURES) * self.steps)  # on whole pictures
+        whole = self.steps - max(first, step)
         rounds = -(-self.steps // self.steps_per_round) - step // self.steps_per_round  # the last may be shorter
         return self.steps - step - whole, whole, rounds if step < self.steps else 0
-
-    def _whole_steps(self, end: int) -> int:
-        """Return the number of steps before ``end`` that see whole pictures."""
-        if self.recipe.crop is None:
-            return end
-        cycles, rest = divmod(end, self.steps_per_cycle)
-        first = math.ceil((1 - WHOLE_PICTURES) * self.steps_per_cycle)  # first such step of each cycle
-        return cycles * (self.steps_per_cycle - first) + max(0, rest - first)
 
     def guessed_costs(self, held_out: int) -> Costs:
         """Guess the costs of steps and rounds, as multiples of a step on whole pictures.

@@ -1,7 +1,7 @@
 """Losses: squared error of a*b* (the reference), or class-rebalanced cross-entropy over quantised a*b* (the default).
 
-Three losses of the colour that is decoded from the distribution can be added to the default: its difference from the
-true colour, the error of its spatial gradient, and a perceptual loss.
+Two losses of the colour that is decoded from the distribution can be added to the default: its difference from the true
+colour, and a perceptual loss.
 """
 
 from __future__ import annotations
@@ -69,13 +69,7 @@ def build_objective(
     if recipe.perceptual_weight:
         perceptual_loss = PerceptualLoss(autocast, recipe.perceptual_networks).to(device)
     return RebalancedCrossEntropy(
-        bins,
-        recipe.rebalance_lambda,
-        recipe.decoded_weight,
-        recipe.perceptual_weight,
-        perceptual_loss,
-        device,
-        gradient_weight=recipe.gradient_weight,
+        bins, recipe.rebalance_lambda, recipe.decoded_weight, recipe.perceptual_weight, perceptual_loss, device
     )
 
 
@@ -153,11 +147,10 @@ def _frequency(centres: Tensor, share: Tensor) -> Tensor:
 class RebalancedCrossEntropy:
     """Cross-entropy with softly assigned bins, and class weights that favour rare colours (Zhang et al. 2016).
 
-    Up to three weighted terms are added. They judge the colour decoded from the distribution, which users see:
+    Up to two weighted terms are added. They judge the colour decoded from the distribution, which users see:
 
     - ``decoded_loss`` is the colour's distance from the true colour plus the error of the picture's colourfulness, so
       that colours are strong where that is safe, and muted elsewhere.
-    - ``gradient_loss`` is the error of the colour's spatial gradient, so that false and missing edges count more.
     - ``PerceptualLoss`` gives more weight to errors that change what the picture seems to show.
 
     Calling it returns the terms one by one; see ``Objective``.
@@ -169,7 +162,6 @@ class RebalancedCrossEntropy:
         perceptual_weight: Weight of the perceptual loss.
         perceptual_loss: Function from lightness, a*b* and true a*b* to losses ``[N]``; None for none.
         device: Device of the training; None for the CPU.
-        gradient_weight: Weight of ``gradient_loss``; 0 for none.
     """
 
     def __init__(
@@ -180,14 +172,12 @@ class RebalancedCrossEntropy:
         perceptual_weight: float = 0.0,
         perceptual_loss: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
         device: torch.device | None = None,
-        *,
-        gradient_weight: float = 0.0,
     ) -> None:
         self.nearest, self.shares = (table.to(device) for table in _nearest(bins.centres))
         self.class_weights = bins.class_weights(rebalance_lambda).to(device)
         self.centres, self.log_class_weights = bins.centres.to(device), self.class_weights.log()
         self.dial = bins.class_weights(DIAL_LAMBDA).log().to(device)
-        self.decoded_weight, self.gradient_weight = decoded_weight, gradient_weight
+        self.decoded_weight = decoded_weight
         self.perceptual_weight, self.perceptual_loss = perceptual_weight, perceptual_loss
 
     def __call__(self, output: Tensor, chroma: Tensor, small_lightness: Tensor) -> tuple[Tensor, Tensor]:
@@ -196,12 +186,10 @@ class RebalancedCrossEntropy:
         truth = _downsample(chroma, output)  # [N, 2, h, w]
         error, weights = self._cross_entropy(logits, truth)  # [pixels] both
         losses, loss_weights = [(error * weights).sum() / weights.sum()], [weights.sum()]
-        if self.decoded_weight or self.gradient_weight or self.perceptual_loss is not None:
+        if self.decoded_weight or self.perceptual_loss is not None:
             ab = self._decode(logits, truth)  # [N, 2, h, w]
             if self.decoded_weight:
                 losses.append(self.decoded_weight * decoded_loss(ab, truth))
-            if self.gradient_weight:
-                losses.append(self.gradient_weight * gradient_loss(ab, truth))
             if self.perceptual_loss is not None:
                 losses.append(self.perceptual_weight * self.perceptual_loss(small_lightness, ab, truth).mean())
             loss_weights += [weights.new_tensor(float(len(truth)))] * (len(losses) - 1)
@@ -226,15 +214,6 @@ def decoded_loss(ab: Tensor, truth: Tensor) -> Tensor:
     """Return the mean colour difference plus the weighted error of the colourfulness; a*b* are ``[N, 2, h, w]``."""
     log_ratio = torch.log((colorfulness(ab) + 1) / (colorfulness(truth) + 1))  # [N]
     return color_difference(ab, truth).mean() + _COLORFULNESS_WEIGHT * log_ratio.square().mean()
-
-
-def gradient_loss(ab: Tensor, truth: Tensor) -> Tensor:
-    """Return the mean absolute error of the spatial gradient, in units of a*b*; a*b* are ``[N, 2, h, w]``.
-
-    A colour that bleeds over an edge, or an object in two colours, is a small error in each cell, but changes edges.
-    """
-    error = ab - truth
-    return (error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()) / 2
 
 
 def color_difference(ab: Tensor, truth: Tensor) -> Tensor:
