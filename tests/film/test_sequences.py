@@ -299,7 +299,7 @@ def test_frames_are_not_written_into_a_file(reel, tmp_path, red):
     assert frame.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["f.%04d.tga", "f.####.jpg", "%d.xyz"])
+@pytest.mark.parametrize("name", ["f.%04d.tga", "f.####.gif", "%d.xyz"])
 def test_patterns_of_unknown_frames_are_not_folders(name, reel, tmp_path, red):
     with pytest.raises(FilmError, match=f"numbered frames cannot have the suffix .{name[-3:]}: use .dpx, "):
         colorize_film(reel, tmp_path / name, colorizer=red)

@@ -118,7 +118,7 @@ def _add_encoding(film: argparse.ArgumentParser) -> None:
     film.add_argument(
         "--codec",
         default="auto",
-        help="libx264, libx265, ffv1 (lossless), prores, dnxhr, v210, or frames: dpx, tiff, png, jp2, exr "
+        help="libx264, libx265, ffv1 (lossless), prores, dnxhr, v210, or frames: dpx, tiff, png, jpeg, jp2, exr "
         "(default: libx264; for a sequence of frames, its own format)",
     )
     film.add_argument(

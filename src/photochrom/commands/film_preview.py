@@ -49,7 +49,7 @@ def show_without_coloring(film: str, request: Request, colorizer: Colorizer, cla
     Raises:
         FilmError: The film cannot be read or coloured, or the preview cannot be written.
         OptionError: The options do not suit the film.
-        PhotoError: A PNG or TIFF frame of a sequence cannot be read or written.
+        PhotoError: A PNG, TIFF or JPEG frame of a sequence cannot be read or written.
         ModelError, EngineError: The model cannot be loaded or run.
         OSError: The system's temporary folder cannot be written.
     """

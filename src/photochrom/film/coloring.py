@@ -62,7 +62,7 @@ def color_frames(
     Raises:
         FilmError: The film cannot be read (see ``FilmReader.frames``), none of its frames can be decoded, the codec
             loses frames, or a file of the working folder is damaged.
-        PhotoError: A PNG or TIFF frame of a sequence cannot be read or written.
+        PhotoError: A PNG, TIFF or JPEG frame of a sequence cannot be read or written.
         OSError, av.error.FFmpegError: The codec fails, or a file of the working folder cannot be written.
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """

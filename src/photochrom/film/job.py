@@ -96,7 +96,7 @@ def colorize_film(
             time; ``options`` name a shot or a picture area that it does not have; the output exists, cannot be written
             with these options, or is being written by another process; or unfinished work on it has other options.
         OptionError: The options ask for something that the model, the codec or a sequence does not support.
-        PhotoError: A PNG or TIFF frame of a sequence cannot be read or written.
+        PhotoError: A PNG, TIFF or JPEG frame of a sequence cannot be read or written.
         ModelError: The default model cannot be loaded, or the network's output contradicts the model's card.
         EngineError: The network could not be run.
         PhotochromError: The film cannot be signed.

@@ -37,9 +37,9 @@ class FilmOptions:
     """Options for all frames, such as vividness and strength; hints are given per frame, as ``FilmHint``."""
     codec: str = "auto"
     """Codec of the coloured film: ``libx264``, ``libx265``, ``ffv1``, ``prores``, ``dnxhr`` or ``v210``; or the format
-    of numbered frames: ``dpx``, ``tiff``, ``png``, ``jp2`` or ``exr``. ``libx264``, ``libx265``, ``prores`` and
-    ``dnxhr`` are lossy, the others lossless. ``auto`` means ``libx264`` for a film in one file, and the source's format
-    for a sequence, unless the output's name decides otherwise."""
+    of numbered frames: ``dpx``, ``tiff``, ``png``, ``jpeg``, ``jp2`` or ``exr``. ``libx264``, ``libx265``, ``prores``
+    and ``dnxhr`` are lossy, the others lossless. ``auto`` means ``libx264`` for a film in one file, and the source's
+    format for a sequence, unless the output's name decides otherwise."""
     crf: int = 18
     """Constant rate factor of ``libx264`` and ``libx265``, 0 to 51: lower values mean better quality, larger files."""
     preset: str = "veryfast"

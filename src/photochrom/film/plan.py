@@ -170,11 +170,9 @@ def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pa
     and the files are named like the source's frames, or after the source if it is one file.
 
     Raises:
-        FilmError: The output is a file in a container or an invalid pattern, or OpenEXR is to be written and the source
-            is not scene-linear.
+        FilmError: The output is a file in a container or an invalid pattern; OpenEXR is to be written and the source
+            is not scene-linear; or JPEG is to be written and the source is not a sequence of JPEG files.
     """
-    if output is not None and is_pattern(output):
-        return pattern_of(output)
     if output is not None and output.suffix.lower() in FORMATS:
         raise FilmError(f"{output}: {options.codec} writes numbered frames", remedy="name a folder, or reel.%07d.dpx")
     suffix = CODECS[options.codec].suffix
@@ -182,6 +180,14 @@ def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pa
         raise FilmError(
             "is not scene-linear, which OpenEXR stores", path=reader.path, remedy='choose codec="tiff" or codec="dpx"'
         )
+    if options.codec == "jpeg" and not (isinstance(reader, SequenceReader) and reader.pattern.format == "jpeg"):
+        raise FilmError(
+            "does not consist of JPEG files, whose luma a JPEG could keep",
+            path=reader.path,
+            remedy='choose codec="png" or codec="tiff"',
+        )
+    if output is not None and is_pattern(output):
+        return pattern_of(output)
     if isinstance(reader, SequenceReader):
         same = reader.pattern.format == options.codec
         folder = output or _named_beside(reader.pattern.folder, ".color")

@@ -163,7 +163,7 @@ def frames_per_second(frame_colorizer: FrameColorizer, plan: Plan) -> float:
     Raises:
         FilmError: The film cannot be read (see ``FilmReader.frames``) or encoded by the codec, or the picture area is
             invalid.
-        PhotoError: A PNG or TIFF frame of a sequence cannot be read or written.
+        PhotoError: A PNG, TIFF or JPEG frame of a sequence cannot be read or written.
         OSError, av.error.FFmpegError: The codec fails, or the temporary folder cannot be written.
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """

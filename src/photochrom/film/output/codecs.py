@@ -23,7 +23,7 @@ FORMATS = {
     ".nut": "nut",
 }
 """FFmpeg's names of the container formats of coloured films, by file suffix."""
-SEQUENCES = ("dpx", "tiff", "png", "jp2", "exr")
+SEQUENCES = ("dpx", "tiff", "png", "jpeg", "jp2", "exr")
 """File formats of numbered frames; each is both a codec and a container."""
 UNTIMED = ("mxf", "avi")
 """Containers that store no time stamps, so that sound begins with the picture, and has no gaps."""
@@ -134,6 +134,7 @@ CODECS: Mapping[str, Codec] = {
             ("dpx", "dpx", ".dpx", _444(8, 10, 12, 16)),
             ("tiff", "tiff", ".tif", _444(8, 16)),
             ("png", "png", ".png", _444(8, 16)),
+            ("jpeg", "mjpeg", ".jpg", _444(8)),
             ("jp2", "jpeg2000", ".jp2", _444(8, 16)),
             ("exr", "exr", ".exr", _444(16)),
         )

@@ -15,7 +15,7 @@ from . import tracks
 from .codecs import SEQUENCES, UNTIMED
 from .mux import metadata_to_copy
 
-_WITHOUT_TIME_CODE = ("avi", "tiff", "png", "jp2")  # containers and frame formats that store no time code
+_WITHOUT_TIME_CODE = ("avi", "tiff", "png", "jpeg", "jp2")  # containers and frame formats that store no time code
 _WITHOUT_ASPECT = ("nut",)  # containers whose pixel aspect ratio PyAV cannot set
 _OVERSCAN = "not kept: the pixels outside the display window"
 _OVERSCAN_IN_EXR = "pixels outside the display window get the colours of the nearest pixel inside it"

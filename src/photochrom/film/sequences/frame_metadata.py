@@ -7,12 +7,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from ...errors import PhotoError
-from ...photo.formats import png, tiff
+from ...photo.formats import jpeg, png, tiff
 from ...photo.formats.image import Density, Metadata
 from ...photo.library_errors import decoding
+from ...photo.read import read_photo
 from . import dpx, exr
 
-PHOTOS = {"png": "PNG", "tiff": "TIFF"}
+PHOTOS = {"png": "PNG", "tiff": "TIFF", "jpeg": "JPEG"}
 """Names in ``photo/`` of the formats of frames that are read and written like photographs, by their names here."""
 _LARGEST_TERM = 1000  # of pixel aspect ratios, so that 2834 beside 2835 pixels per metre are square
 _JP2_HEAD = 1 << 16  # bytes of a JPEG 2000 file in which its boxes of metadata are looked for
@@ -34,6 +35,8 @@ def lost(path: Path, format: str, metadata: Metadata, codec: str) -> list[str]:
     """
     if format == codec == "exr":
         return exr.compression_notes(path)
+    if format == codec == "jpeg" and (reason := _recoded(path)):
+        return [f"the luma is re-encoded: {reason}"]
     is_kept = format == codec != "jp2" or (format in PHOTOS and codec in PHOTOS)
     found = [] if is_kept else _READERS[format](path) if format in _READERS else _of_photo(metadata)
     if format == "png" != codec:
@@ -41,8 +44,16 @@ def lost(path: Path, format: str, metadata: Metadata, codec: str) -> list[str]:
     return [f"not kept: metadata of the frames ({', '.join(dict.fromkeys(found))})"] if found else []
 
 
+def _recoded(path: Path) -> str:
+    """Return why the coded luma of a JPEG cannot be kept; empty if it can, or if the file is damaged."""
+    try:
+        return read_photo(path).recoded
+    except PhotoError:
+        return ""  # the damage is reported when the frame is decoded
+
+
 def read_metadata(path: Path, format: str) -> Metadata:
-    """Return the metadata of a PNG or TIFF frame.
+    """Return the metadata of a PNG, TIFF or JPEG frame.
 
     It is empty if the frame has another format, or is damaged, which is reported when it is decoded.
     """
@@ -50,7 +61,7 @@ def read_metadata(path: Path, format: str) -> Metadata:
         return Metadata()
     try:
         with decoding():
-            return (png if format == "png" else tiff).read(path.read_bytes()).metadata
+            return {"png": png, "tiff": tiff, "jpeg": jpeg}[format].read(path.read_bytes()).metadata
     except (PhotoError, OSError):
         return Metadata()
 

@@ -15,6 +15,8 @@ SUFFIXES = {
     ".tif": "tiff",
     ".tiff": "tiff",
     ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
     ".jp2": "jp2",
     ".j2k": "jp2",
     ".exr": "exr",

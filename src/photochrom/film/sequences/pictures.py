@@ -1,4 +1,4 @@
-"""Reads size and depth of PNG, TIFF and JPEG 2000 frames from their headers, to find mismatches before colouring."""
+"""Reads size and depth of PNG, TIFF, JPEG and JPEG 2000 frames from their headers, to find mismatches early."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from PIL.ExifTags import Base as Tag
+from simplejpeg import decode_jpeg_header
 
 from ...errors import FilmError, system_errors
 from ...photo.formats import exif
 from .names import SUFFIXES
 
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # samples per pixel, by colour type (PNG specification, 11.2.2)
+_JPEG_SAMPLES = {"Gray": 1, "CMYK": 4, "YCCK": 4}  # samples per pixel, by simplejpeg's name of the colour space; or 3
 _TIFF_TAGS = {Tag.ImageWidth: 0, Tag.ImageLength: 0, Tag.SamplesPerPixel: 1, Tag.BitsPerSample: 1}  # with defaults
 
 
@@ -68,6 +70,11 @@ def _tiff(data: mmap.mmap) -> PictureHeader:
     return PictureHeader(width, height, samples, bits)
 
 
+def _jpeg(data: mmap.mmap) -> PictureHeader:
+    height, width, space, _ = decode_jpeg_header(data)
+    return PictureHeader(width, height, _JPEG_SAMPLES.get(space, 3), 8)
+
+
 def _jp2(data: mmap.mmap) -> PictureHeader:
     at = data.find(b"ihdr", 0, 1024)
     height, width, samples, bits = struct.unpack_from(">IIHB", data, at + 4)
@@ -79,5 +86,6 @@ def _jp2(data: mmap.mmap) -> PictureHeader:
 _READERS: dict[str, Callable[[mmap.mmap], PictureHeader]] = {
     "png": _png,
     "tiff": _tiff,
+    "jpeg": _jpeg,
     "jp2": _jp2,
 }

@@ -28,14 +28,14 @@ from ..reader import FilmReader
 from ..source.color_detection import GAP
 from ..source.opening import reading
 from ..times import ROUNDED, time_text
-from . import dpx, exr, frame_metadata, pictures
+from . import dpx, exr, frame_metadata, jpegs, pictures
 from .names import Pattern, find_sequence, frames_in_words, is_alone, missing
 from .pixels import encoded, turned
 
 _USUAL_RATE = Fraction(24)  # frames per second if neither the user nor the headers state a rate
 Header = dpx.DpxHeader | exr.ExrHeader | pictures.PictureHeader
 _HEADERS: dict[str, Callable[[Path], Header | None]] = {"dpx": dpx.read_header, "exr": exr.read_header}
-_DECODERS = {"dpx": "dpx", "tiff": "tiff", "png": "png", "jp2": "jpeg2000"}
+_DECODERS = {"dpx": "dpx", "tiff": "tiff", "png": "png", "jpeg": "mjpeg", "jp2": "jpeg2000"}
 # Codes of primaries and transfer characteristics in ITU-T H.273.
 _BT709 = (1, 1)  # assumed for scans, which seldom state them
 _SRGB = (1, 13)  # for scene-linear frames, which are converted to sRGB
@@ -117,7 +117,7 @@ class SequenceReader(FilmReader):
         self.stem = pattern.folder.absolute().name if is_alone(pattern) else pattern.prefix.rstrip("._- ")
         self.is_sequence = True
         self.metadata = frame_metadata.read_metadata(self.file(0), pattern.format)
-        """Metadata of the first frame; empty unless the frames are PNG or TIFF."""
+        """Metadata of the first frame; empty unless the frames are PNG, TIFF or JPEG."""
         self.orientation = (
             header.orientation if isinstance(header, dpx.DpxHeader) else exif.orientation(self.metadata.exif)
         )
@@ -333,6 +333,8 @@ class SequenceReader(FilmReader):
             raise FilmError(f"cannot be decoded ({exc.strerror})", path=path, remedy="replace the file") from exc
         if len(frames) != 1 or not isinstance(frames[0], av.VideoFrame):
             raise FilmError("cannot be decoded", path=path, remedy="replace the file")
+        if self.pattern.format == "jpeg":
+            jpegs.set_luma(frames[0], memoryview(packet), path)
         return frames[0] if self.orientation == 1 else turned(frames[0], self.orientation)
 
     def _packet(self, size: int) -> av.Packet:

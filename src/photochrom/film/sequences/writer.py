@@ -29,7 +29,7 @@ from ..frame_buffers import frames_within, pool, view
 from ..planes import PlaneFormat
 from ..reader import FilmReader
 from ..source.time_code import add_frames
-from . import exr
+from . import exr, jpegs
 from .dpx import DpxHeader, file_of, new_header, read_header
 from .frame_metadata import PHOTOS
 from .names import Pattern
@@ -165,12 +165,14 @@ class SequenceWriter:
         return exr.colored(reader.file(pts), planes, self._planes.coding, self._label, code or "")
 
     def _photo(self, frame: av.VideoFrame, pts: int) -> bytes:
-        """Encode a frame as PNG or TIFF, with the metadata of the source's frame if that is a PNG or TIFF, too."""
+        """Encode a frame as PNG, TIFF or JPEG, with the metadata of the source's frame if that is one of these, too."""
         format = PHOTOS[self._pattern.format]
         y, cb, cr = (view(frame, index) for index in range(3))
         reader, metadata = self._reader, _labelled(format, self._label)
         if isinstance(reader, SequenceReader) and reader.pattern.format in PHOTOS:
             photo = _photo(reader.file(pts))
+            if format == "JPEG":
+                return jpegs.colored(photo, cb, cr, self._label)
             if keeps_alpha(reader, self._pattern.format, self._planes.coding.bits):
                 return encode_photo(replace(photo, luma=y), cb, cr, format=format, credit=self._label)
             metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=self._label)
@@ -186,8 +188,8 @@ class SequenceWriter:
 def keeps_alpha(reader: FilmReader, format: str, bits: int) -> bool:
     """Return whether written frames get the alpha channel of the source's frames.
 
-    In OpenEXR they always do. In other formats they do if both formats are PNG or TIFF, source and output both have 8
-    bits or both more.
+    In OpenEXR they always do. In other formats they do if both formats are PNG, TIFF or JPEG, and source and output
+    both have 8 bits or both more.
 
     Args:
         reader: The source.

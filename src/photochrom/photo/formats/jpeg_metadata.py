@@ -23,6 +23,7 @@ _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
 _ICC: Final = b"ICC_PROFILE\0"
 _PHOTOSHOP: Final = b"Photoshop 3.0\0"
+_FFMPEG: Final = b"Lavc"
 _GAIN_MAPS: Final = (b"hdr-gain-map", b"GainMap", b"HDRGainMap", b"urn:iso:std:iso:ts:21496")
 _KEPT: Final = ((APP1, _EXIF), (APP1, _XMP), (APP1, _MORE_XMP), (APP2, _ICC), (APP13, _PHOTOSHOP))
 # Thumbnails, how the old pixels are coded, and where further pictures are.
@@ -43,7 +44,7 @@ def metadata_of(segments: list[tuple[int, bytes]]) -> Metadata:
         iptc=iptc,
         photoshop=resources,
         icc=icc or None,
-        density=_jfif_density(segments, (1, 2)) or exif.density(exif_block) or _jfif_density(segments, (0,)),
+        density=_jfif_density(segments, (1, 2)) or exif.density(exif_block) or _pixel_shape(segments),
         native=tuple((b"COM", comment) for comment in comments),
         texts=tuple("Comment: " + _decoded(comment) for comment in comments),
     )
@@ -77,6 +78,13 @@ def _jfif_density(segments: list[tuple[int, bytes]], units: Container[int]) -> D
         if unit in units and x and y and (unit or x != y):
             return Density(Fraction(x), Fraction(y), _UNITS[unit])
     return None
+
+
+def _pixel_shape(segments: list[tuple[int, bytes]]) -> Density | None:
+    """Return the resolution without a unit in the JFIF segment; FFmpeg, known by its comment, exchanges its numbers."""
+    found = _jfif_density(segments, (0,))
+    by_ffmpeg = any(marker == COMMENT and payload.startswith(_FFMPEG) for marker, payload in segments)
+    return Density(found.y, found.x, NO_UNIT) if found and by_ffmpeg else found
 
 
 def _decoded(comment: bytes) -> str:
