@@ -291,8 +291,21 @@ def test_sound_that_the_container_holds_is_copied(tmp_path, red):
     path = write_film(tmp_path / "old.avi", pan(24), codec="mpeg4", sound="mp3")
     report = colorize_film(path, None, colorizer=red)
     # The chunk of the second frame is empty: FFmpeg delays the picture by the delay of the MP3 encoder.
-    assert report.notes == ["frames may be missing: there are none from 0:00:00.042 for 0.042 s"]
+    assert seconds(report.output)[:3] == pytest.approx([0, 2 / 24, 3 / 24], abs=0.001)
+    assert report.notes == []
     assert packets(report.output, 1) == packets(path, 1)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4", "mpeg2video"])
+def test_frames_of_avi_with_b_frames_have_a_constant_rate(codec, tmp_path, red):
+    """AVI states no presentation times; those that FFmpeg guesses for H.264 with B-frames are not even increasing."""
+    options = {"bf": "2", "preset": "veryfast"}
+    path = write_film(tmp_path / "a.avi", pan(24), codec=codec, options=options, sound="pcm_s16le")
+    report = colorize_film(path, tmp_path / "b.mxf", FilmOptions(codec="ffv1"), colorizer=red)
+    assert seconds(report.output) == [Fraction(i, 24) for i in range(24)]
+    assert not any("missing" in note or "time stamps" in note for note in report.notes)
+    read = [plane(frame) for frame in decoded(path)]
+    assert all(np.array_equal(plane(a), b) for a, b in zip(decoded(report.output), read, strict=True))
 
 
 @pytest.mark.slow

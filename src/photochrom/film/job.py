@@ -148,7 +148,8 @@ def colorize_film(
             if kept:
                 kept.finish(segments, shots)
             _assemble(reader, folder, segments, plan, options, damage, label, overwrite=overwrite, progress=progress)
-        gaps = gap_notes([pts for segment in segments for pts in segment.pts], reader.seconds)
+        times = [pts for segment in segments for pts in segment.pts]
+        gaps = gap_notes(times[1:] if reader.is_avi else times, reader.seconds)  # see ``is_avi``
         notes = plan.notes + recolored + side_data.lost(damage.side_data, options.codec) + damage.lines() + gaps
         starts = [reader.seconds(pts) for segment in segments for pts in segment.shots]
         return FilmReport(plan.output, _count(segments), starts, notes)

@@ -55,6 +55,8 @@ class FilmReader:
         self.path, self._max_pixels = Path(path), max_pixels
         self._file = self.path
         self._demuxer_options: dict[str, str] = {}
+        self.first_pts = 0
+        """Presentation time stamp of the first frame."""
         self._open()
         try:
             first = self._first_frame()
@@ -62,12 +64,10 @@ class FilmReader:
         except BaseException:
             self.container.close()
             raise
-        self.time_base: Fraction = self.video.time_base or Fraction(1, 90000)
         self.rate: Fraction = self.video.average_rate or self.video.guessed_rate or Fraction(24)
         """Frames per second."""
         self._step = max(1, round(1 / (self.rate * self.time_base)))
         self.first_pts = first.pts or 0
-        """Presentation time stamp of the first frame."""
         if first.pts is None and self.container.format.name.startswith("matroska"):
             self.first_pts = self._unstated_first_pts()
         self.fields = fields(first)
@@ -107,6 +107,7 @@ class FilmReader:
             self.container.close()
             raise
         self.video.thread_type = "AUTO"
+        self.time_base: Fraction = self.video.time_base or Fraction(1, 90000)
 
     def _container(self) -> av.container.InputContainer:
         return open_container(self.path, self._demuxer_options)
@@ -192,11 +193,8 @@ class FilmReader:
         return Fraction(self.container.duration or 0, av.time_base)
 
     def _first_frame(self) -> av.VideoFrame:
-        with contextlib.suppress(av.error.FFmpegError):
-            for packet in self.container.demux(self.video):
-                with contextlib.suppress(av.error.InvalidDataError):
-                    for frame in packet.decode():
-                        return frame
+        for frame in FilmReader._decoded(self, Damage()):
+            return frame
         raise FilmError(f"{self.path}: none of its frames can be decoded", remedy="check the file")
 
     def _unstated_first_pts(self) -> int:
@@ -313,8 +311,8 @@ class FilmReader:
 
     def _from_keyframe(self, pts: int, damage: Damage) -> Iterator[av.VideoFrame]:
         """Decode frames from the keyframe at or before a pts; yield none if the film is not seekable."""
-        if self.container.format.name == "avi" and self.video.codec_context.has_b_frames:
-            return  # AVI stores decoding times only; presentation times depend on all preceding packets
+        if self.is_avi and self.video.codec_context.has_b_frames:
+            return  # presentation times depend on the delay of the first frame
         try:
             self.container.seek(pts, stream=self.video, backward=True)
         except av.error.FFmpegError:
@@ -325,6 +323,8 @@ class FilmReader:
         """Decode frames from the current position, and record damaged packets."""
         packets = self.container.demux(self.video)
         time = Fraction(0)
+        first_packet: int | None = None
+        delay: int | None = None
         check = PacketCheck(self.video.codec_context.name)
         while True:
             try:
@@ -334,8 +334,9 @@ class FilmReader:
             except av.error.FFmpegError as exc:
                 damage.ends_early = f"{exc.strerror} at {time_text(time)}"
                 return
-            if packet.pts is not None:
-                time = self.seconds(packet.pts)
+            if (stamp := self._time_of(packet)) is not None:
+                time = self.seconds(stamp)
+                first_packet = stamp if first_packet is None else first_packet
             try:
                 frames = packet.decode()
             except av.error.EOFError:
@@ -345,7 +346,22 @@ class FilmReader:
                 continue
             if packet.is_corrupt or check.is_damaged(packet) or any(frame.is_corrupt for frame in frames):
                 damage.note(time)
-            yield from frames
+            for frame in frames:
+                if self.is_avi:
+                    delay = (frame.dts or 0) - (first_packet or 0) if delay is None else delay
+                    frame.pts = None if frame.dts is None else frame.dts - delay
+                yield frame
+
+    @property
+    def is_avi(self) -> bool:
+        """Whether the container is AVI, which stores decoding times only; FFmpeg's presentation times are guesses.
+
+        FFmpeg writes such files so that their first frame lasts longer, to delay the picture by the delay of MP3 sound.
+        """
+        return self.container.format.name == "avi"
+
+    def _time_of(self, packet: av.Packet) -> int | None:
+        return packet.dts if self.is_avi else packet.pts
 
     def _checked_frames(
         self, frames: Iterator[av.VideoFrame], damage: Damage, on_frame: Callable[[], None]
@@ -412,7 +428,7 @@ class FilmReader:
 
     def _picture_length(self) -> Fraction | None:
         """Return the seconds from the first frame to the end of the last; None if the file does not state them."""
-        if self.container.format.name == "avi" and self.video.frames:
+        if self.is_avi and self.video.frames:
             return self.video.frames / self.rate  # the stated duration is FFmpeg's guess if the index is missing
         if not self.container.format.name.startswith(_STATE_LENGTH):
             return None
@@ -433,7 +449,7 @@ class FilmReader:
         """
         found: list[int | None] = []
         with self._container() as container, contextlib.suppress(av.error.FFmpegError):  # colouring reports damage
-            found += [p.pts for p in container.demux(container.streams[self.video.index]) if p.size]
+            found += [self._time_of(p) for p in container.demux(container.streams[self.video.index]) if p.size]
         times = sorted(pts for pts in found if pts is not None)
         for number, pts in enumerate(times, found.count(None)):  # those without a time come first
             if abs(self.seconds(pts) - number / self.rate) > 1 / (2 * self.rate):
