@@ -163,6 +163,24 @@ def test_compressions_are_lossless_and_read_again(tmp_path, fake_colorizer, comp
     assert np.abs(photo.read_photo(target).luma.astype(int) - luma).max() <= 1
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("predictor", [1, 2])
+def test_16_bits_in_zstandard_strips_are_read_exactly(order, channels, predictor, tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    pixels = np.random.default_rng(0).integers(0, 65536, (20, 31, channels)).astype(np.uint16)
+    stored = pixels.copy()
+    if predictor == 2:
+        stored[:, 1:] -= pixels[:, :-1]
+    strips = (zstandard.compress(stored[top : top + 8].astype(f"{order}u2").tobytes()) for top in range(0, 20, 8))
+    layout = {"rowsperstrip": 8, "compression": "zstd", "predictor": predictor, "byteorder": order}
+    photometric = "rgb" if channels == 3 else "minisblack"
+    shape = (20, 31, channels)[: 2 if channels == 1 else 3]
+    tifffile.imwrite(tmp_path / "a.tif", strips, shape=shape, dtype=np.uint16, photometric=photometric, **layout)
+    expected = luma_of_rgb(pixels) if channels == 3 else pixels[..., 0]
+    assert np.array_equal(photo.read_photo(tmp_path / "a.tif").luma, expected)
+
+
 def test_an_unknown_compression_is_refused():
     with pytest.raises(OptionError, match="choose one of none, lzw, deflate, zstd"):
         photo.OutputOptions(compression="jpeg")

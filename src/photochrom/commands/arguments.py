@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from ..photo.options import COMPRESSIONS, JPEG_LAYOUTS
 from .parser import Parser, Verbs
 
 DOCUMENTATION: Final = "https://photochrom.github.io/photochrom/"
@@ -48,27 +47,6 @@ def add_dials(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument(
         "--strength", type=float, default=1.0, metavar="0..2", help="multiplies the chroma (default: 1)"
-    )
-
-
-def add_jpeg_layout(parser: argparse._ActionsContainer) -> None:
-    """Declare ``--jpeg-layout``."""
-    parser.add_argument(
-        "--jpeg-layout",
-        choices=JPEG_LAYOUTS,
-        default="scan",
-        help="scan keeps the luma of a grey JPEG byte for byte; interleaved keeps its coefficients, in the order that "
-        "every reader supports, and needs the extra 'jpeg' (default: %(default)s)",
-    )
-
-
-def add_compression(parser: argparse._ActionsContainer) -> None:
-    """Declare ``--compression``."""
-    parser.add_argument(
-        "--compression",
-        choices=COMPRESSIONS,
-        default="deflate",
-        help="lossless compression of TIFF (default: %(default)s)",
     )
 
 

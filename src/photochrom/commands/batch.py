@@ -11,14 +11,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
+from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 from ..signals import not_ignored
-from . import INTERRUPTED, c2pa
-from .arguments import add_compression, add_dials, add_jpeg_layout, add_model, add_verb
+from . import INTERRUPTED
+from .arguments import add_dials, add_model, add_verb
 from .console import counted, print_to_stderr
 from .messages import note_text, one_line, unread_text
 from .parser import Verbs
+from .photo_arguments import add_photo_arguments, output_options
 from .shutdown import after_imports
 
 if TYPE_CHECKING:
@@ -79,18 +80,7 @@ def _add_coloring(batch: argparse.ArgumentParser) -> None:
     group = batch.add_argument_group("colouring")
     add_dials(group)
     add_model(group)
-    group.add_argument(
-        "--quality", type=int, default=DEFAULT_QUALITY, metavar="1..100", help="quality of lossy outputs"
-    )
-    add_jpeg_layout(group)
-    add_compression(group)
-    group.add_argument(
-        "--negative", action="store_true", help="the photographs are negatives: predict from the positive, and write "
-        "complementary colours; the luma does not change",
-    )  # fmt: skip
-    group.add_argument("--recolor", action="store_true", help="also colour photographs that are in colour already")
-    group.add_argument("--sidecar", action="store_true", help="write the label beside each output, not into it")
-    c2pa.add_signing(group)
+    add_photo_arguments(group)
 
 
 def _add_running(batch: argparse.ArgumentParser) -> None:
@@ -176,17 +166,10 @@ def run(args: argparse.Namespace) -> int:
 def _options(args: argparse.Namespace) -> BatchOptions:
     from ..batch.naming import DEFAULT_NAME
     from ..batch.options import BatchOptions
-    from ..photo.options import OutputOptions
 
     return BatchOptions(
         color=ColorOptions(vividness=args.vividness, strength=args.strength),
-        output=OutputOptions(
-            quality=args.quality,
-            sidecar=args.sidecar,
-            c2pa=c2pa.identity_of(args),
-            jpeg_layout=args.jpeg_layout,
-            compression=args.compression,
-        ),
+        output=output_options(args),
         negative=args.negative,
         recolor=args.recolor,
         model=args.model,

@@ -7,21 +7,21 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ..colorizer.hints import Hint, credit, page_of, read_hints
-from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
+from ..colorizer.options import ColorOptions
 from ..errors import OptionError, PhotochromError, PhotoError
 from ..machine import limit_blas_threads, reuse_freed_memory
 from ..photo.names import STREAM, file_key
-from . import c2pa
-from .arguments import add_compression, add_dials, add_jpeg_layout, add_model, add_overwrite, add_verb, add_verbosity
+from .arguments import add_dials, add_model, add_overwrite, add_verb, add_verbosity
 from .console import Console, Progress, duration
 from .file_kinds import kind_of
 from .messages import error_text, note_text, unread_text
 from .parser import Verbs
+from .photo_arguments import add_photo_arguments, output_options
 
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
@@ -67,19 +67,10 @@ def add(verbs: Verbs) -> None:
         "--recursive", action=argparse.BooleanOptionalAction, default=True, help="descend into subfolders (default)"
     )
     add_overwrite(photo)
-    photo.add_argument("--recolor", action="store_true", help="also colour photographs that are in colour already")
     _add_hints(photo)
     add_dials(photo)
     _add_companions(photo)
-    photo.add_argument(
-        "--quality",
-        type=int,
-        default=DEFAULT_QUALITY,
-        metavar="1..100",
-        help="quality of lossy outputs; only of the chroma if a JPEG keeps its luma (default: %(default)s)",
-    )
-    add_jpeg_layout(photo)
-    add_compression(photo)
+    add_photo_arguments(photo)
     photo.add_argument(
         "--page", type=int, metavar="N", help="colour one page of a multi-page TIFF (default: all, into one TIFF)"
     )
@@ -127,16 +118,6 @@ def _add_companions(photo: argparse.ArgumentParser) -> None:
         action="store_true",
         help="like --confidence, but with a plain grey map: black is 0, white is 1",
     )
-    photo.add_argument(
-        "--negative",
-        action="store_true",
-        help="the photographs are negatives: predict from the positive, and write complementary colours; the luma does "
-        "not change",
-    )
-    photo.add_argument(
-        "--sidecar", action="store_true", help="write the label to NAME.color.EXT.xmp instead of into the photograph"
-    )
-    c2pa.add_signing(photo)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -147,6 +128,7 @@ def run(args: argparse.Namespace) -> int:
         PhotoError: No photograph can be coloured: outputs collide, a folder cannot be listed, or the inputs are frames
             of a film; or the contact sheet cannot be written.
         ModelError, EngineError: The model cannot be loaded or run.
+        PhotochromError: The packages of ``photochrom[c2pa]`` are missing.
     """
     limit_blas_threads()
     # If several hints share a place, the last one counts, so typed hints come after those in files.
@@ -154,7 +136,14 @@ def run(args: argparse.Namespace) -> int:
     options = ColorOptions(vividness=args.vividness, strength=args.strength)
     from .photo_jobs import find_jobs
 
-    output = _output_options(args)
+    output = replace(
+        output_options(args),
+        overwrite=args.overwrite,
+        alternatives=args.alternatives,
+        confidence=args.confidence or args.confidence_raw,
+        confidence_raw=args.confidence_raw,
+        preview=args.sheet is not None,
+    )
     console = Console(quiet=args.quiet, verbose=args.verbose, to_stderr=args.output == "-" or "-" in args.inputs)
     jobs, own, clashes = find_jobs(
         args.inputs, args.output, output, recursive=args.recursive, recolor=args.recolor, other_inputs=args.hints
@@ -183,23 +172,6 @@ def run(args: argparse.Namespace) -> int:
     status = work.color_all(jobs, failed=len(clashes))
     _note_unread(args, console)
     return status
-
-
-def _output_options(args: argparse.Namespace) -> OutputOptions:
-    from ..photo.options import OutputOptions
-
-    return OutputOptions(
-        quality=args.quality,
-        overwrite=args.overwrite,
-        alternatives=args.alternatives,
-        confidence=args.confidence or args.confidence_raw,
-        sidecar=args.sidecar,
-        confidence_raw=args.confidence_raw,
-        compression=args.compression,
-        c2pa=c2pa.identity_of(args),
-        jpeg_layout=args.jpeg_layout,
-        preview=args.sheet is not None,
-    )
 
 
 def _note_unread(args: argparse.Namespace, console: Console) -> None:

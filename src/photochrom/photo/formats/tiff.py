@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -30,6 +29,7 @@ _CHANNELS: Final = {
     _MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3, _LINEAR_RAW: 1
 }  # fmt: skip
 _GREY_OR_RGB: Final = (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB)
+_STRIPS: Final = (Tag.ImageLength, Tag.Compression, Tag.StripOffsets, Tag.RowsPerStrip, Tag.StripByteCounts)
 _SLICES, _LAYERS, _C2PA = 32997, 37724, 52545
 _NO_ALPHA, _UNSTATED, _PREMULTIPLIED, _ALPHA = -1, 0, 1, 2  # ExtraSamples
 _DEFLATE: Final = (8, 32946)
@@ -118,7 +118,7 @@ def color_image(data: bytes, start: int) -> Image.Image | None:
     if (stream := tiff_repair.old_jpeg(data, tiff, entries)) is not None:
         return JpegImageFile(BytesIO(stream))
     if page.bits == 16 and page.compression == _ZSTD:
-        rgb = _by_strips(tiff, entries, page, _parts(tiff, entries, page))
+        rgb = _by_bytes(tiff, entries, page)
     else:
         file = _single_page_file(data, tiff, entries, start == tiff.first)
         if _suits_pillow(page):
@@ -143,7 +143,7 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
         luma = tiff_repair.ycbcr_luma(tiff, entries, parts.places, page.height, page.width)
         return Decoded(luma, None, metadata, warnings=tuple(_warnings(entries, page, None)))
     if page.bits == 16 and page.compression == _ZSTD:
-        planes = _planes_of(_by_strips(tiff, entries, page, parts), False, page)
+        planes = _planes_of(_by_bytes(tiff, entries, page), False, page)
     else:
         file = _single_page_file(data, tiff, entries, is_first)
         with damage.collected_fax_errors() as fax_errors:
@@ -343,39 +343,26 @@ def _by_tifffile(data: bytes, page: _Page) -> np.ndarray:
     return np.moveaxis(stored.reshape(page.samples, page.height, page.width), 0, 2)
 
 
-def _by_strips(tiff: Tiff, entries: list[Entry], page: _Page, parts: _Parts) -> np.ndarray:
-    """Decode 16-bit strips that only Pillow can decompress (Zstandard), uint16 ``[H, W, samples]``.
+def _by_bytes(tiff: Tiff, entries: list[Entry], page: _Page) -> np.ndarray:
+    """Decode a page of 16 bits as if its bytes were grey pixels: uint16 ``[H, W, samples]``.
+
+    Only Pillow decompresses Zstandard, and it would reduce the samples to 8 bits.
 
     Raises:
-        PhotoError: The page has tiles, separate planes, or an unusual predictor.
-        OSError, ValueError: A strip is damaged.
+        PhotoError: The page has tiles, separate planes, or an unusual predictor; or a strip lies outside the file.
+        OSError: A strip is damaged.
     """
     predictor = tiff.number(entries, Tag.Predictor, 1)
     if page.planar or predictor not in (1, 2) or any(entry.tag == Tag.TileOffsets for entry in entries):
         raise PhotoError(_UNREADABLE_16_BITS)
-    rows = min(tiff.number(entries, Tag.RowsPerStrip, page.height), page.height) or page.height
-    row_bytes = page.width * page.samples * 2
-    stored = np.empty((page.height, row_bytes), np.uint8)
-    for top, (start, end) in zip(range(0, page.height, rows), parts.places, strict=False):
-        part = stored[top : top + rows]
-        part[...] = _unpacked(bytes(tiff.data[start:end]), len(part), row_bytes, page.compression)
-    samples = stored.view(f"{tiff.order}u2").astype(np.uint16).reshape(page.height, page.width, page.samples)
+    layout = {Tag.ImageWidth: page.width * page.samples * 2, Tag.BitsPerSample: 8, Tag.SamplesPerPixel: 1,
+              Tag.PhotometricInterpretation: _MIN_IS_BLACK}  # fmt: skip
+    as_bytes = [entry for entry in entries if entry.tag in _STRIPS]
+    as_bytes += [tiff.entry(tag, exif.LONG, [value]) for tag, value in layout.items()]
+    file = tiff_cut.page_file(tiff, sorted(as_bytes, key=lambda entry: entry.tag))
+    stored = np.asarray(_PillowDecoder(BytesIO(file))).view(f"{tiff.order}u2").astype(np.uint16)
+    samples = stored.reshape(page.height, page.width, page.samples)
     return np.cumsum(samples, axis=1, dtype=np.uint16) if predictor == 2 else samples
-
-
-def _unpacked(strip: bytes, rows: int, row_bytes: int, compression: int) -> np.ndarray:
-    """Decompress a strip by presenting it to Pillow as a grey 8-bit TIFF: uint8 ``[rows, row_bytes]``."""
-    tags = [
-        (Tag.ImageWidth, row_bytes),
-        (Tag.ImageLength, rows),
-        (Tag.BitsPerSample, 8),
-        (Tag.Compression, compression),
-    ]
-    tags += [(Tag.PhotometricInterpretation, _MIN_IS_BLACK), (Tag.StripOffsets, 8 + 2 + 12 * 9 + 4)]
-    tags += [(Tag.SamplesPerPixel, 1), (Tag.RowsPerStrip, rows), (Tag.StripByteCounts, len(strip))]
-    table = b"".join(struct.pack("<HHII", tag, exif.LONG, 1, value) for tag, value in tags)
-    picture = b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + table + bytes(4) + strip
-    return np.asarray(_PillowDecoder(BytesIO(picture)))
 
 
 def _warnings(entries: list[Entry], page: _Page, extra: np.ndarray | None) -> Iterator[str]:
