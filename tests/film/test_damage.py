@@ -578,6 +578,39 @@ def test_damaged_sound_that_is_encoded_again_becomes_silence_and_is_reported(tmp
     assert not any("damaged" in note for note in report.notes)
 
 
+def write_pcm(path, sizes):
+    """Write a film with 8-bit stereo sound in packets of 2,000 samples, of which the first ``sizes`` bytes exist."""
+    wave = (128 + 100 * np.sin(np.arange(2000) / 10)).astype(np.uint8).repeat(2).tobytes()
+    with av.open(str(path), "w") as out:
+        video, sound = out.add_stream("ffv1", rate=24), out.add_stream("pcm_u8", rate=48000)
+        video.width, video.height, video.pix_fmt, sound.layout = 96, 64, "yuv420p", "stereo"
+        for number, (luma, size) in enumerate(zip(pan(len(sizes)), sizes, strict=True)):
+            frame = still_frame(luma)
+            frame.pts, frame.time_base = number, Fraction(1, 24)
+            packet = av.Packet(wave[:size])
+            packet.pts = packet.dts = 2000 * number
+            packet.duration, packet.time_base, packet.stream = 2000, Fraction(1, 48000), sound
+            out.mux([*video.encode(frame), packet])
+        out.mux(video.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("end", ["mp4", "mov"])
+def test_packets_of_8_bit_sound_that_are_cut_short(end, tmp_path, fake_colorizer):
+    """A packet of less than a sample can be neither decoded nor copied. In 8 bits, silence is 128."""
+    source = write_pcm(tmp_path / "a.mkv", [4000] * 10 + [1] + [4000] * 5 + [2001] + [4000] * 7)
+    report = colorize_film(source, tmp_path / f"b.{end}", FilmOptions(codec="libx264"), colorizer=fake_colorizer)
+    damaged = "2 damaged packets, left out or repaired by the decoder, at 0:00:00.417, 0:00:00.667"
+    assert damaged in report.notes
+    if end == "mp4":  # as FLAC
+        sound = heard(report.output)[::2]
+        assert not sound[20_010:21_970].any()
+        assert np.abs(sound[22_000:24_000]).max() > 25_000
+        assert sound.size == pytest.approx(48_000 - 1000, abs=48)
+    else:
+        assert [len(packet) % 2 for packet in packets(report.output, 1)] == [0] * len(packets(report.output, 1))
+
+
 def test_streams_without_checksums_are_not_called_damaged(tmp_path, fake_colorizer):
     source = write_film(tmp_path / "a.mkv", pan(4), codec="ffv1", options={"level": "1"})
     assert colorize_film(source, None, LOSSLESS, colorizer=fake_colorizer).notes == []

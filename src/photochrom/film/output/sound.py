@@ -34,8 +34,8 @@ def after(packet: av.Packet, seconds: Fraction) -> av.Packet | None:
     The result is None if there are no such samples.
     """
     rate = packet.stream.codec_context.sample_rate
-    skipped = math.ceil(seconds * rate)
-    data = bytes(packet)[skipped * _sample_bytes(packet.stream) :]
+    skipped, size = math.ceil(seconds * rate), _sample_bytes(packet.stream)
+    data = bytes(packet)[skipped * size : packet.size // size * size]
     if not data:
         return None
     rest = av.Packet(data)
@@ -45,6 +45,11 @@ def after(packet: av.Packet, seconds: Fraction) -> av.Packet | None:
     rest.duration = max(0, (packet.duration or 0) - moved)
     rest.time_base, rest.stream, rest.is_keyframe = packet.time_base, packet.stream, True
     return rest
+
+
+def has_part_of_a_sample(packet: av.Packet) -> bool:
+    """Return whether a packet of PCM ends within a sample, so that it is damaged; ``after`` leaves out that part."""
+    return packet.size % _sample_bytes(packet.stream) != 0
 
 
 def _sample_bytes(stream: av.stream.Stream) -> int:
@@ -96,17 +101,19 @@ class SoundTranscoder:
             sample_format, source.codec_context.layout, source.codec_context.sample_rate
         )
         self._next: int | None = None
+        self._may_lack = False  # whether a damaged packet of unknown length precedes the next frame
 
     def packets(self, packet: av.Packet | None, on_damage: Callable[[], None]) -> Iterator[av.Packet]:
         """Decode a packet of the source, and yield re-encoded packets; None flushes the encoder.
 
-        ``on_damage`` is called if the packet cannot be decoded; silence of the same length replaces it.
+        ``on_damage`` is called if the packet cannot be decoded; silence of the same length replaces it, or silence up
+        to the next packet if its length is unknown.
         """
         try:
             frames = self._decoder.decode(packet)
         except av.error.FFmpegError:
             on_damage()
-            frames = [] if packet is None else self._silence(packet)
+            frames = [] if packet is None else self._in_place_of(packet)
         for frame in frames:
             yield from self._encoded(frame)
         if packet is None:
@@ -114,18 +121,24 @@ class SoundTranscoder:
                 yield from self.stream.encode(frame)
             yield from self.stream.encode(None)
 
-    def _silence(self, packet: av.Packet) -> list[av.AudioFrame]:
+    def _in_place_of(self, packet: av.Packet) -> list[av.AudioFrame]:
         """Return a silent frame as long as a packet; none if its length is unknown."""
-        context = self._decoder
-        count = round((packet.duration or 0) * packet.time_base * context.sample_rate)
+        count = round((packet.duration or 0) * packet.time_base * self._decoder.sample_rate)
         if not count:
+            self._may_lack = True
             return []
-        frame = av.AudioFrame(context.format.name, context.layout.name, count)
+        frame = self._silence(count)
+        frame.pts, frame.time_base = packet.pts, packet.time_base
+        return [frame]
+
+    def _silence(self, samples: int) -> av.AudioFrame:
+        context = self._decoder
+        frame = av.AudioFrame(context.format.name, context.layout.name, samples)
         sample = b"\x80" if context.format.name.startswith("u8") else b"\0"
         for plane in frame.planes:
             plane.update(sample * plane.buffer_size)
-        frame.sample_rate, frame.pts, frame.time_base = context.sample_rate, packet.pts, packet.time_base
-        return [frame]
+        frame.sample_rate = context.sample_rate
+        return frame
 
     def _encoded(self, frame: av.AudioFrame) -> Iterator[av.Packet]:
         """Encode a frame, whose time follows from the frames before it."""
@@ -133,6 +146,10 @@ class SoundTranscoder:
         if self._next is None:  # only the first frame's time is used; all others follow without gaps
             # It is later than its packet's where the decoder leaves out the codec's priming, as in Opus and MP3.
             self._next = 0 if frame.pts is None else round(frame.pts * frame.time_base * rate)
+        elif self._may_lack and frame.pts is not None:
+            self._may_lack = False
+            if (missing := round(frame.pts * frame.time_base * rate) - self._next) > 0:
+                yield from self._encoded(self._silence(missing))
         frame.pts, frame.time_base = self._next, Fraction(1, rate)
         self._next += frame.samples
         for resampled in self._resampler.resample(frame):

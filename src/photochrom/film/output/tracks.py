@@ -14,7 +14,7 @@ from ..reader import FilmReader
 from ..source.opening import reading
 from ..span import Span
 from ..times import time_text
-from .sound import SoundTranscoder, after, is_pcm, length, silence
+from .sound import SoundTranscoder, after, has_part_of_a_sample, is_pcm, length, silence
 
 LEAST_GAP = Fraction(1, 10)
 """Seconds; shorter gaps in sound come from rounded times, or from clocks that differ a little."""
@@ -81,11 +81,19 @@ def packets(
     for number, packet in enumerate(_read(source, chosen, reader, damage), 1):
         time = packet.pts if packet.pts is not None else packet.dts
         seconds = last if time is None else time * packet.time_base
+        cut = is_pcm(packet.stream) and has_part_of_a_sample(packet)
+        if cut:
+            last = max(last, seconds)
+            note_damage()
         if transcoder := transcoders.get(packet.stream.index):
             last = max(last, seconds)
             for encoded in _encoded(transcoder, packet, span, note_damage):
                 yield _output_time(last, span), number, encoded
             continue
+        if cut:
+            if (whole := after(packet, Fraction(0))) is None:
+                continue
+            packet = whole
         attached = packet.stream.disposition & av.stream.Disposition.attached_pic
         if not attached:
             if (adjusted := _adjusted(packet, seconds, span)) is None:
