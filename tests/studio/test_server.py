@@ -72,7 +72,14 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(client):
     name, _, rest = cookie.partition("=")
     assert name == "photochrom-80"  # browsers send cookies to all ports: every studio has its own
     assert {"httponly", "samesite=strict", "path=/"} <= set(rest.lower().split("; "))
-    assert "set-cookie" not in page.get("/api/studio").headers
+    assert page.get("/api/studio").headers.get_list("set-cookie") == [cookie]  # renewed, since it expires
+
+
+def test_the_tray_is_listed_for_its_visitor_only(client, visitor):
+    item = visitor.add("old.png", png(picture(1)))
+    assert [each["id"] for each in visitor.get("/api/items")["items"]] == [item]
+    answer = client().get("/api/items")
+    assert (answer.status_code, answer.json()["error"]) == (404, "the session of this page has ended: load it again")
 
 
 def test_removed_items_are_gone(visitor, files):

@@ -135,8 +135,11 @@ def test_a_tray_is_bounded(visitors):
     for number in range(MOST_ITEMS):
         visitor.check_space()
         visitor.add(item(str(number)))
-    with pytest.raises(OptionError, match=f"the tray holds {MOST_ITEMS} files: remove some"):
-        visitor.check_space()
+    closed = []
+    for action in (visitor.check_space, lambda: visitor.add(item("other", closed))):  # before and after an upload
+        with pytest.raises(OptionError, match=f"the tray holds {MOST_ITEMS} files: remove some"):
+            action()
+    assert (len(visitor), closed) == (MOST_ITEMS, ["other"])
 
 
 def test_all_visitors_are_removed_at_the_end(visitors):

@@ -143,6 +143,7 @@ class Api:
         return [
             Route("/api/studio", self._studio),
             Route("/api/strings/{language}", self._strings),
+            Route("/api/items", self._items),
             Route("/api/items", self._add, methods=["POST"]),
             *self._archives.routes(),
             *(Route(route.path, self._reporting_removal(route.endpoint), methods=route.methods) for route in of_item),
@@ -172,7 +173,10 @@ class Api:
         return self._visitor(request).item(request.path_params["id"])
 
     async def _studio(self, request: Request) -> Response:
-        """Return the page's initial state: the model, file formats, languages and tray. A new visitor gets a cookie."""
+        """Return the page's initial state: the model, file formats, languages and tray.
+
+        A new visitor gets a cookie; that of a known visitor is renewed, since it expires.
+        """
         card = self._state.colorizer.card
         known = self._visitors.find(request.cookies.get(_cookie(request)))
         visitor = await run_in_threadpool(self._visitors.new) if known is None else known
@@ -183,15 +187,17 @@ class Api:
             "items": [item.describe() for item in visitor],
         }  # fmt: skip
         response = JSONResponse(facts)
-        if known is None:
-            response.set_cookie(
-                _cookie(request), visitor.token, max_age=_WEEK, httponly=True, samesite="strict",
-                secure=request.url.scheme == "https",
-            )  # fmt: skip
+        response.set_cookie(
+            _cookie(request), visitor.token, max_age=_WEEK, httponly=True, samesite="strict",
+            secure=request.url.scheme == "https",
+        )  # fmt: skip
         return response
 
     async def _strings(self, request: Request) -> Response:
         return JSONResponse(self._catalogues.strings(request.path_params["language"]))
+
+    async def _items(self, request: Request) -> Response:
+        return JSONResponse({"items": [item.describe() for item in self._visitor(request)]})
 
     async def _add(self, request: Request) -> Response:
         visitor = self._visitor(request)
@@ -204,11 +210,11 @@ class Api:
                 kind = Film if path.suffix.lower() in FILMS else Photograph
                 with hiding_folder(path):
                     item: AnyItem = await run_in_threadpool(kind, self._state, path, folder)
+                visitor.add(item, order)
         except PhotochromError as exc:
             archive.refuse(folder, name, str(exc))
             raise
         archive.accept(folder, name)
-        visitor.add(item, order)
         return JSONResponse(item.describe(), 201)
 
     async def _item(self, request: Request) -> Response:

@@ -54,16 +54,22 @@ class Visitor:
     def add(self, item: AnyItem, order: float = 0) -> None:
         """Put an item on the tray, after the items whose ``order`` is lower.
 
+        If this fails, the item's files are removed.
+
         Raises:
-            LostError: The visitor was removed during the upload; the item's files are removed, too.
+            LostError: The visitor was removed during the upload.
+            OptionError: The tray has become full during the upload.
         """
         item.order = order
-        with self._lock:
-            if not self._is_closed:
+        try:
+            with self._lock:
+                if self._is_closed:
+                    raise LostError("the session of this page has ended", remedy="load it again")
+                self.check_space()
                 self._items[item.id] = item
-                return
-        item.close()
-        raise LostError("the session of this page has ended", remedy="load it again")
+        except OptionError:
+            item.close()
+            raise
 
     def item(self, identity: str) -> AnyItem:
         """Return the item with an id.

@@ -1,4 +1,4 @@
-/** Requests to the studio. Each returns the JSON of the response, or throws an Error with the studio's message. */
+/** Requests to the studio. Each returns the JSON of the response, or throws an Error with the studio's message and the status. */
 
 import { translateMessage, t } from "./words.js";
 
@@ -12,8 +12,9 @@ async function ask(path, init) {
   }
   const isJson = (response.headers.get("content-type") || "").includes("json");
   const answer = isJson ? await response.json() : null;
-  if (!response.ok) throw new Error(answer?.error ? translateMessage(answer.error) : `${response.status} ${response.statusText}`);
-  return answer;
+  if (response.ok) return answer;
+  const message = answer?.error ? translateMessage(answer.error) : `${response.status} ${response.statusText}`;
+  throw Object.assign(new Error(message), { status: response.status });
 }
 
 /** @param {string} path @param {unknown} facts */
@@ -32,10 +33,11 @@ export const colorAll = () => post("/api/archive/start", {});
 export const stopAll = () => post("/api/archive/stop", {});
 /** Clear the list of files that could not be read. */
 export const forget = () => post("/api/archive/forget", {});
+export const items = async () => (await ask("/api/items")).items;
 /** @param {string} id */
 export const item = (id) => ask(`/api/items/${id}`);
-/** @param {string} id */
-export const remove = (id) => ask(`/api/items/${id}`, { method: "DELETE" });
+/** Delete an item, even while the page is being closed. @param {string} id */
+export const remove = (id) => ask(`/api/items/${id}`, { method: "DELETE", keepalive: true });
 /** @param {string} id @param {object} change */
 export const edit = (id, change) => post(`/api/items/${id}/edit`, change);
 /** @param {string} id @param {AbortSignal} signal */

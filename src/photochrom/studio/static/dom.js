@@ -35,18 +35,22 @@ export function clamp(x, low, high) {
 }
 
 /**
- * Show a message for some seconds, or an error until the visitor closes it.
+ * Show a message for some seconds, or an error until the visitor closes it; an error that is shown is not repeated.
  * @param {string} text
  * @param {boolean} [isError]
  * @param {HTMLElement[]} actions buttons, which close the message, too
+ * @returns {Element} the message
  */
 export function showMessage(text, isError = false, ...actions) {
+  const same = [...find("#messages").children].find((other) => other.firstElementChild?.textContent === text);
+  if (isError && same) return same;
   const message = make("p", { class: isError ? "error" : "" }, make("span", {}, text));
   const close = make("button", { type: "button", "aria-label": t("Close"), onclick: () => message.remove() }, "×");
   for (const action of actions) action.addEventListener("click", () => message.remove());
   message.append(...actions, close);
   find("#messages").append(message);
   if (!isError) setTimeout(() => message.remove(), (actions.length ? SECONDS_TO_ACT : SECONDS) * 1000);
+  return message;
 }
 
 /** Download a file. @param {string} url @param {string} [name] */

@@ -40,7 +40,7 @@ function build(film) {
       make("label", { id: "recolor-label" }, make("input", { type: "checkbox", id: "recolor", onchange: recolor }),
         make("span", { id: "recolor-text" })),
       make("button", { type: "button", class: "primary", id: "start", onclick: start }, t("Colour the film")),
-      make("button", { type: "button", id: "stop", onclick: () => store.try(async () => store.update(await api.stop(film.id))) }, t("Stop")),
+      make("button", { type: "button", id: "stop", onclick: () => store.request(film.id, () => api.stop(film.id)) }, t("Stop")),
       make("progress", { id: "progress", "aria-label": t("Progress") }),
       make("button", { type: "button", id: "play", onclick: () => store.setView("play") }, t("Play")),
       make("output", { id: "job-text" }))),
@@ -65,7 +65,8 @@ function recolor(event) {
 
 function start() {
   const recolor = /** @type {HTMLInputElement} */ (find("#recolor")).checked;
-  store.try(async () => store.update(await api.start(store.shown, recolor)));
+  const id = /** @type {string} */ (store.shown);
+  store.request(id, () => api.start(id, recolor));
 }
 
 /** @param {any} film */
@@ -122,15 +123,12 @@ function clock(seconds) {
 }
 
 /** Query the films in progress until all are done. */
-async function watch() {
+function watch() {
   clearTimeout(timer);
   const films = store.items.filter((item) => item.kind === "film" && busy(item));
   if (!films.length) return;
   timer = setTimeout(async () => {
-    for (const film of films) {
-      const now = await api.item(film.id).catch(() => null);
-      if (now && store.items.some((item) => item.id === now.id)) store.update(now);
-    }
+    await Promise.all(films.map(({ id }) => store.request(id, () => api.item(id))));
     watch();
   }, EVERY);
 }

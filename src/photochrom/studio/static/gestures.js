@@ -76,7 +76,7 @@ function drag(event) {
 
 /** Draw a stroke, or a lasso around an area. @param {PointerEvent} event */
 function draw(event) {
-  const kind = store.tool;
+  const { tool: kind, picture } = store;
   const places = [clamped(toPicture(event.clientX, event.clientY))];
   follow((move) => {
     if (pointers.size > 1) return setPath(null);
@@ -84,7 +84,7 @@ function draw(event) {
     setPath(places, kind === "area");
   }, (up) => {
     setPath(null);
-    if (up.type === "pointercancel") return;
+    if (up.type === "pointercancel" || store.picture !== picture) return;
     const isArea = kind === "area" && places.length > 2;
     const mark = { kind: isArea ? "area" : "stroke", places: thinned(places), color: store.color, radius: store.brush };
     store.use(store.color);

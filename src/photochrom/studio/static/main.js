@@ -19,25 +19,26 @@ async function addFiles(files) {
   const isKnown = ({ file }) => known.some((ending) => file.name.toLowerCase().endsWith(ending));
   const wanted = files.filter((each) => isKnown(each) || files.length === 1);
   if (wanted.length < files.length) showMessage(t("Neither photographs nor films, so left out: {count}", { count: files.length - wanted.length }));
-  const announced = ({ file, folder }, isComing) => announce(folder ? `${folder}/${file.name}` : file.name, isComing);
-  wanted.forEach((each) => announced(each, true));
+  announce(wanted, true);
   const now = Date.now();
-  const queue = wanted.map((each, i) => ({ ...each, order: now + i })); // two uploads may end in any order
+  const queue = wanted.map((each, i) => ({ each, order: now + i })); // two uploads may end in any order
   /** @type {string[]} */
   const failures = [];
+  const before = store.shown;
   let isFirst = true;
   const work = async () => {
-    for (let each = queue.shift(); each; each = queue.shift()) {
-      const item = await api.add(each.file, each.folder, each.order).catch((error) => void failures.push(error.message));
-      announced(each, false);
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const { each, order } = next;
+      const item = await api.add(each.file, each.folder, order).catch((error) => void failures.push(error.message));
+      announce([each], false);
       if (!item) continue;
-      store.update(item);
-      if (isFirst) store.show(item.id);
+      store.add(item);
+      if (isFirst && store.shown === before) store.show(item.id);
       isFirst = false;
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  if (failures.length) showMessage(failures.join("\n"), true);
+  if (failures.length) showMessage([...new Set(failures)].join("\n"), true);
   if (wanted.length > 1) showMessage(t("{count} of {all} added", { count: wanted.length - failures.length, all: wanted.length }));
 }
 
@@ -198,6 +199,7 @@ async function begin() {
   rebuild();
   store.fill(store.studio.items);
   addEventListener("focus", () => store.refresh());
+  addEventListener("pagehide", () => store.flush());
   const last = sessionStorage.getItem("shown");
   store.show((store.items.find((item) => item.id === last) || store.items[0] || { id: null }).id);
   document.body.dataset.ready = "yes";

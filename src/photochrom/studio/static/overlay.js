@@ -2,7 +2,7 @@
 import { clamp, find, make } from "./dom.js";
 import { openAt, openFor } from "./popover.js";
 import { lengthOf, onDraw, toPicture, toStage, unsurePlaces } from "./stage.js";
-import { store } from "./store.js";
+import { isSameMark, store } from "./store.js";
 import { n, t } from "./words.js";
 
 const overlay = find("#overlay");
@@ -13,6 +13,10 @@ let cross = null;
 let path = null;
 /** Number of the mark that is hovered or focused; -1 for none. */
 let looked = -1;
+/** The mark that is being dragged, with its number. @type {{number: number, mark: any} | null} */
+let dragged = null;
+/** The unsure places that have buttons. @type {number[][]} */
+let numbered = [];
 
 /** @param {{x: number, y: number} | null} place */
 export function setCross(place) {
@@ -38,7 +42,9 @@ export function centreOf(mark) {
 }
 
 function rebuild() {
+  if (dragged) return; // removing its button would end the drag
   const item = store.item;
+  const focused = [...overlay.querySelectorAll("button")].indexOf(/** @type {any} */ (document.activeElement));
   overlay.replaceChildren();
   if (!item) return;
   overlay.append(document.createElementNS(SVG, "svg"));
@@ -57,13 +63,15 @@ function rebuild() {
     }
     overlay.append(button);
   });
-  unsurePlaces().forEach(([x, y], number) => {
+  numbered = unsurePlaces();
+  numbered.forEach(([x, y], number) => {
     const label = t("Unsure place {number}", { number: number + 1 });
     overlay.append(make("button", {
       type: "button", class: "unsure", "aria-label": label, data: { x, y }, onclick: () => openAt(x, y),
     }, String(number + 1)));
   });
   overlay.append(make("span", { class: "cross", "aria-hidden": "true" }));
+  if (focused >= 0) (overlay.querySelectorAll("button")[focused] || find("#canvas")).focus({ preventScroll: true });
   follow();
 }
 
@@ -76,12 +84,11 @@ function follow() {
     element.style.transform = `translate(${left}px, ${top}px)`;
   };
   overlay.querySelectorAll(".mark").forEach((element, number) => {
-    const mark = item.marks[number];
+    const mark = dragged?.number === number ? dragged.mark : item.marks[number];
     if (mark) put(element, ...centreOf(mark));
   });
-  const unsure = overlay.querySelectorAll(".unsure");
-  if (unsure.length !== unsurePlaces().length) return rebuild();
-  unsure.forEach((element) => put(element, Number(element.dataset.x), Number(element.dataset.y)));
+  if (numbered !== unsurePlaces()) return rebuild();
+  overlay.querySelectorAll(".unsure").forEach((element) => put(element, Number(element.dataset.x), Number(element.dataset.y)));
   const sign = /** @type {HTMLElement} */ (overlay.querySelector(".cross"));
   sign.hidden = !cross;
   if (cross) put(sign, cross.x, cross.y);
@@ -98,7 +105,8 @@ function setLooked(number) {
 function outline(item) {
   const svg = /** @type {SVGElement} */ (overlay.querySelector("svg"));
   overlay.classList.toggle("bare", !store.marked);
-  const shapes = store.marked ? item.marks.filter((mark) => mark.kind !== "point") : [];
+  const marks = item.marks.map((mark, number) => (dragged?.number === number ? dragged.mark : mark));
+  const shapes = store.marked ? marks.filter((mark) => mark.kind !== "point") : [];
   const dots = (store.marked && item.others ? item.others : []).map(dot);
   const own = path && { kind: path.closed ? "area" : "stroke", places: path.places, radius: store.brush, color: store.color };
   if (own) shapes.push(own);
@@ -108,7 +116,7 @@ function outline(item) {
       const line = document.createElementNS(SVG, mark.kind === "area" ? "polygon" : "polyline");
       line.setAttribute("points", points);
       line.setAttribute("class", `${part} ${mark.kind}`);
-      if (mark.kind === "stroke" && part === "casing" && (mark === own || mark === item.marks[looked])) {
+      if (mark.kind === "stroke" && part === "casing" && (mark === own || mark === marks[looked])) {
         line.classList.add("band"); // filling the whole width would dim the stroke's colours
         line.style.strokeWidth = `${Math.max(4, 2 * lengthOf(mark.radius))}px`;
       }
@@ -133,19 +141,23 @@ function drag(event, button, number) {
   if (event.button) return;
   button.setPointerCapture(event.pointerId);
   const from = toPicture(event.clientX, event.clientY);
+  const { picture } = store;
   const before = store.item.marks[number];
-  let moved = before;
+  dragged = { number, mark: before };
   button.onpointermove = (move) => {
     const to = toPicture(move.clientX, move.clientY);
-    if (Math.hypot(move.clientX - event.clientX, move.clientY - event.clientY) < 4 && moved === before) return;
-    moved = shifted(before, to.x - from.x, to.y - from.y);
-    store.item.marks[number] = moved;
+    if (Math.hypot(move.clientX - event.clientX, move.clientY - event.clientY) < 4 && dragged?.mark === before) return;
+    dragged = { number, mark: shifted(before, to.x - from.x, to.y - from.y) };
     follow();
   };
-  button.onpointerup = () => {
-    button.onpointermove = button.onpointerup = null;
-    if (moved === before) openFor(number);
-    else store.mark(store.item.marks);
+  button.onpointerup = button.onpointercancel = (end) => {
+    button.onpointermove = button.onpointerup = button.onpointercancel = null;
+    const mark = dragged?.mark;
+    dragged = null;
+    const isThere = store.picture === picture && isSameMark(store.item.marks[number], before);
+    if (end.type === "pointercancel" || !isThere) rebuild();
+    else if (mark === before) openFor(number);
+    else store.mark(store.item.marks.map((other, i) => (i === number ? mark : other)));
   };
 }
 
@@ -159,17 +171,12 @@ function keys(event, number) {
   const marks = store.item.marks;
   const step = event.shiftKey ? 0.05 : 0.005;
   const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-  if (way) store.mark(marks.map((m, i) => (i === number ? shifted(m, way[0] * step, way[1] * step) : m))).then(() => focusMark(number));
+  if (way) store.mark(marks.map((m, i) => (i === number ? shifted(m, way[0] * step, way[1] * step) : m)));
   else if (event.key === "Delete" || event.key === "Backspace") store.mark(marks.filter((_, i) => i !== number));
   else if (event.key === "Enter" || event.key === " ") openFor(number);
   else return;
   event.preventDefault();
   event.stopPropagation();
-}
-
-/** @param {number} number */
-function focusMark(number) {
-  /** @type {HTMLElement | undefined} */ (overlay.querySelectorAll(".mark")[number])?.focus();
 }
 
 let former = "";

@@ -11,6 +11,7 @@ const EVERY = 700; // milliseconds between two queries of the job
 let archive = { job: { status: "none" }, items: {}, refused: [] };
 /** @type {number | undefined} */
 let timer;
+let isWanted = false; // whether this page downloads the ZIP file when it is complete
 
 const busy = () => ["waiting", "running"].includes(archive.job.status);
 
@@ -90,6 +91,7 @@ async function start() {
   await store.flush();
   await store.try(async () => {
     update(await api.colorAll());
+    isWanted = true;
     watch();
   });
 }
@@ -102,11 +104,11 @@ function stop() {
 function watch() {
   clearTimeout(timer);
   timer = setTimeout(async () => {
-    const wasBusy = busy();
-    const facts = await api.archive().catch(() => null);
+    const facts = await store.try(api.archive);
     if (facts) update(facts);
-    if (busy()) watch();
-    else if (wasBusy && archive.job.status === "done") save("/api/items/archive", "photochrom.zip");
+    if (busy()) return watch();
+    if (isWanted && archive.job.status === "done") save("/api/items/archive", "photochrom.zip");
+    isWanted = false;
   }, EVERY);
 }
 

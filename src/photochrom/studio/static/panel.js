@@ -19,7 +19,7 @@ export const KEYS = Object.fromEntries(TOOLS.map(([tool, , key]) => [key.toLower
 let guessed = "";
 /** The pending request for guesses. */
 let asking = new AbortController();
-/** Id and time of the film frame whose dials are shown. */
+/** Picture whose dials are shown. */
 let lookedAt = "";
 
 export function build() {
@@ -104,16 +104,18 @@ function chooser(id, label, accept, onChoice) {
 
 /** @param {File} file */
 function borrow(file) {
-  store.try(async () => {
-    const answer = await api.borrow(store.shown, file);
-    store.update(answer);
+  const id = /** @type {string} */ (store.shown);
+  store.request(id, async () => {
+    const answer = await api.borrow(id, file);
     showMessage(answer.matches ? t("Colours borrowed for {count} places", { count: answer.matches }) : t("Nothing in it matches this photograph."));
+    return answer;
   });
 }
 
 /** @param {File} file */
 function loadHints(file) {
-  store.try(async () => store.update(await api.loadHints(store.shown, file)));
+  const id = /** @type {string} */ (store.shown);
+  store.request(id, () => api.loadHints(id, file));
 }
 
 function refresh() {
@@ -127,8 +129,8 @@ function refresh() {
   }
   const isPhoto = item.kind === "photo";
   find("#single-label").hidden = isPhoto || item.shots.length < 2 || item.search.status !== "done";
-  if (lookedAt !== `${item.id} ${item.time}`) store.single = Boolean(item.isOwn);
-  lookedAt = `${item.id} ${item.time}`;
+  if (lookedAt !== store.picture) store.single = Boolean(item.isOwn);
+  lookedAt = store.picture;
   find("#single").checked = store.single;
   find("#guesses-section").hidden = !isPhoto || !store.studio.guesses;
   find("#borrow-section").hidden = !isPhoto;

@@ -2,12 +2,14 @@
 import * as api from "./api.js";
 import { clamp, find, make } from "./dom.js";
 import { toStage } from "./stage.js";
-import { store } from "./store.js";
+import { isSameMark, store } from "./store.js";
 import { t } from "./words.js";
 
 const popover = find("#popover");
 const box = find("#canvas");
 const SAME_PLACE = 0.015; // share of the picture's sides within which a new colour replaces an old one
+/** Whether the popover belongs to what the page shows, or to another picture or a mark that has changed. */
+let isCurrent = () => true;
 
 /** Open the popover at a place of the picture. @param {number} x @param {number} y */
 export function openAt(x, y) {
@@ -19,7 +21,8 @@ export function openAt(x, y) {
     store.use(color);
     return store.mark([...store.item.marks, { kind: "point", color, places: [[x, y]], radius: 0.01, suggested }]);
   };
-  return open(x, y, put, null);
+  const { picture } = store;
+  return open(x, y, () => store.picture === picture, put, null);
 }
 
 /** Open the popover for an existing mark. @param {number} number */
@@ -30,7 +33,9 @@ export function openFor(number) {
     store.use(color);
     return store.mark(store.item.marks.map((m, i) => (i === number ? { ...m, color, suggested } : m)));
   };
-  return open(x, y, change, () => store.mark(store.item.marks.filter((_, i) => i !== number)), mark.color);
+  const { picture } = store;
+  const isSame = () => store.picture === picture && isSameMark(store.item.marks[number], mark);
+  return open(x, y, isSame, change, () => store.mark(store.item.marks.filter((_, i) => i !== number)), mark.color);
 }
 
 export function close() {
@@ -42,12 +47,13 @@ export function close() {
 
 /**
  * @param {number} x @param {number} y
+ * @param {() => boolean} isStillCurrent
  * @param {(color: string, suggested: boolean) => Promise<void>} choose
  * @param {(() => Promise<void>) | null} remove
  * @param {string} [present]
  */
-async function open(x, y, choose, remove, present = store.color) {
-  const id = store.shown;
+async function open(x, y, isStillCurrent, choose, remove, present = store.color) {
+  isCurrent = isStillCurrent;
   const pick = (color, suggested) => {
     close();
     store.changed("put");
@@ -73,11 +79,11 @@ async function open(x, y, choose, remove, present = store.color) {
   );
   popover.hidden = false;
   place(x, y);
-  const colors = await store.try(() => api.likely(id, x, y));
-  if (popover.hidden || store.shown !== id) return;
+  const colors = await store.try(() => api.likely(store.shown, x, y));
+  if (!likely.isConnected) return; // closed, or opened elsewhere
   likely.replaceChildren(...paint((colors || []).map((color, i) => swatch(color, true, i + 1))));
   place(x, y);
-  (likely.querySelector("button") || own).focus({ preventScroll: true });
+  if (!popover.contains(document.activeElement)) (likely.querySelector("button") || own).focus({ preventScroll: true });
 }
 
 /** Position the popover beside the place, within the window. @param {number} x @param {number} y */
@@ -113,4 +119,4 @@ function cycle(event) {
 document.addEventListener("pointerdown", (event) => {
   if (!popover.hidden && !popover.contains(/** @type {Node} */ (event.target))) close();
 }, true);
-store.addEventListener("items", () => store.item || close());
+for (const event of ["item", "marks"]) store.addEventListener(event, () => popover.hidden || isCurrent() || close());

@@ -38,9 +38,9 @@ export function onDraw(follow) {
   followers.push(follow);
 }
 
-export function unsurePlaces() {
-  return store.view === "unsure" && doubts ? doubts.places : [];
-}
+/** Places where the model is unsure, if they are shown. @type {number[][]} */
+const NO_PLACES = [];
+export const unsurePlaces = () => (store.view === "unsure" && doubts ? doubts.places : NO_PLACES);
 
 /** Convert a place of the picture (0 to 1) to CSS pixels of the stage. @param {number} x @param {number} y */
 export function toStage(x, y) {
@@ -292,9 +292,11 @@ async function doubt() {
   const item = store.item;
   play();
   if (store.view !== "unsure" || !item) return draw();
-  const key = `${item.id} ${item.revision}`;
+  const keyOf = ({ id, revision }) => `${id} ${revision}`;
+  const key = keyOf(item);
   if (doubts?.key !== key) {
     const found = await store.try(() => api.unsure(item.id));
+    if (!store.item || keyOf(store.item) !== key) return; // the places of another picture have been requested meanwhile
     if (found) doubts = { ...found, key };
   }
   legend.textContent = doubts?.places.length

@@ -9,6 +9,12 @@ import { t } from "./words.js";
 
 const RECENT = 10;
 
+/** Return whether two marks are of the same kind, colour and place. @param {any} one @param {any} other */
+export function isSameMark(one, other) {
+  const facts = (mark) => JSON.stringify(mark && [mark.kind, mark.color, mark.places]);
+  return facts(one) === facts(other);
+}
+
 class Store extends EventTarget {
   /** @type {any} what the studio told at the start: its model, file formats and languages */
   studio = null;
@@ -26,20 +32,24 @@ class Store extends EventTarget {
   single = false;
   /** @type {string[]} */
   recent = JSON.parse(localStorage.getItem("recent") || "[]");
-  /** @type {Map<string, object>} dials turned while an answer is pending; only the latest value counts */
-  #waiting = new Map();
-  /** @type {Promise<void>} */
-  #last = Promise.resolve();
+  /** Turn of a dial that is the last change, and has not been sent yet. @type {{id: string, change: any} | null} */
+  #turn = null;
+  /** The last request about each item. @type {Map<string, Promise<void>>} */
+  #requests = new Map();
   /** Number of pending changes of marks, by item; while there are any, the page's marks are newer than the studio's. @type {Map<string, number>} */
   #unanswered = new Map();
   /** Marks of each item as the studio has them once all changes are answered, to find out whether another window has changed them. @type {Map<string, any[]>} */
   #agreed = new Map();
-
-  /** Removed items that can still be restored, and their timers. @type {Map<string, number>} */
+  /** Removed items that can still be restored. @type {Map<string, {item: any, timer: number, message: HTMLElement}>} */
   #leaving = new Map();
 
   get item() {
     return this.items.find((item) => item.id === this.shown) || null;
+  }
+
+  /** Identifies the displayed picture: a photograph, or a frame of a film. */
+  get picture() {
+    return `${this.shown} ${this.item?.time}`;
   }
 
   /** @param {string} name */
@@ -74,49 +84,94 @@ class Store extends EventTarget {
     for (const item of items) this.#agreed.set(item.id, [...item.marks]);
   }
 
-  /** Update an item from the studio's answer. @param {any} item */
-  update(item) {
+  /** Put an item on the tray. @param {any} item */
+  add(item) {
+    this.#agreed.set(item.id, [...item.marks]);
+    this.items = [...this.items, item].sort((one, other) => one.order - other.order);
+    this.changed("items");
+  }
+
+  /** Update an item, which may have been removed meanwhile, from the studio's answer. @param {any} item */
+  #update(item) {
+    const leaving = this.#leaving.get(item.id);
     const at = this.items.findIndex((other) => other.id === item.id);
-    if (at >= 0 && this.#unanswered.get(item.id)) item.marks = this.items[at].marks;
+    const former = leaving?.item || this.items[at];
+    if (!former) return;
+    if (this.#unanswered.get(item.id)) item.marks = former.marks;
     else this.#agreed.set(item.id, [...item.marks]);
-    if (at >= 0) this.items[at] = item;
-    else this.items = [...this.items, item].sort((one, other) => one.order - other.order);
+    if (leaving) leaving.item = item;
+    else this.items[at] = item;
     this.changed("items");
     if (item.id === this.shown) this.changed("item");
   }
 
-  /** Show what other windows have changed in the displayed item. */
-  refresh() {
+  /**
+   * Send a request about an item after those before it have been answered, and update the item from the answer.
+   * If requests were sent at the same time, an outdated answer might arrive last.
+   * @param {string} id @param {() => Promise<any>} work
+   */
+  request(id, work) {
+    const last = this.#requests.get(id) || Promise.resolve();
+    const next = last.then(() => this.try(async () => {
+      try {
+        this.#update(await work());
+      } catch (error) {
+        if (/** @type {any} */ (error).status === 404) this.refresh(); // it was removed in another window
+        throw error;
+      }
+    }));
+    this.#requests.set(id, next);
+    return next;
+  }
+
+  /** Show what other windows have changed: in the displayed item, and which items are on the tray. */
+  async refresh() {
+    const before = this.items;
+    const now = await this.try(api.items);
+    if (!now) return;
+    const isOn = (items, { id }) => items.some((item) => item.id === id);
+    before.filter((item) => !isOn(now, item)).forEach(({ id }) => this.#takeOff(id));
+    now.filter((item) => !isOn(this.items, item) && !this.#leaving.has(item.id)).forEach((item) => this.add(item));
     const { item } = this;
-    if (!item) return;
-    this.#last = this.#last.then(() =>
-      this.try(async () => {
-        const now = await api.item(item.id);
-        if (now.revision !== this.item?.revision && now.id === this.shown) this.update(now);
-      }),
-    );
+    if (item) this.request(item.id, () => api.item(item.id));
+    else if (this.items.length) this.show(this.items[0].id);
+  }
+
+  /** Take an item off the tray, and return it. @param {string} id */
+  #takeOff(id) {
+    const at = this.items.findIndex((item) => item.id === id);
+    const item = this.items[at];
+    this.items = this.items.filter((other) => other !== item);
+    if (this.shown === id) this.show((this.items[at] || this.items[at - 1] || { id: null }).id);
+    else this.changed("items");
+    return item;
   }
 
   /** Remove an item from the tray. Its files are deleted when it can no longer be restored. @param {string} id */
   remove(id) {
-    const at = this.items.findIndex((item) => item.id === id);
-    const [item] = this.items.splice(at, 1);
-    if (this.shown === id) this.show((this.items[at] || this.items[at - 1] || { id: null }).id);
-    else this.changed("items");
-    this.#leaving.set(id, setTimeout(() => this.#leave(id), SECONDS_TO_ACT * 1000));
-    const back = () => {
-      clearTimeout(this.#leaving.get(id));
-      this.#leaving.delete(id);
-      this.items.splice(at, 0, item);
-      this.show(id);
-    };
-    showMessage(t("{name} is removed", { name: item.name }), false, make("button", { type: "button", onclick: back }, t("Undo")));
+    const item = this.#takeOff(id);
+    const timer = setTimeout(() => this.#leave(id), SECONDS_TO_ACT * 1000);
+    const undo = make("button", { type: "button", onclick: () => this.#restore(id) }, t("Undo"));
+    const message = showMessage(t("{name} is removed", { name: item.name }), false, undo);
+    this.#leaving.set(id, { item, timer, message });
+  }
+
+  /** @param {string} id */
+  #restore(id) {
+    const { item, timer } = /** @type {any} */ (this.#leaving.get(id));
+    clearTimeout(timer);
+    this.#leaving.delete(id);
+    this.add(item);
+    this.show(id);
   }
 
   /** @param {string} id */
   async #leave(id) {
-    clearTimeout(this.#leaving.get(id));
-    if (this.#leaving.delete(id)) await this.try(() => api.remove(id));
+    const { timer, message } = /** @type {any} */ (this.#leaving.get(id));
+    clearTimeout(timer);
+    message.remove();
+    this.#leaving.delete(id);
+    await this.try(() => api.remove(id));
   }
 
   /** Delete the removed items that could still be restored. */
@@ -125,35 +180,28 @@ class Store extends EventTarget {
   }
 
   /**
-   * Change the displayed item. Changes are sent one after the other.
+   * Change the displayed item. Consecutive turns of a dial are sent as one while an answer is pending.
    * @param {any} change
    * @param {() => void} [answered] called before the answer is applied, or when the change has failed
    */
   edit(change, answered = () => {}) {
     const id = this.shown;
     if (!id) return Promise.resolve();
-    if (change.do === "dial") {
-      const isWaiting = this.#waiting.has(change.dial);
-      this.#waiting.set(change.dial, change);
-      if (isWaiting) return this.#last;
+    const last = this.#turn;
+    if (last && last.id === id && change.do === "dial" && last.change.dial === change.dial && last.change.shot === change.shot) {
+      last.change.value = change.value;
+      return /** @type {Promise<void>} */ (this.#requests.get(id));
     }
-    this.#last = this.#last.then(() =>
-      this.try(async () => {
-        let latest = change;
-        if (change.do === "dial") {
-          latest = this.#waiting.get(change.dial);
-          this.#waiting.delete(change.dial);
-        }
-        try {
-          const item = await api.edit(id, latest).finally(answered);
-          this.update(item);
-        } catch (error) {
-          this.update(await api.item(id)); // the change has failed, so the page may differ from the studio
-          throw error;
-        }
-      }),
-    );
-    return this.#last;
+    this.#turn = change.do === "dial" ? { id, change } : null;
+    return this.request(id, async () => {
+      if (this.#turn?.change === change) this.#turn = null;
+      try {
+        return await api.edit(id, change).finally(answered);
+      } catch (error) {
+        this.#update(await api.item(id)); // the change has failed, so the page may differ from the studio
+        throw error;
+      }
+    });
   }
 
   /** Replace the marks of the displayed item; in a film, those of the frame on the page. @param {any[]} marks */

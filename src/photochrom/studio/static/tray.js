@@ -7,13 +7,12 @@ import { t } from "./words.js";
 const tray = find("#tray");
 const strip = find("#strip");
 const HEIGHT = 64; // height of a picture in screen pixels
-/** Files being uploaded. @type {Set<string>} */
+/** Files being uploaded. @type {Set<{file: File, folder: string}>} */
 const coming = new Set();
 
-/** @param {string} name @param {boolean} isComing */
-export function announce(name, isComing) {
-  if (isComing) coming.add(name);
-  else coming.delete(name);
+/** @param {{file: File, folder: string}[]} files @param {boolean} isComing */
+export function announce(files, isComing) {
+  for (const each of files) isComing ? coming.add(each) : coming.delete(each);
   draw();
 }
 
@@ -33,7 +32,8 @@ function draw() {
   const there = new Map([...strip.querySelectorAll("[data-key]")].map((entry) => [entry.dataset.key, entry]));
   const entries = store.items.map((item) => there.get(item.id) || entryOf(item));
   entries.forEach((entry, i) => show(entry, store.items[i]));
-  const waiting = [...coming].map((name) => make("span", { class: "coming", title: name }, name));
+  const names = [...coming].map(({ file, folder }) => (folder ? `${folder}/${file.name}` : file.name));
+  const waiting = names.map((name) => make("span", { class: "coming", title: name }, name));
   const { scrollLeft } = strip;
   strip.replaceChildren(...entries, ...waiting);
   strip.scrollLeft = scrollLeft;
