@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -471,6 +472,38 @@ class TestBestWeights:
         monkeypatch.setattr(log, "_color_samples", lambda epoch: None)
         log.note(row, 0)
         assert written == [CHECKPOINT, BEST]
+
+
+@pytest.mark.parametrize(
+    ("error", "size", "said"),
+    [
+        (11.9, 128, ""),
+        (12.0, 256, "training has made the model no better: keep the one before, or train on more photographs\n"),
+        (14.5, 128, "the model no better: keep .*, or train on more photographs, in squares of 256 pixels\n"),
+    ],
+)
+def test_a_run_that_has_made_the_model_no_better_says_so(error, size, said, monkeypatch, tmp_path, capsys):
+    errors = {"grey": 17.0, "default": 12.0, "trained": error}
+    evaluation = SimpleNamespace(photographs=range(19), summary=lambda kind: SimpleNamespace(ciede2000=errors[kind]))
+    for name, result in (("load_trained", SimpleNamespace(network=None)), ("export", None), ("model_card", None)):
+        monkeypatch.setattr(run_folder, name, lambda *_, result=result: result)
+    monkeypatch.setattr(run_folder, "evaluate", lambda *_: evaluation)
+    monkeypatch.setattr(run_folder.html_report, "write_page", lambda *_: None)
+    monkeypatch.setattr(run_folder.report, "write_json", lambda *_: None)
+    monkeypatch.setattr(run_folder, "Colorizer", lambda _: SimpleNamespace(card=SimpleNamespace(working_size=256)))
+    run_folder.finish(
+        SimpleNamespace(
+            config=TrainingConfig(str(tmp_path), tmp_path / "run"),
+            initial=SimpleNamespace(compared="default", label="default 15"),
+            recipe=SimpleNamespace(size=size),
+            validation=[],
+        ),
+        epochs=1,
+    )
+    figures = (
+        rf"CIEDE2000 on 19 held-out photographs \(lower is better\): grey 17.00, default 12.00, trained {error}0\n"
+    )
+    assert re.fullmatch(figures + (f"[a-z ]*{said}" if said else ""), capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("option", [{"recipe": "x"}, {"precision": "fp8"}, {"accelerator": "tpu"}])

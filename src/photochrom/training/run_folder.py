@@ -167,7 +167,7 @@ def model_card(run: TrainingRun, network: Network, epochs: float) -> ModelCard:
 def finish(run: TrainingRun, epochs: float) -> Path:
     """Export the best network of a run, compare it with the initial model, and write the report.
 
-    The mean CIEDE2000 of both models is printed.
+    The mean CIEDE2000 of both models is printed, with advice if training has made the model no better.
 
     Args:
         run: A finished run.
@@ -190,9 +190,23 @@ def finish(run: TrainingRun, epochs: float) -> Path:
     protocol = {"photographs of": run.config.photographs, "from": run.initial.label}
     html_report.write_page(evaluation, folder / "report.html", protocol)
     report.write_json(evaluation, folder / "report.json", protocol)
-    figures = ", ".join(f"{kind} {evaluation.summary(kind).ciede2000:.2f}" for kind in ("grey", before, TRAINED))
-    print(f"CIEDE2000 on {len(evaluation.photographs)} held-out photographs: {figures}")
+    errors = {kind: evaluation.summary(kind).ciede2000 or 0.0 for kind in ("grey", before, TRAINED)}
+    figures = ", ".join(f"{kind} {error:.2f}" for kind, error in errors.items())
+    print(f"CIEDE2000 on {len(evaluation.photographs)} held-out photographs (lower is better): {figures}")
+    if errors[TRAINED] >= errors[before]:
+        print(advice(run.recipe.size, colorizers[before].card.working_size))
     return folder / MODEL
+
+
+def advice(size: int, size_before: int) -> str:
+    """Return a line for a run whose model is no better than the one before.
+
+    Args:
+        size: Side of the run's squares, in pixels.
+        size_before: Working size of the model before, in pixels.
+    """
+    larger = f", in squares of {size_before} pixels" if size < size_before else ""
+    return f"training has made the model no better: keep the one before, or train on more photographs{larger}"
 
 
 class TorchEngine:
