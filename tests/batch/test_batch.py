@@ -654,7 +654,8 @@ def test_a_finished_target_becomes_a_valid_bag(elsewhere, tree, tmp_path, model,
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["gone/"], "/gone: give a folder, a manifest or an address"),
+        (["gone/", "-o", "x"], "/gone: give a folder, a manifest or an address"),
+        (["scans.txt", "-o", "x"], "scans.txt: is neither a photograph nor a list: save a list as .csv"),
         (["."], "a batch needs a target"),
         ([".", "-o", "x", "--name", "same.jpg"], "the same for every file"),
         ([".", "-o", "x", "--name", "{stem}{date}"], "has {date}"),
@@ -669,8 +670,7 @@ def test_a_finished_target_becomes_a_valid_bag(elsewhere, tree, tmp_path, model,
 )
 def test_wrong_arguments_are_reported_in_one_line(arguments, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    if arguments == ["gone/"]:
-        arguments = ["gone/", "-o", "x"]
+    Path("scans.txt").write_text("a.jpg\n")
     assert main(["batch", *arguments]) == 2
     error = capsys.readouterr().err
     assert said in error
@@ -683,6 +683,19 @@ def test_a_missing_package_is_reported_before_the_work_begins(option, package, t
     assert main(["batch", str(tree), "-o", str(tmp_path / "out"), option]) == 1
     assert f"needs {package}: pip install 'photochrom[batch]'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_list_is_read_once(tree, tmp_path, options, monkeypatch):
+    (tree / "list.csv").write_text("path\na.jpg\nb.png\n")
+    counted = []
+
+    def read(address: str) -> bytes:
+        counted.append(address)
+        return Path(address).read_bytes()
+
+    monkeypatch.setattr("photochrom.batch.listing.read_address", read)
+    assert color_batch(tree / "list.csv", tmp_path / "out", options).colored == 2
+    assert counted == [str(tree / "list.csv")]
 
 
 def test_a_file_that_a_list_names_twice_is_reported(tree, tmp_path, options):

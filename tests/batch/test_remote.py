@@ -19,6 +19,7 @@ from photochrom.batch.report import read_rows
 from photochrom.errors import OptionError, PhotochromError
 from photochrom.label import is_labelled
 from tests.batch.conftest import XMP, scan
+from tests.helpers.web_server import FolderHandler, serving
 
 if not all(map(find_spec, ("boto3", "fsspec", "s3fs"))):  # imported where they are used: they take half a second
     pytest.skip("needs boto3, fsspec and s3fs", allow_module_level=True)
@@ -322,6 +323,22 @@ def test_an_address_that_is_not_iiif_is_reported(web, text):
     (folder / "manifest.json").write_text(text)
     with pytest.raises(OptionError, match=f"{address}/manifest.json "):
         list(list_items(f"{address}/manifest.json"))
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"), [(403, "check the address"), (429, "try again later"), (503, "try again later")]
+)
+def test_the_status_of_a_web_server_that_refuses_is_reported(status, remedy, tmp_path):
+    pytest.importorskip("aiohttp")
+
+    class Refusing(FolderHandler):
+        def do_GET(self) -> None:  # noqa: N802
+            self.send_error(status)
+
+    with serving(tmp_path, Refusing) as address:
+        told = rf"manifest\.json: cannot be read \(the server answers with status {status}\): {remedy}"
+        with pytest.raises(OptionError, match=told):
+            list_items(f"{address}/manifest.json")
 
 
 @pytest.mark.parametrize(("address", "package"), [("gs://bucket/scans", "gcsfs"), ("az://bucket/scans", "adlfs")])

@@ -274,7 +274,7 @@ def test_a_folder_with_names_that_a_bag_cannot_contain_is_left_as_it_is(tmp_path
     pytest.importorskip("bagit")
     path = tmp_path / name
     path.write_bytes(b"picture")
-    with pytest.raises(OptionError, match=r"is not UTF-8: rename it"):
+    with pytest.raises(OptionError, match=r"is not UTF-8: delete this file, and rename its source"):
         make_bag(tmp_path)
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(PhotochromError, match="cannot be made a bag"):

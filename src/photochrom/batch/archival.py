@@ -50,7 +50,10 @@ def make_bag(folder: Path) -> Path:
     if (folder / "bagit.txt").exists():
         raise OptionError(f"{folder} is a bag already", remedy="colour into a new folder")
     if bad := next((path for path in folder.rglob("*") if not _is_utf8(path.name)), None):
-        raise OptionError(f"{folder} cannot be made a bag: the name {bad.name!r} is not UTF-8", remedy="rename it")
+        raise OptionError(
+            f"{folder} cannot be made a bag: the name {bad.name!r} is not UTF-8",
+            remedy="delete this file, and rename its source",
+        )
     try:
         for lock in folder.glob(LOCKS):
             lock.unlink()

@@ -155,13 +155,13 @@ def listed_items(
         items = partial(iter, [_in_full(item) for item in source])
     outputs, (number, count) = Outputs(options.name), options.shard or (1, 1)
     listed = [with_local_state(item) for item in outputs.note(items()) if item.shard(count) == number - 1]
-    if keys := outputs.repeated(items()):
+    if keys := outputs.repeated(items):
         more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
         raise OptionError(
             f"several items are called {', '.join(keys[:3])}{more}, and the report has one row for each name",
             remedy="remove repeated rows, or put further versions of a photograph in a list and a target of their own",
         )
-    if clashes := outputs.clashes(items()):
+    if clashes := outputs.clashes(items):
         raise clash_error(clashes, options.name)
     return [item for item in listed if not item.is_unread], [item for item in listed if item.is_unread]
 

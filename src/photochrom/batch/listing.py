@@ -131,8 +131,13 @@ def _list_local(source: str, wanted: Filter) -> Iterator[Item]:
             return _walk(path, wanted)
         if not path.exists():
             raise OptionError(f"there is no {source}", remedy="give a folder, a manifest or an address")
-    if path.suffix.lower() in MANIFESTS or path.suffix.lower() == ".json":
+    suffix = path.suffix.lower()
+    if suffix in MANIFESTS or suffix == ".json":
         return wanted.rows(read_manifest(read_address(source), path.name, str(path.parent)))
+    if suffix not in PHOTOGRAPHS and suffix not in UNREAD:
+        raise OptionError(
+            "is neither a photograph nor a list", path=source, remedy="save a list as .csv, .jsonl or .parquet"
+        )
     return wanted.rows([with_local_state(Item(path.name, str(path)))])
 
 

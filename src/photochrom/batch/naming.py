@@ -7,7 +7,7 @@ import string
 import unicodedata
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -121,16 +121,24 @@ class Outputs:
                 self._marks.append(_mark(name))
             yield item
 
-    def repeated(self, items: Iterable[Item]) -> list[str]:
-        """Return up to 20 keys that several items have; all items must have passed through ``note``."""
+    def repeated(self, items: Callable[[], Iterable[Item]]) -> list[str]:
+        """Return up to 20 keys that several items have.
+
+        Args:
+            items: Function that lists the items again, which is called only if there are such keys.
+        """
         doubled = _doubled(self._keys)
-        keys = Counter(item.key for item in items if _hash(item.key) in doubled) if doubled else Counter[str]()
+        keys = Counter(item.key for item in items() if _hash(item.key) in doubled) if doubled else Counter[str]()
         return [key for key, count in keys.items() if count > 1][:_NAMED]
 
-    def clashes(self, items: Iterable[Item]) -> list[tuple[Item, Item]]:
-        """Return up to 20 pairs of items that would share an output; all items must have passed through ``note``."""
+    def clashes(self, items: Callable[[], Iterable[Item]]) -> list[tuple[Item, Item]]:
+        """Return up to 20 pairs of items that would share an output.
+
+        Args:
+            items: Function that lists the items again, which is called only if there are such items.
+        """
         doubled, first, clashes = _doubled(self._marks), dict[int, Item](), list[tuple[Item, Item]]()
-        for item in items if doubled else ():
+        for item in items() if doubled else ():
             name = possible_name(item, self._template)
             mark = _mark(name)
             if not name or mark not in doubled:

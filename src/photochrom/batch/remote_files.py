@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _PACKAGES: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs",
                     "http": "aiohttp", "https": "aiohttp", "sftp": "paramiko", "smb": "smbprotocol"}  # fmt: skip
+_BUSY: Final = (408, 425, 429)  # statuses of HTTP with which a server refuses for now, as all from 500
 _CHECK: Final = "check the address, the credentials and the rights"
 
 
@@ -101,6 +102,9 @@ def naming_errors(
         reason = message_of(exc)[:200]
         if isinstance(exc, FileNotFoundError) and reason == address:
             reason = "there is no such file"  # of a web server
+        elif isinstance(status := getattr(exc, "status", None), int):  # that of a web server's answer
+            reason = f"the server answers with status {status}"
+            remedy = "try again later" if status in _BUSY or status >= 500 else remedy
         raise error(f"cannot be {verb} ({reason})", path=address, remedy=remedy) from exc
 
 
