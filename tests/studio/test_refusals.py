@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import re
 import socket
 import tempfile
@@ -217,6 +219,27 @@ def test_a_full_disk_is_reported(open_studio, files, tmp_path):
     assert sum(path.stat().st_size for path in (tmp_path / "studio").rglob("*") if path.is_file()) < 1e6
 
 
+def test_a_disk_that_is_really_full_is_reported_without_a_path(visitor, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/secret/place")
+
+    item = visitor.add("old.png", png(picture()))
+    monkeypatch.setattr("photochrom.photo.write.new_file", full)
+    found = []
+    for path in (f"/api/items/{item}/download", "/api/items/archive"):
+        with pytest.raises(RefusedError, match=r"507 .*the disk is full: make room") as refusal:
+            visitor.fetch(path)
+        found.append(str(refusal.value))
+    visitor.post("/api/archive/start")
+    while (job := visitor.get("/api/archive")["job"])["status"] in ("waiting", "running"):
+        pass
+    found.append(job["message"])
+    monkeypatch.setattr("photochrom.studio.state.tempfile.mkdtemp", full)
+    with pytest.raises(RefusedError, match="507 the studio cannot read or write its files") as refusal:
+        visitor.add("other.png", png(picture()))
+    assert "/" not in "".join(found) + str(refusal.value)
+
+
 def test_uploads_under_way_count(open_studio):
     """Uploads in progress count towards the limit, and those that came in time are not refused."""
     from photochrom.studio.state import Disk
@@ -243,7 +266,7 @@ def test_uploads_under_way_count(open_studio):
                 return "full"
 
         first = asyncio.create_task(send(600, wait=True))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0)  # the first one runs until it waits
         second = await send(600, wait=False)
         gate.set()
         return [second, await first, await send(600, wait=False)]

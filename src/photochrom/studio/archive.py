@@ -26,6 +26,7 @@ from ..batch.report import Row
 from ..colorizer.hints import hints_json
 from ..errors import StudioError
 from ..photo import colored_path
+from .items import hiding_folder
 from .jobs import Job, StoppedError
 from .photographs import Photograph
 from .state import AppState
@@ -124,14 +125,16 @@ class Archive:
                 if job is not None:
                     job.progress(summary.finished, summary.to_do)
 
-            summary = color_batch(
-                [entry.item for entry in entries.values()], self._files, self._options(),
-                colorizer=self._state.colorizer, progress=on_progress, stop=lambda: job is not None and job.is_stopping,
-            )  # fmt: skip
-            if job is not None and job.is_stopping:
-                raise StoppedError
-            if summary.ended_early:
-                raise StudioError(summary.ended_early)
+            with hiding_folder(self._files / "report.jsonl"):
+                summary = color_batch(
+                    [entry.item for entry in entries.values()], self._files, self._options(),
+                    colorizer=self._state.colorizer, progress=on_progress,
+                    stop=lambda: job is not None and job.is_stopping,
+                )  # fmt: skip
+                if job is not None and job.is_stopping:
+                    raise StoppedError
+                if summary.ended_early:
+                    raise StudioError(summary.ended_early)
         return ""
 
     def _is_current(self, photograph: Photograph) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -84,7 +85,8 @@ async def _page(request: Request) -> Response:
 
 
 async def _on_error(request: Request, exc: Exception) -> Response:
-    status = 404 if isinstance(exc, LostError) else 507 if isinstance(exc, StudioError) else 400
+    is_full = isinstance(exc, StudioError) or _is_disk_full(exc.__cause__)
+    status = 404 if isinstance(exc, LostError) else 507 if is_full else 400
     return JSONResponse({"error": str(exc)}, status)
 
 
@@ -102,7 +104,11 @@ async def _on_os_error(request: Request, exc: Exception) -> Response:
     # The error's own message would reveal a path on the server.
     reason = (exc.strerror if isinstance(exc, OSError) else None) or type(exc).__name__
     message = f"the studio cannot read or write its files ({reason}): report it to the person who runs the studio"
-    return JSONResponse({"error": message}, 500)
+    return JSONResponse({"error": message}, 507 if _is_disk_full(exc) else 500)
+
+
+def _is_disk_full(exc: BaseException | None) -> bool:
+    return isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class Api:

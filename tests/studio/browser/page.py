@@ -50,11 +50,7 @@ def changed(page, action):
     """Perform an action, and wait until the resulting picture is shown."""
     before = page.locator("#canvas").get_attribute("data-revision")
     action()
-    page.wait_for_function(
-        "before => document.querySelector('#canvas').dataset.revision !== before"
-        " && !document.querySelector('#canvas').dataset.loading",
-        arg=before,
-    )
+    page.wait_for_function("before => document.querySelector('#canvas').dataset.revision !== before", arg=before)
 
 
 def settled(page):

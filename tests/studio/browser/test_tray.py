@@ -82,8 +82,11 @@ def test_a_dropped_folder_is_corrected_and_put_back(visit, tmp_path):
         Image.fromarray(np.roll(data.camera()[::2, ::2], 40 * number, 1)).save(folder / name)
     (folder / "1931" / "broken.png").write_bytes(b"\x89PNG")
     page = visit()
-    page.route("**/api/items?name=a.png*", lambda route: (page.wait_for_timeout(300), route.continue_()))  # is last
+    held = []
+    page.route("**/api/items?name=a.png*", lambda route: held.append(route))
     drop_folder(page, folder)
+    page.locator(".entry").nth(1).wait_for()
+    held[0].continue_()  # the first file comes last
     page.get_by_text("3 of 4 added").wait_for()
     page.keyboard.press("g")
     page.locator(".refused li").wait_for()
