@@ -665,7 +665,8 @@ def test_a_finished_target_becomes_a_valid_bag(elsewhere, tree, tmp_path, model,
         ([".", "-o", "s3://x/y", "--bagit"], "s3://x/y cannot become a bag"),
         (["report", "nowhere"], "there is no report in nowhere"),
         (["report"], "no batch is named: name its target"),
-        (["report", ".", "--bagit"], "belong to a batch, not to its report"),
+        (["report", ".", "--bagit"], "a report takes only --parquet and --premis: leave out --bagit"),
+        (["report", ".", "--premis", "-o", "x", "--include", "*.tif"], ": leave out --output, --include"),
     ],
 )
 def test_wrong_arguments_are_reported_in_one_line(arguments, said, tmp_path, monkeypatch, capsys):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
@@ -18,7 +18,7 @@ from . import INTERRUPTED
 from .arguments import add_dials, add_model, add_verb
 from .console import counted, print_to_stderr
 from .messages import note_text, one_line, unread_text
-from .parser import Verbs
+from .parser import Verbs, options_given
 from .photo_arguments import add_photo_arguments, output_options
 from .shutdown import after_imports
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ..batch.options import BatchOptions
     from ..batch.report import Row
     from ..batch.summary import BatchSummary
+
+_OF_REPORT: Final = ("--parquet", "--premis")  # options after 'report'
 
 
 def add(verbs: Verbs) -> None:
@@ -45,7 +47,7 @@ def add(verbs: Verbs) -> None:
         ),
         page="archives",
     )
-    batch.set_defaults(verb=run)
+    batch.set_defaults(verb=run, parser=batch)
     batch.add_argument(
         "source",
         help="a folder, a manifest (CSV, JSONL, Parquet), an address such as s3://bucket/scans, or an IIIF manifest; "
@@ -313,8 +315,8 @@ def _report(args: argparse.Namespace) -> int:
     from ..batch.archival import write_parquet, write_premis
     from ..batch.contact_sheet import rows_of, sums_of, write_sheet
 
-    if args.output or args.report or args.bagit:
-        raise OptionError("--output, --report and --bagit belong to a batch, not to its report: leave them out")
+    if ignored := [option for option in options_given(args.parser, args) if option not in _OF_REPORT]:
+        raise OptionError(f"a report takes only {' and '.join(_OF_REPORT)}", remedy=f"leave out {', '.join(ignored)}")
     folder = args.folder / "data" if (args.folder / "bagit.txt").is_file() else args.folder
     rows = rows_of(folder)
     print("\n".join(map(note_text, str(sums_of(rows)).splitlines())))

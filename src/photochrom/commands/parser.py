@@ -95,3 +95,9 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
 def options_of(parser: argparse.ArgumentParser) -> Sequence[argparse.Action]:
     """Return the arguments that a parser declares, as argparse's actions."""
     return parser._actions  # argparse has no public way to list them
+
+
+def options_given(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
+    """Return the options whose values are not the defaults, in their longest spelling."""
+    actions = [action for action in options_of(parser) if action.option_strings and action.dest in args]
+    return [max(a.option_strings, key=len) for a in actions if getattr(args, a.dest) != parser.get_default(a.dest)]
