@@ -310,8 +310,9 @@ class TestBeginning:
         options = ["--recipe", "default-cpu", "--batch", "4", "--dry-run"]
         return ["train", str(photographs), "-o", str(tmp_path / "run"), *options]
 
-    def test_a_recipe_begins_with_nothing(self, arguments, capsys):
-        assert main(arguments) == 0
+    @pytest.mark.parametrize("start", [[], ["--from", "scratch"]])
+    def test_a_recipe_begins_with_nothing(self, start, arguments, capsys):
+        assert main([*arguments, *start]) == 0
         assert "from efficientnet-lite2 and an untrained decoder" in capsys.readouterr().out
 
     def test_a_recipe_begins_with_a_model_that_is_named(self, arguments, monkeypatch, capsys):
@@ -419,7 +420,7 @@ class TestBadInput:
         assert message in capsys.readouterr().err
         assert not (tmp_path / "run").exists()
 
-    @pytest.mark.parametrize("own", [{"initial": "scratch"}, {"encoder": "vgg16"}, {"size": 128}])
+    @pytest.mark.parametrize("own", [{"encoder": "vgg16"}, {"size": 128}])
     def test_a_published_recipe_has_its_own_start(self, own, photographs, tmp_path):
         with pytest.raises(OptionError, match="the recipe 'default' determines the encoder"):
             TrainingConfig(str(photographs), tmp_path, recipe="default", **own)

@@ -255,7 +255,9 @@ class TestEarlierRun:
             load_initial_model(str(run), None, None)
 
     def test_an_empty_folder_is_reported(self, tmp_path):
-        with pytest.raises(TrainingError, match="is not a checkpoint"):
+        with pytest.raises(
+            TrainingError, match=r"there is no .*best\.safetensors: give a checkpoint that a training run wrote"
+        ):
             load_initial_model(str(tmp_path), None, None)
 
 

@@ -478,7 +478,7 @@ def test_a_checkpoint_can_be_read_by_those_who_can_read_other_new_files(tmp_path
 
 def test_a_file_that_is_not_a_checkpoint_is_named(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"nothing")
-    with pytest.raises(TrainingError, match=r"is not a checkpoint .*: give one that a training run wrote"):
+    with pytest.raises(TrainingError, match=r"is not a checkpoint .*: give a checkpoint that a training run wrote"):
         checkpoint.load(tmp_path / "x.safetensors")
 
 

@@ -506,8 +506,10 @@ def test_a_run_that_has_made_the_model_no_better_says_so(error, size, said, monk
     assert re.fullmatch(figures + (f"[a-z ]*{said}" if said else ""), capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("option", [{"recipe": "x"}, {"precision": "fp8"}, {"accelerator": "tpu"}])
+@pytest.mark.parametrize(
+    "option", [{"recipe": "x"}, {"encoder": "resnet"}, {"precision": "fp8"}, {"accelerator": "tpu"}]
+)
 def test_unknown_choices_are_refused(option, tmp_path):
     (name, value), *_ = option.items()
-    with pytest.raises(OptionError, match=f"{name} is '{value}': choose one of [a-z]+, "):
+    with pytest.raises(OptionError, match=f"{name} is '{value}': choose one of [a-z0-9]+, "):
         TrainingConfig(str(tmp_path), tmp_path / "run", **option)

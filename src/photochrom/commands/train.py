@@ -51,7 +51,11 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
         help="default, reference, scratch (an encoder pretrained on ImageNet), an earlier RUN, or an .onnx model "
         "(default: the embedded model; with --recipe, scratch)",
     )
-    group.add_argument("--encoder", metavar="NAME", help="vgg16 or efficientnet-lite0 to -lite2, with --from scratch")
+    group.add_argument(
+        "--encoder",
+        choices=["efficientnet-lite2", "efficientnet-lite1", "efficientnet-lite0", "vgg16"],
+        help="pretrained encoder, for --from scratch (default: efficientnet-lite2)",
+    )
     group.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have them already")
     group.add_argument(
         "--recipe",

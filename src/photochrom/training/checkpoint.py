@@ -77,10 +77,9 @@ def reading(path: Path, remedy: str = "") -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as exc:
-        raise TrainingError(
-            f"{path} is not a checkpoint of Photochrom ({exc})",
-            remedy=remedy or "give one that a training run wrote",
-        ) from exc
+        is_missing = isinstance(exc, FileNotFoundError)
+        problem = f"there is no {path}" if is_missing else f"{path} is not a checkpoint of Photochrom ({exc})"
+        raise TrainingError(problem, remedy=remedy or "give a checkpoint that a training run wrote") from exc
 
 
 def _facts(file: Any) -> Facts:

@@ -13,7 +13,8 @@ from ..errors import OptionError, TrainingError
 from ..json_text import parse_json
 from . import checkpoint
 from .atomic_files import write
-from .initial_model import INITIAL_MODELS, InitialModel
+from .initial_model import InitialModel
+from .networks.encoders import ENCODERS
 from .recipes import RECIPES, Recipe, at_size, fine_tuning, fit_to_photographs
 
 SETTINGS = "settings.json"
@@ -86,15 +87,13 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         self._check_numbers()
-        for name, known in (("recipe", (None, *RECIPES)), ("precision", PRECISIONS), ("accelerator", ACCELERATORS)):
-            if (value := getattr(self, name)) not in known:
-                raise OptionError(f"{name} is {value!r}", remedy=f"choose one of {', '.join(filter(None, known))}")
-        if self.recipe is not None and (
-            self.initial in INITIAL_MODELS[1:] or self.encoder is not None or self.size is not None
-        ):
+        choices = {"recipe": RECIPES, "encoder": ENCODERS, "precision": PRECISIONS, "accelerator": ACCELERATORS}
+        for name, known in choices.items():
+            if (value := getattr(self, name)) is not None and value not in known:
+                raise OptionError(f"{name} is {value!r}", remedy=f"choose one of {', '.join(known)}")
+        if self.recipe is not None and (self.encoder is not None or self.size is not None):
             raise OptionError(
-                f"the recipe {self.recipe!r} determines the encoder and the size",
-                remedy="leave out encoder and size, and start from a model, an earlier run, or nothing",
+                f"the recipe {self.recipe!r} determines the encoder and the size", remedy="leave out encoder and size"
             )
         if not self.run_folder.resolve().name:
             raise OptionError("has no name to give to the model", path=self.run_folder, remedy="choose another folder")

@@ -41,7 +41,7 @@ def train(config: TrainingConfig) -> Path | None:
 
 def _train(config: TrainingConfig, fabric: Fabric) -> Path | None:
     print_once = fabric.print  # prints in the first process only
-    published = RECIPES.get(config.recipe or "") if config.initial is None else None
+    published = RECIPES.get(config.recipe or "") if config.initial in (None, "scratch") else None
     name, encoder = ("scratch", published.encoder) if published else (config.initial or "default", config.encoder)
     initial = load_initial_model(name, encoder, config.encoder_weights)
     inspection = inspect_photographs(config, fabric)

@@ -29,7 +29,7 @@ def decode(data: bytes, path: Path) -> np.ndarray:
     except cv2.error:  # raised for some damaged files, such as those that claim to be huge
         bgr = None
     if bgr is None:
-        raise TrainingError(f"{path} cannot be decoded", remedy="convert it to JPEG, or remove it")
+        raise TrainingError(f"{path} cannot be decoded", remedy="replace it by a whole JPEG, or remove it")
     return in_srgb(np.ascontiguousarray(bgr[..., ::-1]), data, path)
 
 
