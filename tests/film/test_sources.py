@@ -246,6 +246,21 @@ def test_a_raw_stream_keeps_its_own_rate(tmp_path, red):
     assert float(seconds(report.output)[-1]) == pytest.approx(29 / 24, abs=1e-3)
 
 
+def test_a_raw_mpeg_2_stream_begins_at_0(tmp_path, red):
+    """FFmpeg's first time stamp is later by the delay of B-frames."""
+    path = write_film(tmp_path / "a.m2v", pan(12), codec="mpeg2video", format="mpeg2video", options={"bf": "2"})
+    assert seconds(path)[0] > 0
+    report = colorize_film(path, tmp_path / "b.mp4", colorizer=red)
+    assert seconds(report.output) == [Fraction(i, 24) for i in range(12)]
+
+
+def test_raw_dv_has_the_rate_of_its_frames(tmp_path, red):
+    lumas = [cv2.resize(luma, (720, 576)) for luma in pan(4)]
+    path = write_film(tmp_path / "a.dv", lumas, codec="dvvideo", rate=25, format="rawvideo")
+    report = colorize_film(path, tmp_path / "b.mxf", FilmOptions(codec="ffv1"), colorizer=red)
+    assert seconds(report.output) == [Fraction(i, 25) for i in range(4)]
+
+
 def captioned(tmp_path):
     """Return an MPEG-2 film with closed captions (CEA-708) in the user data of each picture."""
     plain = write_film(tmp_path / "plain.m2v", pan(12), codec="mpeg2video", format="mpeg2video")

@@ -28,7 +28,8 @@ _MISSING = 1  # seconds without picture that are tolerated at a film's end
 _STATE_LENGTH = ("matroska", "mov")  # containers whose header states the length; for others FFmpeg guesses
 _RAW = ("h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo")
 """FFmpeg's names of raw streams, for which it assumes 25 frames per second even if the stream states another rate."""
-_FREE_CLOCKS = ("mpegts", "mpeg")  # containers whose times count from no beginning
+_FREE_CLOCKS = ("mpegts", "mpeg", *_RAW)  # formats whose times count from no beginning
+_MOST_RATE = 10_000  # frames per second; of raw DV, FFmpeg states 60,000, its ticks per second
 _LAST_PTS = Fraction(1 << 62)  # greatest time that FFmpeg can seek to
 
 
@@ -64,7 +65,8 @@ class FilmReader:
         except BaseException:
             self.container.close()
             raise
-        self.rate: Fraction = self.video.average_rate or self.video.guessed_rate or Fraction(24)
+        rates = (self.video.average_rate, self.video.guessed_rate)
+        self.rate: Fraction = next((rate for rate in rates if rate and rate <= _MOST_RATE), Fraction(24))
         """Frames per second."""
         self._step = max(1, round(1 / (self.rate * self.time_base)))
         self.first_pts = first.pts or 0
