@@ -67,6 +67,8 @@ def test_the_page_has_the_language_of_the_browser_or_the_chosen_one(visit, photo
     assert page.locator("html").get_attribute("lang") == "de"
     drop(page, photograph)
     page.get_by_role("button", name="Herunterladen", exact=True).wait_for()
+    for name in ("Lebendigkeit", "Farbstärke", "Pinselbreite"):
+        page.get_by_role("slider", name=name, exact=True).wait_for()
     page.locator("#language").select_option("ja")
     page.get_by_role("button", name="ダウンロード", exact=True).wait_for()
     page.screenshot(path=tmp_path / "japanese.png")

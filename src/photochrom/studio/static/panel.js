@@ -57,10 +57,10 @@ export function build() {
     make("section", { class: "keys" }, make("details", {},
       make("summary", { data: { t: "Keys" } }),
       make("dl", {}, ...[
-        ["Space", n("hold it to see the original")], ["Ctrl Z", n("undo")], ["Ctrl Shift Z", n("redo")],
+        [n("Space"), n("hold it to see the original")], [n("Ctrl Z"), n("undo")], [n("Ctrl Shift Z"), n("redo")],
         ["M", n("show or hide colours on the picture")], ["G", n("overview of all")], ["← →", n("previous or next photograph")], ["+ − 0 1", n("zoom in, out, fit, 100 %")],
-        ["Tab, arrows, Enter", n("on the picture: move the cross, choose a colour")], ["Delete", n("remove the focused colour")],
-      ].flatMap(([key, text]) => [make("dt", {}, key), make("dd", { data: { t: text } })])))),
+        [n("Tab, arrows, Enter"), n("on the picture: move the cross, choose a colour")], [n("Delete"), n("remove the focused colour")],
+      ].flatMap(([key, text]) => [make("dt", { data: { t: key } }), make("dd", { data: { t: text } })])))),
   );
   find("#brush").value = String(store.brush);
   translate(panel);
@@ -76,7 +76,7 @@ function dial(name, label, most) {
     output.textContent = Number(input.value).toFixed(2);
     store.edit({ do: "dial", dial: name, value: Number(input.value), shot: store.single });
   });
-  return make("label", { class: "dial", id: `${name}-label` }, make("span", { data: { t: label } }), output, input);
+  return make("label", { class: "dial", id: `${name}-label`, for: name }, make("span", { data: { t: label } }), output, input);
 }
 
 /** Let the dials apply to the displayed shot only, or reset its dials to those of the film. @param {any} event */
