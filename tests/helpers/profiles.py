@@ -73,3 +73,19 @@ def grey_profile(
                          struct.pack(">6H", 1999, 1, 2, 3, 4, 5), b"acsp")  # fmt: skip
     header = header.ljust(64, b"\0") + struct.pack(">I3i", 0, *D50)
     return header.ljust(128, b"\0") + struct.pack(">I", len(content)) + rows + data
+
+
+def cmyk_profile() -> bytes:
+    """Return a CMYK profile with one tone curve for black: a table of 2 points along each ink, and no hue."""
+    corners = np.array(np.meshgrid(*[[0, 1]] * 4, indexing="ij")).reshape(4, -1).T
+    light = (1 - corners[:, 3]) * (1 - corners[:, :3].mean(axis=1) * 0.9)
+    entries = b"".join(struct.pack(">3H", round(value * 65280), 0x8000, 0x8000) for value in light)
+    straight = struct.pack(">2H", 0, 65535)
+    head = struct.pack(">4s4x4B9i2H", b"mft2", 4, 3, 2, 0, 65536, 0, 0, 0, 65536, 0, 0, 0, 65536, 2, 2)
+    lut = head + straight * 4 + entries + straight * 3
+    profile = bytearray(grey_profile({b"A2B0": lut}, space=b"Lab "))
+    profile[12:20] = b"prtrCMYK"
+    return bytes(profile)
+
+
+CMYK = cmyk_profile()

@@ -16,10 +16,12 @@ import cv2
 import fsspec
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 from skimage import data
 
 from photochrom import OptionError, TrainingError
+from photochrom.color.spaces import luma_of_rgb
+from photochrom.photo import read_photo
 from photochrom.training.data import curation as inspection
 from photochrom.training.data import sources
 from photochrom.training.data.curation import inspect, read_table
@@ -32,7 +34,7 @@ from photochrom.training.data.dataset import (
     split,
     views,
 )
-from photochrom.training.data.decoding import decode
+from photochrom.training.data.decoding import decode, is_converted
 from photochrom.training.evaluation.evaluate import load
 from tests.helpers import profiles
 from tests.helpers.web_server import FolderHandler, serving
@@ -392,11 +394,11 @@ class TestRemote:
             sources.copy_here(f"{server}/photographs-001.tar", tmp_path / "copy")
         assert not list((tmp_path / "copy").iterdir())
 
-    @pytest.mark.parametrize("status", [403, 500])
-    def test_an_answer_of_the_server_is_reported(self, status, server, tmp_path, monkeypatch):
+    @pytest.mark.parametrize(("status", "remedy"), [(403, "start again; the files copied"), (500, "try again later")])
+    def test_an_answer_of_the_server_is_reported(self, status, remedy, server, tmp_path, monkeypatch):
         for method in ("do_GET", "do_HEAD"):
             monkeypatch.setattr(FolderHandler, method, lambda request: request.send_error(status), raising=False)
-        with pytest.raises(TrainingError, match=rf"cannot be copied to .*{status}.*: start again; the files copied"):
+        with pytest.raises(TrainingError, match=rf"cannot be copied to .*{status}.*: {remedy}"):
             sources.copy_here(f"{server}/photographs-000.tar", tmp_path / "copy")
 
     def test_ranges_and_stars_name_shards(self, tmp_path):
@@ -479,6 +481,32 @@ class TestIccProfiles:
         path = tmp_path / f"photograph.{kind}"
         Image.fromarray(crops(1)[0]).save(path, icc_profile=profile)
         assert np.array_equal(decode(path.read_bytes(), path), cv2.imread(str(path))[..., ::-1])
+
+    @pytest.mark.parametrize("kind", ["jpg", "tif"])
+    def test_cmyk_becomes_srgb_upright(self, kind, tmp_path):
+        """It has the colours that the command line's reader sees, without the profile and with it."""
+        path, rgb = tmp_path / f"photograph.{kind}", crops(1)[0]
+        ink, turned = Image.fromarray(rgb).convert("CMYK"), Image.Exif()
+        turned[0x0112] = 6
+        ink.rotate(90, expand=True).save(path, quality=100, exif=turned)
+        assert np.abs(decode(path.read_bytes(), path).astype(int) - rgb).mean() < 2
+        ink.save(path, quality=100, icc_profile=profiles.CMYK)
+        found = decode(path.read_bytes(), path)
+        assert np.abs(luma_of_rgb(found).astype(int) - read_photo(path).luma).max() <= 1
+        assert np.abs(found.astype(int) - rgb).mean() > 8
+        assert is_converted(path.read_bytes())
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises(TrainingError, match=r"photograph\.\w+ cannot be decoded"):
+            decode(path.read_bytes(), path)
+
+    def test_cmyk_without_the_marker_of_adobe_is_the_amount_of_ink(self, tmp_path):
+        rgb, path = crops(1)[0], tmp_path / "photograph.jpg"
+        ImageChops.invert(Image.fromarray(rgb).convert("CMYK")).save(path, quality=100)
+        data = path.read_bytes()
+        start = data.index(b"\xff\xee")
+        ink = data[:start] + data[start + 2 + int.from_bytes(data[start + 2 : start + 4], "big") :]
+        assert np.abs(decode(ink, path).astype(int) - rgb).mean() < 2
+        assert not is_converted(ink)
 
     def test_a_run_knows_which_photographs_are_converted(self, folder, tmp_path):
         before = views(inspect(folder, table(tmp_path)).photographs, 2)

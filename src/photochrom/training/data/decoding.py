@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image, ImageChops, ImageOps
 
 from ...errors import PhotoError, TrainingError
 from ...photo.formats import icc
@@ -22,19 +23,35 @@ def decode(data: bytes, path: Path) -> np.ndarray:
         path: Path of the file, for the message.
 
     Raises:
-        TrainingError: The file cannot be decoded, or its ICC profile is damaged.
+        TrainingError: The file cannot be decoded, or its ICC profile is damaged or does not fit its pixels.
     """
     try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error:  # raised for some damaged files, such as those that claim to be huge
-        bgr = None
-    if bgr is None:
-        raise TrainingError(f"{path} cannot be decoded", remedy="replace it by a whole JPEG, or remove it")
-    return in_srgb(np.ascontiguousarray(bgr[..., ::-1]), data, path)
+        image = _header(data)
+        if image is not None and image.mode == "CMYK":
+            return _cmyk_in_srgb(image)
+        if (bgr := cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)) is None:
+            raise ValueError("OpenCV cannot decode it")
+        return icc.rgb_to_srgb(np.ascontiguousarray(bgr[..., ::-1]), _profile(image))
+    except PhotoError as exc:
+        raise TrainingError(exc.problem, path=path, remedy=exc.remedy) from exc
+    except (cv2.error, OSError, ValueError, SyntaxError) as exc:  # OpenCV's if the file is empty or claims to be huge
+        raise TrainingError(f"{path} cannot be decoded", remedy="replace it by a whole JPEG, or remove it") from exc
+
+
+def _cmyk_in_srgb(image: Image.Image) -> np.ndarray:
+    """Return the pixels of a CMYK image, upright and in sRGB, uint8 ``[H, W, 3]``.
+
+    Raises:
+        PhotoError: The image has a profile that does not fit.
+        OSError, ValueError, SyntaxError: The image is damaged.
+    """
+    # Pillow assumes that all JPEGs are inverted, as Adobe's are. Other programs store the amount of ink.
+    inked = ImageChops.invert(image) if image.format == "JPEG" and "adobe" not in image.info else image
+    return np.asarray(icc.cmyk_to_srgb(ImageOps.exif_transpose(inked), image.info.get("icc_profile")))
 
 
 def in_srgb(rgb: np.ndarray, data: bytes, path: Path) -> np.ndarray:
-    """Convert the decoded pixels of an image file to sRGB; without a profile, or with that of sRGB, they are returned.
+    """Convert decoded RGB pixels of an image file to sRGB; without a profile, or with that of sRGB, they are returned.
 
     Args:
         rgb: The pixels, perhaps at a reduced scale, uint8 ``[H, W, 3]``.
@@ -45,7 +62,7 @@ def in_srgb(rgb: np.ndarray, data: bytes, path: Path) -> np.ndarray:
         TrainingError: The profile is damaged.
     """
     try:
-        return icc.rgb_to_srgb(rgb, _profile(data))
+        return icc.rgb_to_srgb(rgb, _profile(_header(data)))
     except PhotoError as exc:
         raise TrainingError(exc.problem, path=path, remedy=exc.remedy) from exc
 
@@ -56,14 +73,22 @@ def is_converted(data: bytes) -> bool:
     Raises:
         PhotoError: The profile is damaged.
     """
-    return icc.differs_from_srgb(_profile(data))
+    image = _header(data)
+    if image is None or (profile := _profile(image)) is None:
+        return False
+    return image.mode == "CMYK" or icc.differs_from_srgb(profile)
 
 
-def _profile(data: bytes) -> bytes | None:
-    """Return the ICC profile of an image file, of which only the header is read: a hundredth of a view's time."""
+def _header(data: bytes) -> Image.Image | None:
+    """Open an image file, of which only the header is read: a hundredth of a view's time.
+
+    None is returned for some damaged files, which OpenCV decodes nevertheless.
+    """
     try:
-        with open_image(data, FORMATS) as image:
-            profile: bytes | None = image.info.get("icc_profile")
-            return profile
-    except (PhotoError, OSError, ValueError, SyntaxError):  # OpenCV decodes some damaged files that Pillow refuses
+        return open_image(data, FORMATS)
+    except (PhotoError, OSError, ValueError, SyntaxError):
         return None
+
+
+def _profile(image: Image.Image | None) -> bytes | None:
+    return None if image is None else image.info.get("icc_profile")
