@@ -105,10 +105,21 @@ def test_an_array_that_is_not_a_luma_plane_is_refused(fake_colorizer):
         fake_colorizer.colorize(np.zeros((0, 7), np.uint8))
 
 
-@pytest.mark.parametrize("options", [{"vividness": -0.1}, {"vividness": float("nan")}, {"strength": 3}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"vividness": -0.1}, {"vividness": float("nan")}, {"strength": 3},
+        {"hints": None}, {"hints": "0.5,0.5,red"}, {"hints": Hint(0, 0, (0, 0, 0))}, {"hints": [(0.5, 0.5, "red")]},
+    ],
+)  # fmt: skip
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(OptionError, match=f"^{next(iter(options))} is"):
         ColorOptions(**options)
+
+
+def test_a_list_of_hints_becomes_a_tuple():
+    hint = Hint(0.5, 0.5, (200, 30, 40))
+    assert ColorOptions(hints=[hint]) == ColorOptions(hints=(hint,))
 
 
 @pytest.mark.parametrize("picture", [Image.new("F", (9, 9)), Image.new("I", (9, 9)), [1, 2], None, "old.jpg"])

@@ -153,7 +153,8 @@ def test_a_tray_is_as_it_was_after_a_reload(visitor):
 def test_guesses_keep_known_colours(visitor, colorizer, tmp_path):
     item = visitor.add("old.png", png(picture(1)))
     visitor.put(item, 0.4, 0.6)
-    assert visitor.get(f"/api/items/{item}/guesses")["guesses"] == 4
+    guesses = visitor.get(f"/api/items/{item}/guesses")
+    assert (len(guesses["names"]), guesses["round"]) == (4, 1)
     small_ones = [rgb(visitor.fetch(f"/api/items/{item}/guesses/{number}.jpg")) for number in range(4)]
     assert max(map(max, (each.shape for each in small_ones))) <= 320
     state = visitor.edit(item, "guess", guess=2)
@@ -171,11 +172,20 @@ def test_guesses_keep_known_colours(visitor, colorizer, tmp_path):
     assert visitor.edit(item, "undo")["guess"] == 2
 
 
+def test_a_guess_that_was_replaced_is_not_mistaken_for_another(visitor):
+    item = visitor.add("old.png", png(picture()))
+    shown, _ = (visitor.get(f"/api/items/{item}/guesses")["round"] for _ in range(2))
+    with pytest.raises(RefusedError, match="this guess is gone: choose another"):
+        visitor.edit(item, "guess", guess=1, round=shown)
+    assert visitor.edit(item, "guess", guess=None, round=shown)["guess"] is None
+    assert visitor.edit(item, "guess", guess=1, round=shown + 1)["guess"] == 1
+
+
 def test_a_model_without_guesses_has_none(open_studio, fake_colorizer):
     visitor = Visitor(open_studio(fake_colorizer)())
     item = visitor.add("old.png", png(picture(1)))
     assert not visitor.studio["guesses"]
-    assert visitor.get(f"/api/items/{item}/guesses")["guesses"] == 0
+    assert visitor.get(f"/api/items/{item}/guesses")["names"] == []
     assert visitor.get(f"/api/items/{item}/likely?x=0.5&y=0.5")["colors"] == []
 
 

@@ -40,9 +40,8 @@ def test_ten_at_once_get_their_own_photographs(client):
 def test_simultaneous_changes_are_all_applied(visitor):
     item = visitor.add("old.png", png(picture(1)))
     with ThreadPoolExecutor(10) as pool:
-        states = list(pool.map(lambda n: visitor.edit(item, "dial", dial="strength", value=n / 10), range(10)))
+        list(pool.map(lambda n: visitor.edit(item, "dial", dial="strength", value=n / 10), range(10)))
     assert visitor.item(item)["revision"] == 10
-    assert len({state["revision"] for state in states}) >= 1
 
 
 @pytest.mark.parametrize("route", ROUTES)

@@ -35,6 +35,9 @@ class ColorOptions:
         if self.vividness is not None:
             _check_range("vividness", self.vividness, 0.0, 1.0)
         _check_range("strength", self.strength, 0.0, 2.0)
+        if not (isinstance(self.hints, tuple | list) and all(isinstance(hint, Hint) for hint in self.hints)):
+            raise OptionError(f"hints is {self.hints!r:.60}", remedy="give a tuple of Hint")
+        object.__setattr__(self, "hints", tuple(self.hints))
 
     def with_hints(self, hints: tuple[Hint, ...]) -> ColorOptions:
         """Return a copy with other hints."""

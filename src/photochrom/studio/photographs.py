@@ -55,7 +55,9 @@ class Photograph(Item[Choices]):
 
     def __init__(self, state: AppState, source: Path, dropped_in: str = "") -> None:
         super().__init__(state, source, Choices(state.colorizer.card.vividness), dropped_in)
-        self._guesses: tuple[tuple[Hint, ...], ...] | None = None
+        self._guesses: tuple[tuple[Hint, ...], ...] = ()
+        self._guess_round = 0
+        """Number of times that guesses were made; the page names it, since its guesses may have been replaced."""
         self._size = (1, 1)  # height and width at full size, until the file is read
         state.pictures.put(self.id, self._load())
 
@@ -70,7 +72,7 @@ class Photograph(Item[Choices]):
 
     def describe(self) -> dict[str, Any]:
         """Return the photograph's state as JSON for the page."""
-        now, guesses = self._history.now, self._guesses or ()
+        now, guesses = self._history.now, self._guesses
         chosen = guesses.index(now.guess) if now.guess in guesses else None
         height, width = self._size
         return super().describe() | {
@@ -80,17 +82,17 @@ class Photograph(Item[Choices]):
 
     def _history_after(self, change: dict[str, Any]) -> History[Choices]:
         if change.get("do") == "guess":
-            return self._history.choose(guess=self._guess(change.get("guess")))
+            return self._history.choose(guess=self._guess(change.get("guess"), change.get("round", self._guess_round)))
         if change.get("do") == "give back":
             return self._history.choose(borrowed=())
         return super()._history_after(change)
 
-    def _guess(self, number: Any) -> tuple[Hint, ...]:
+    def _guess(self, number: Any, guess_round: Any) -> tuple[Hint, ...]:
         if number is None:
             return ()
-        if not isinstance(number, int) or not 0 <= number < len(self._guesses or ()):
+        if guess_round != self._guess_round or not isinstance(number, int) or not 0 <= number < len(self._guesses):
             raise OptionError("this guess is gone", remedy="choose another")
-        return (self._guesses or ())[number]
+        return self._guesses[number]
 
     def _history_with_marks(self, marks: tuple[Mark, ...], time: Any) -> History[Choices]:
         return self._history.choose(marks=marks)
@@ -100,13 +102,14 @@ class Photograph(Item[Choices]):
         self._size = (luma.shape[0], luma.shape[1])
         return Picture(small(luma), self._colorizer.thumbnail(luma))
 
-    def guesses(self) -> list[tuple[str, np.ndarray]]:
+    def guesses(self) -> tuple[int, list[tuple[str, np.ndarray]]]:
         """Return guesses: other colourings (``alternatives``) that the model finds plausible, given the marks so far.
 
         They replace the former guesses, from which ``edit`` chooses by number.
 
         Returns:
-            For each, its name and a small RGB picture, uint8 ``[h, w, 3]``; an empty list if the model has no bins.
+            The number of this round of guesses; and for each guess, its name and a small RGB picture, uint8
+            ``[h, w, 3]``. There are none if the model has no bins.
 
         Raises:
             OptionError: The options ask for something that the model cannot do.
@@ -115,19 +118,22 @@ class Photograph(Item[Choices]):
             EngineError: The network could not be run.
         """
         if not self._colorizer.card.bins:
-            return []
+            return 0, []
         picture = self._loaded()
         base = replace(self._history.now, guess=())
         options = ColorOptions(base.vividness, base.strength, (*base.borrowed, *hints_of(base.marks, self._size)))
         found = cached_prediction(self._colorizer, picture.thumbnail, options, picture.cached)
         guessed = alternatives(self._colorizer, picture.thumbnail, GUESSES, options, prediction=found.prediction)
-        self._guesses = tuple(tuple(hint for hint in each.hints if hint not in options.hints) for each in guessed)
+        with self.lock:
+            self._guesses = tuple(tuple(hint for hint in each.hints if hint not in options.hints) for each in guessed)
+            self._guess_round += 1
+            guess_round = self._guess_round
         luma = small(picture.luma, _GUESS_SIDE)
         predictions = [
             cached_prediction(self._colorizer, picture.thumbnail, each, picture.cached).prediction for each in guessed
         ]
         pictures = [colored(self._colorizer, luma, *each) for each in zip(guessed, predictions, strict=True)]
-        return list(zip(name_alternatives(found.prediction, predictions), pictures, strict=True))
+        return guess_round, list(zip(name_alternatives(found.prediction, predictions), pictures, strict=True))
 
     def borrow(self, reference: Path) -> int:
         """Replace the borrowed hints by ones with the colours of another photograph, where it matches this one.
@@ -171,8 +177,8 @@ class Photograph(Item[Choices]):
             PhotoError: The upload cannot be read.
             OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
         """
-        key = (self.id, self._revision)
         with self.lock:
+            key = (self.id, self._revision)
             found = self._state.full_sizes.get(key)
             if found is None:
                 self._state.full_sizes.drop(lambda other: other[0] == self.id)

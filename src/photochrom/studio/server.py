@@ -263,15 +263,14 @@ class Api:
         """Compute the alternatives, and write their pictures, which the page requests one by one."""
         item = _photograph(self._item_of(request))
 
-        def write() -> list[str]:
-            found, folder = item.guesses(), item.folder / "guesses"
+        def write() -> dict[str, Any]:
+            (guess_round, found), folder = item.guesses(), item.folder / "guesses"
             folder.mkdir(exist_ok=True)
             for number, (_, rgb) in enumerate(found):
                 (folder / f"{number}.jpg").write_bytes(jpeg(rgb))
-            return [name for name, _ in found]
+            return {"names": [name for name, _ in found], "round": guess_round}
 
-        names = await run_in_threadpool(write)
-        return JSONResponse({"guesses": len(names), "names": names, "revision": item.revision})
+        return JSONResponse(await run_in_threadpool(write))
 
     async def _guess(self, request: Request) -> Response:
         path = self._item_of(request).folder / "guesses" / f"{request.path_params['number']}.jpg"

@@ -115,6 +115,28 @@ def test_a_dropped_folder_is_corrected_and_put_back(visit, tmp_path):
     assert page.locator("#canvas").is_visible()
 
 
+def test_a_file_of_a_dropped_folder_that_cannot_be_read_is_reported(visit, photograph):
+    page = visit()
+    page.evaluate(
+        """content => {
+            const bytes = Uint8Array.from(atob(content), byte => byte.charCodeAt(0));
+            const file = (name, file) => ({name, fullPath: `/shoebox/${name}`, isFile: true, file});
+            const entries = [
+                file("gone.png", (done, failed) => failed(new DOMException("gone", "NotFoundError"))),
+                file("old.png", done => done(new File([bytes], "old.png"))),
+            ];
+            const createReader = () => ({readEntries: done => done(entries.splice(0))});
+            const item = {webkitGetAsEntry: () => ({name: "shoebox", isDirectory: true, createReader})};
+            const event = new Event("drop", {cancelable: true});
+            Object.defineProperty(event, "dataTransfer", {value: {items: [item], files: []}});
+            dispatchEvent(event);
+        }""",
+        base64.b64encode(photograph.read_bytes()).decode(),
+    )
+    page.get_by_text("shoebox/gone.png cannot be read").wait_for()
+    page.locator(".entry .open[title='old.png']").wait_for()
+
+
 def test_a_folder_is_chosen_and_other_files_are_left_out(visit, photograph, tmp_path):
     folder = tmp_path / "shoebox" / "1931"
     folder.mkdir(parents=True)

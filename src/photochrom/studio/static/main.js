@@ -55,7 +55,11 @@ const single = (files) => [...files].map((file) => ({ file, folder: "" }));
 /** @param {any} entry @param {string} folder @returns {Promise<{file: File, folder: string}[]>} */
 async function walk(entry, folder) {
   if (entry.name.startsWith(".")) return [];
-  if (entry.isFile) return [{ file: await new Promise((resolve, reject) => entry.file(resolve, reject)), folder }];
+  if (entry.isFile) {
+    const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
+    if (!file) showMessage(t("{name} cannot be read", { name: entry.fullPath.slice(1) }), true);
+    return file ? [{ file, folder }] : [];
+  }
   const reader = entry.createReader();
   const inner = folder ? `${folder}/${entry.name}` : entry.name;
   const found = [];

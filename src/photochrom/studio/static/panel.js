@@ -162,7 +162,7 @@ async function guess(item) {
   ]);
   grid.replaceChildren(...[[first], ...others].map((content, i) => make("button", {
     type: "button", role: "radio", data: { guess: i ? i - 1 : "" },
-    onclick: () => store.edit({ do: "guess", guess: i ? i - 1 : null }),
+    onclick: () => store.edit({ do: "guess", guess: i ? i - 1 : null, round: answer.round }),
   }, ...content)));
   translate(grid);
   choose(store.item || item);
