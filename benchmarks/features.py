@@ -14,9 +14,11 @@ import torch
 from _tools import best_seconds, print_table
 
 from photochrom.training.config import TrainingConfig
-from photochrom.training.data.feature_cache import Batch, FeatureCache, compiled
+from photochrom.training.data.batches import Batch
+from photochrom.training.data.feature_cache import FeatureCache
 from photochrom.training.memory import keep_memory
 from photochrom.training.networks.colorization import new_head
+from photochrom.training.networks.compilation import compiled
 from photochrom.training.networks.encoders import VGG16
 from photochrom.training.processes import launch
 from photochrom.training.recipes import REFERENCE

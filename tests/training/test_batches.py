@@ -8,7 +8,7 @@ import torch
 from photochrom.errors import TrainingError
 from photochrom.training.data import dataset
 from photochrom.training.data.batches import Pictures, Sides
-from photochrom.training.data.feature_cache import for_any_shape
+from photochrom.training.networks.compilation import for_any_shape
 from photochrom.training.networks.encoders import load_encoder
 
 # Python 3.12 and later warn about forking processes with threads, for which PyTorch's loader is made.

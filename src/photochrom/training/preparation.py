@@ -24,19 +24,18 @@ from .data.batches import Batches, Pictures, Sides
 from .data.curation import Inspection, inspect
 from .data.dataset import Photograph, View, fingerprint, sample, split, views
 from .data.feature_cache import (
-    Compiled,
     FeatureCache,
     GrowingCache,
     cache_features,
     cached_views,
     compile_backbone,
     few_features,
-    for_any_shape,
     view_bytes,
 )
 from .data.sources import copy_here
 from .initial_model import InitialModel
 from .networks.colorization import ColorizationHead, new_head, shift_class_weights
+from .networks.compilation import Compiled, for_any_shape
 from .networks.encoders import Backbone, EfficientNetLite, FrozenLite, stored_weights
 from .networks.losses import ColorBins
 from .processes import decoding_processes, uses_bf16

@@ -11,10 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Literal
@@ -22,16 +20,15 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import DTypeLike
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
-from ...atomic import new_file, temporary_folder
-from ...errors import TrainingError, system_errors
+from ...atomic import new_file
+from ...errors import TrainingError
 from ...json_text import parse_json
-from ...models.engines import openvino_core, openvino_settings
 from ..atomic_files import writing
+from ..networks.compilation import Compiled, compiled
 from ..networks.encoders import Backbone
-from ..networks.onnx_export import to_onnx
 from .batches import Batch, Sides, load_ahead, load_view
 from .dataset import View, fingerprint
 
@@ -82,9 +79,6 @@ class FeatureCache:
     def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
         """Return the inputs, which are the cached features."""
         return inputs
-
-
-Compiled = Callable[[np.ndarray], list[np.ndarray]]  # from lightness [N, 1, H, W] to feature maps [N, C, h, w]
 
 
 class GrowingCache:
@@ -308,44 +302,3 @@ def _arrays_of(encode: Compiled, views: Sequence[View], sides: Sides) -> Iterato
 def compile_backbone(encoder: Backbone, size: int) -> Compiled:
     """Compile an encoder's backbone for lightness ``[32, 1, size, size]``; errors are those of ``compiled``."""
     return compiled(encoder, torch.zeros(_BATCH, 1, size, size))
-
-
-def for_any_shape(encoder: Backbone) -> Callable[[Tensor], list[Tensor]]:
-    """Return a function that runs a backbone on lightness ``[N, 1, H, W]`` of any shape, float32 on the CPU.
-
-    Each new shape is compiled on first use, which takes about a second, and stays in memory; errors are then those of
-    ``compiled``. Two threads must not run the function at once.
-    """
-
-    @cache
-    def of(shape: torch.Size) -> Compiled:
-        return compiled(encoder, torch.zeros(shape))
-
-    def run(lightness: Tensor) -> list[Tensor]:
-        features = [torch.from_numpy(m) for m in of(lightness.shape)(lightness.numpy())]
-        return [m.contiguous(memory_format=torch.channels_last) for m in features]
-
-    return run
-
-
-def compiled(network: nn.Module, example: Tensor, *, exact: bool = False) -> Compiled:
-    """Compile a network with OpenVINO, which runs convolutions 1.4 to 2.5 times as fast as PyTorch on a CPU.
-
-    Args:
-        network: The network, with one input.
-        example: Example input; the compiled network only takes inputs of this shape.
-        exact: Whether to compute in float32 even if the processor supports bfloat16.
-
-    Returns:
-        A function from the input to the outputs; two threads must not run it at once.
-
-    Raises:
-        TrainingError: The network cannot be written to the system's temporary folder.
-    """
-    place, remedy = tempfile.gettempdir(), "make room, or set TMPDIR to another folder"
-    with system_errors(TrainingError, place, remedy, "written"), temporary_folder("photochrom-network") as folder:
-        path = folder / "network.onnx"
-        with torch.autocast("cpu", enabled=False):  # a trace within autocast would round twice
-            to_onnx(network, [example]).save(path)
-        model = openvino_core().compile_model(path, "CPU", openvino_settings(exact))
-    return lambda inputs: list(model(inputs).values())

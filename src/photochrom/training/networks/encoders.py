@@ -28,9 +28,10 @@ State = Mapping[str, Tensor]
 
 
 class VGG16(nn.Module):
-    """The thirteen convolutions of VGG16 (Simonyan and Zisserman 2015): ``[N, 1, H, W]`` -> ``[N, 512, H/32, W/32]``.
+    """The thirteen convolutions of VGG16 (Simonyan and Zisserman 2015).
 
-    Preprocessing is that of Keras: 0..255, channels in the order blue, green, red, minus the ImageNet mean.
+    It maps lightness ``[N, 1, H, W]`` to a list of one feature map, ``[N, 512, H/32, W/32]``. Preprocessing is that of
+    Keras: 0..255, channels in the order blue, green, red, minus the ImageNet mean.
     """
 
     strides = (32,)
@@ -87,9 +88,7 @@ _LITE_SHA256 = {
     2: "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 }
 _BATCH_NORM_EPS = 1e-3
-_CONSTANT = (
-    1e-3  # deviation between pictures, relative to the root mean square of a map, below which the map is constant
-)
+_CONSTANT = 1e-3  # deviation between pictures up to which a map is constant, relative to its root mean square
 
 
 class SameConv(nn.Conv2d):

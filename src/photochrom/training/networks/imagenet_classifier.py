@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..data.feature_cache import compiled
+from .compilation import compiled
 from .encoders import EfficientNetLite, SameConv, fold, lite_state
 
 SIZE = 240  # side in pixels of the pictures that EfficientNet-Lite1 was trained on

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 import torch
@@ -32,10 +32,12 @@ class PerceptualLoss(nn.Module):
         TrainingError: The networks' weights are not installed.
     """
 
+    networks: Iterable[LiteClassifier]
+
     def __init__(self, autocast: Callable[[], AbstractContextManager[object]], count: int = 1) -> None:
         super().__init__()
-        self.networks = [LiteClassifier(variant) for variant in _VARIANTS[:count]]
-        self.registered = nn.ModuleList(self.networks).eval().requires_grad_(False)  # so that ``to`` moves them
+        networks = nn.ModuleList(LiteClassifier(variant) for variant in _VARIANTS[:count])
+        self.networks = networks.eval().requires_grad_(False)  # type: ignore[assignment]
         self.autocast = autocast
 
     def forward(self, lightness: Tensor, ab: Tensor, truth: Tensor) -> Tensor:
