@@ -74,6 +74,19 @@ def test_a_folder_that_cannot_be_listed_is_an_error_beside_the_others():
         assert [str(error) for error in errors] == [str(error) for error in alone[2]] == [told]
 
 
+def test_links_to_folders_elsewhere_are_followed_and_no_folder_is_entered_twice(shoebox, tmp_path):
+    shelf = tmp_path / "shelf"
+    for name in ("c.png", "deep/d.png"):
+        (shelf / name).parent.mkdir(parents=True, exist_ok=True)
+        (shelf / name).write_bytes(b"no matter")
+    for name, to in (("1930", shelf), ("1931", shelf / "deep"), ("inside", "1920"), ("above", ".."), ("here", ".")):
+        (shoebox / name).symlink_to(to)
+    (shelf / "back").symlink_to(shoebox)
+    jobs, own, errors = find_jobs([str(shoebox)], str(tmp_path / "out"), OutputOptions())
+    found = [os.path.relpath(job.source, shoebox) for job in jobs]
+    assert (found, own, errors) == (["a.jpg", "1920/b.png", "1930/c.png", "1931/d.png"], [], [])
+
+
 @pytest.mark.slow
 def test_subfolders_may_be_left_out(shoebox, tmp_path):
     assert main(["photo", str(shoebox), "-o", str(tmp_path / "out"), "--no-recursive"]) == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,10 +125,8 @@ def unread_pictures(inputs: Sequence[str], *, recursive: bool = True) -> list[Pa
     """Return the pictures of unsupported formats in the input folders."""
     found: dict[Path, None] = {}
     for folder in filter(os.path.isdir, dict.fromkeys(inputs)):
-        for parent, names, files in os.walk(folder):
-            names[:] = sorted(name for name in names if recursive and not name.startswith("."))
-            paths = (Path(parent, name) for name in sorted(files) if not name.startswith("."))
-            found.update(dict.fromkeys(path for path in paths if path.suffix.lower() in UNREAD))
+        paths = _files(Path(folder), recursive=recursive)
+        found.update(dict.fromkeys(path for path in paths if path.suffix.lower() in UNREAD))
     return list(found)
 
 
@@ -183,19 +181,31 @@ def _photographs(
             PhotoError(f"cannot be listed ({exc.strerror})", path=exc.filename, remedy="check its permissions")
         )
 
-    excluded = None if without is None else os.path.realpath(without)
-    if excluded == os.path.realpath(folder):
-        excluded = None
-    for parent, names, files in os.walk(folder, onerror=note):
-        names[:] = sorted(
-            name for name in names if not name.startswith(".") and os.path.realpath(Path(parent, name)) != excluded
-        )
-        if not recursive:
-            names.clear()
-        for name in sorted(files):
-            path = Path(parent, name)
-            is_wanted = (
-                path.suffix.lower() in PHOTOGRAPHS and not name.startswith(".") and not name.endswith(_CONFIDENCE)
-            )
-            if is_wanted and (path.is_file() or not path.exists()):
-                yield path
+    for path in _files(folder, recursive=recursive, without=without, onerror=note):
+        is_wanted = path.suffix.lower() in PHOTOGRAPHS and not path.name.endswith(_CONFIDENCE)
+        if is_wanted and (path.is_file() or not path.exists()):
+            yield path
+
+
+def _files(
+    root: Path, *, recursive: bool, without: Path | None = None, onerror: Callable[[OSError], None] | None = None
+) -> Iterator[Path]:
+    """Yield the files of a folder and its subfolders, sorted by name, except hidden ones and those in ``without``.
+
+    Links to folders are followed, except into ``root`` and to folders that contain it. No folder is entered twice.
+    """
+    top, *others = (Path(os.path.realpath(folder)) for folder in (root, without) if folder is not None)
+    entered = {top, *others}
+
+    def enters(folder: Path) -> bool:
+        real = Path(os.path.realpath(folder))
+        is_near = folder.is_symlink() and (real.is_relative_to(top) or top.is_relative_to(real))
+        if real in entered or is_near:
+            return False
+        entered.add(real)
+        return True
+
+    for parent, names, files in os.walk(root, onerror=onerror, followlinks=True):
+        visible = (name for name in sorted(names) if recursive and not name.startswith("."))
+        names[:] = [name for name in visible if enters(Path(parent, name))]
+        yield from (Path(parent, name) for name in sorted(files) if not name.startswith("."))
