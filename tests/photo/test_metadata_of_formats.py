@@ -47,6 +47,30 @@ def test_iptc_becomes_xmp_where_a_format_has_no_place_for_it(format: str) -> Non
     assert "<dc:creator><rdf:Seq><rdf:li>A. Jensen</rdf:li>" in packet
 
 
+@pytest.mark.parametrize(
+    ("declared", "text", "read"),
+    [
+        (b"", "Grüße".encode(), "Grüße"),
+        (b"", "Grüße".encode("latin-1"), "Grüße"),
+        (b"", "“Grüße”".encode("cp1252"), "“Grüße”"),
+        (b"\x1c\x01\x5a\0\x03\x1b%G", "Grüße ü".encode()[:-1], "Grüße \ufffd"),  # cut off within a character
+    ],
+)
+def test_iptc_is_read_in_utf_8_even_if_it_does_not_say_so(declared: bytes, text: bytes, read: str) -> None:
+    iptc = declared + b"\x1c\x02\x69" + struct.pack(">H", len(text)) + text
+    picture = photo.read_photo(saved(smooth(8, 8), "TIFF", tiffinfo={33723: iptc}))
+    assert f"Headline>{read}<" in xmp_of(coloured(picture, "WEBP"), "WEBP").decode()
+
+
+def test_text_of_a_png_is_read_in_utf_8_even_where_latin_1_is_prescribed() -> None:
+    data = saved(smooth(8, 8), "PNG")
+    payload = b"Title\0" + "Grüße".encode()
+    chunk = struct.pack(">I", len(payload)) + b"tEXt" + payload + struct.pack(">I", zlib.crc32(b"tEXt" + payload))
+    picture = photo.read_photo(data[:33] + chunk + data[33:])
+    assert "Title: Grüße" in xmp_of(coloured(picture, "TIFF"), "TIFF").decode()
+    assert payload in coloured(picture, "PNG")
+
+
 def test_tiff_tags() -> None:
     data = coloured(photo.read_photo(source("TIFF")), "TIFF")
     with tifffile.TiffFile(BytesIO(data)) as file:

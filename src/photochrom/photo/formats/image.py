@@ -233,6 +233,14 @@ def color_rows(planes: Planes, rows: range) -> np.ndarray:
     return np.dstack([rgb, *others]) if others else rgb
 
 
+def decoded_text(data: bytes) -> str:
+    """Decode text that does not state its encoding, or not reliably: UTF-8 if it is that, otherwise Windows-1252."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
+
+
 def extra_channels(count: int) -> str:
     """Return subject and verb of a warning about ``count`` channels that are neither colour nor alpha."""
     if count > 1:

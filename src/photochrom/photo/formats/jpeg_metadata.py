@@ -10,7 +10,7 @@ from typing import Final
 
 from ...errors import PhotoError
 from . import exif, photoshop
-from .image import C2PA_LOST, GAIN_MAP_LOST, NO_UNIT, PER_CM, PER_INCH, Density, Metadata
+from .image import C2PA_LOST, GAIN_MAP_LOST, NO_UNIT, PER_CM, PER_INCH, Density, Metadata, decoded_text
 from .splice import segment
 from .xmp import Packet
 
@@ -46,7 +46,7 @@ def metadata_of(segments: list[tuple[int, bytes]]) -> Metadata:
         icc=icc or None,
         density=_jfif_density(segments, (1, 2)) or exif.density(exif_block) or _pixel_shape(segments),
         native=tuple((b"COM", comment) for comment in comments),
-        texts=tuple("Comment: " + _decoded(comment) for comment in comments),
+        texts=tuple("Comment: " + decoded_text(comment) for comment in comments),
     )
 
 
@@ -85,13 +85,6 @@ def _pixel_shape(segments: list[tuple[int, bytes]]) -> Density | None:
     found = _jfif_density(segments, (0,))
     by_ffmpeg = any(marker == COMMENT and payload.startswith(_FFMPEG) for marker, payload in segments)
     return Density(found.y, found.x, NO_UNIT) if found and by_ffmpeg else found
-
-
-def _decoded(comment: bytes) -> str:
-    try:
-        return comment.decode("utf-8")
-    except UnicodeDecodeError:
-        return comment.decode("latin-1")
 
 
 def metadata_segments(metadata: Metadata) -> bytes:

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Container, Iterator
 from typing import Final
 
+from .image import decoded_text
 from .xmp import Packet
 
 IIM: Final = b"\x1c"
@@ -75,9 +76,10 @@ def iptc_to_xmp(iptc: bytes, packet: Packet, numbers: Container[int] = _PROPERTI
         numbers: Numbers of the data sets of record 2 to copy; by default, all that have an XMP property.
     """
     sets = list(_data_sets(iptc))
-    encoding = "utf-8" if (1, 90, _UTF8) in sets else "latin-1"
+    is_utf8 = (1, 90, _UTF8) in sets
     for number, (name, array) in _PROPERTIES.items():
-        values = [value.decode(encoding, "replace") for record, kind, value in sets if (record, kind) == (2, number)]
+        found = [value for record, kind, value in sets if (record, kind) == (2, number)]
+        values = [value.decode("utf-8", "replace") if is_utf8 else decoded_text(value) for value in found]
         if values and number in numbers and name not in packet:
             packet.set(name, [_iso_date(value) for value in values] if number == 55 else values, array)
 

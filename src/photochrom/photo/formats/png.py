@@ -36,6 +36,7 @@ from .image import (
     check_one,
     check_size,
     color_rows,
+    decoded_text,
     luma_of,
 )
 
@@ -208,7 +209,7 @@ def _with_text(metadata: Metadata, name: bytes, payload: bytes) -> Metadata:
             return replace(
                 metadata, iptc=photoshop.merged(metadata.iptc, iptc), photoshop=resources or metadata.photoshop
             )
-    line = f"{keyword.decode('latin-1')}: {text.decode('utf-8' if name == b'iTXt' else 'latin-1', 'replace')}"
+    line = f"{keyword.decode('latin-1')}: {decoded_text(text)}"
     return replace(metadata, native=(*metadata.native, (name, payload)), texts=(*metadata.texts, line))
 
 
