@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -194,7 +195,7 @@ def _check_preservation(args: argparse.Namespace) -> None:
     """Check that the requested preservation files can be made of the target.
 
     Raises:
-        OptionError: The target of a bag is remote, or other shards are still to be coloured into it.
+        OptionError: The target of a bag is remote or contains the source, or other shards are still to be coloured.
         PhotochromError: A package is missing.
     """
     from ..batch.archival import check_packages
@@ -204,6 +205,9 @@ def _check_preservation(args: argparse.Namespace) -> None:
         raise OptionError(f"{args.output} cannot become a bag", remedy="name a local folder, or leave out --bagit")
     if args.bagit and args.shard:
         raise OptionError("a bag holds all shards", remedy="run the command without --shard when they have ended")
+    is_local = not is_remote(args.source)
+    if args.bagit and is_local and Path(os.path.realpath(args.source)).is_relative_to(os.path.realpath(args.output)):
+        raise OptionError(f"{args.source} is in the target, and would be moved into the bag: name another target")
     check_packages(bag=args.bagit, parquet=args.parquet)
 
 
