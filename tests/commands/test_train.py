@@ -346,12 +346,31 @@ class TestEstimate:
     def test_large_batches_see_whole_pictures_too_and_each_process_has_its_memory(self, prepared, monkeypatch):
         tried = []
         monkeypatch.setattr(estimate, "process_counts", lambda config: (3, 1))
-        monkeypatch.setattr(estimate, "measure", lambda trial, *_: tried.append(trial) or (Costs(0.1, 0.1, 1), 1000))
+        monkeypatch.setattr(estimate, "process_memory", lambda *_: 1000)
+        monkeypatch.setattr(estimate, "measure", lambda trial, *_: tried.append(trial) or Costs(0.1, 0.1, 1))
         assert estimate.estimate(prepared).memory == 3000
         (trial,) = tried
         trial.step = trial.steps - 1
         whole = torch.zeros(1, 2, trial.recipe.grid, trial.recipe.grid)
         assert trial.draw_crop()(whole).shape == whole.shape
+
+    def test_the_memory_of_a_step_is_known_before_it_is_taken(self, prepared, monkeypatch):
+        """Otherwise the system ends a process whose first step needs more memory than there is."""
+        few, _ = estimate._few_batches(prepared)
+        trainer = replace(prepared, recipe=replace(prepared.recipe, epochs=10)).trainer(few)
+        shown, update = [], Trainer.update
+        monkeypatch.setattr(Trainer, "update", lambda *a: shown.append(len(a[2].chroma)) or update(*a))
+        saved = (estimate.process_memory(trainer, few) - estimate._LIBRARIES) / estimate._OVERHEAD
+        weights = 5 * sum(p.nbytes for p in trainer.head.parameters())
+        trainer.step = trainer.steps - 1
+        whole = estimate._saved_bytes(trainer, few.batch(np.arange(64)), few)
+        assert saved - weights == pytest.approx(whole, rel=0.02)
+        assert shown == [4, 8, 64]
+        shown.clear()
+        monkeypatch.setattr(estimate, "free_memory", lambda: estimate._LIBRARIES + weights + whole)
+        with pytest.raises(TrainingError, match="give a batch below 64"):
+            estimate.estimate(prepared)
+        assert shown == [4, 8]
 
     @pytest.mark.parametrize(("step_seconds", "steps"), [(0.1, 7), (3.0, 5), (10.0, 3)])
     def test_slow_steps_are_timed_less_often(self, step_seconds, steps, monkeypatch):
@@ -362,8 +381,8 @@ class TestEstimate:
         trainer = SimpleNamespace(recipe=recipe, steps=9, head=torch.nn.Linear(1, 1), validate=lambda source: None)
         trainer.update = lambda source, batch: seen.append(trainer.step)
         source = type("Few", (), {"__len__": lambda self: 2, "batch": lambda self, indices: None})()
-        costs, _ = estimate.measure(trainer, source, held_out=0)
-        assert len(seen) == steps  # the first one, for the memory, is not timed
+        costs = estimate.measure(trainer, source, held_out=0)
+        assert len(seen) == steps  # the first one is not timed
         assert {*seen} == {0, 8}
         assert [costs.crop, costs.whole] == pytest.approx([step_seconds, step_seconds])
 

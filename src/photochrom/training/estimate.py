@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..errors import TrainingError
 from ..machine import free_memory
-from .data.batches import Batches, Pictures, Sides
+from .data.batches import Batch, Batches, Pictures, Sides
 from .data.feature_cache import few_features
 from .memory import explain_memory_errors
 from .preparation import REPORTED, TrainingRun, gigabytes
@@ -24,6 +24,7 @@ from .schedule import Schedule
 from .train import Trainer
 
 _MIN_VIEWS = 32  # minimum number of views used for the estimate
+_MEASURED = (4, 8)  # views in the steps whose memory is measured; that of a whole step follows from them
 _TIMED = 3  # maximum number of steps of each kind that are timed
 _LONG = 4.0  # seconds after which no further step is timed, so that a short run does not wait for its estimate
 _ROUND_SECONDS = 2.0  # for the end of a round, apart from validation: samples, curves and a checkpoint
@@ -69,15 +70,16 @@ def estimate(run: TrainingRun) -> Estimate:
         few, seconds = _few_batches(run)
         trial_recipe = replace(run.recipe, epochs=10)  # long enough for crops and whole pictures
         trial = replace(run, recipe=trial_recipe).trainer(few)
-        costs, memory = measure(trial, few, len(run.validation))
+        memory = process_counts(run.config)[0] * process_memory(trial, few)
+        _check_memory(memory, run)  # before a whole step, for which the system might end the process
+        costs = measure(trial, few, len(run.validation))
     checkpoints = _STORED * sum(value.nbytes for value in trial.head.state_dict().values())
     missing = run.missing_views()
-    memory *= process_counts(run.config)[0]
     counts = Schedule(run.recipe, len(run.training), run.fabric.world_size).remaining(0)
     ending = _EXPORT_SECONDS + _REPORT_SECONDS * min(REPORTED, len(run.validation))
     disk = checkpoints + missing * run.view_bytes
     estimated = Estimate(missing * seconds, costs.total(counts), ending, disk, memory, costs)
-    _check_room(estimated, run)
+    _check_disk(disk, run)
     return estimated
 
 
@@ -97,25 +99,55 @@ def _few_batches(run: TrainingRun) -> tuple[Batches, float]:
     return few, (time.perf_counter() - started) / len(views)
 
 
-def _check_room(estimate: Estimate, run: TrainingRun) -> None:
-    """Raise a ``TrainingError`` if too little of the disk or, when training on a CPU, of the memory is free."""
+def _check_disk(needed: int, run: TrainingRun) -> None:
+    """Raise a ``TrainingError`` if less than the needed bytes are free on the disk of the run."""
     folder = run.config.run_folder
     free = shutil.disk_usage(folder).free
-    if estimate.disk > free:
+    if needed > free:
         remedy = "give cache_gb=0, which is slower but needs less" if run.cached else "free some space"
         raise TrainingError(
-            f"the run takes {gigabytes(estimate.disk)} in {folder}, but {gigabytes(free)} are free", remedy=remedy
+            f"the run takes {gigabytes(needed)} in {folder}, but {gigabytes(free)} are free", remedy=remedy
         )
-    memory = free_memory()
-    if memory is not None and estimate.memory > memory and run.config.accelerator == "cpu":
+
+
+def _check_memory(needed: int, run: TrainingRun) -> None:
+    """Raise a ``TrainingError`` if a run on a CPU needs more bytes of memory than are free."""
+    free = free_memory()
+    if free is not None and needed > free and run.config.accelerator == "cpu":
         raise TrainingError(
-            f"training takes about {gigabytes(estimate.memory)} of memory, but {gigabytes(memory)} are free",
+            f"training takes about {gigabytes(needed)} of memory, but {gigabytes(free)} are free",
             remedy=f"give a batch below {run.recipe.batch}, or close other programs",
         )
 
 
-def measure(trainer: Trainer, source: Batches, held_out: int) -> tuple[Costs, int]:
-    """Measure the costs of steps and rounds, and the memory of a training process in bytes.
+def process_memory(trainer: Trainer, source: Batches) -> int:
+    """Estimate the memory of a training process in bytes, from steps on whole pictures with fewer views.
+
+    Args:
+        trainer: A trainer for this measurement only, since its weights change.
+        source: Source of the views.
+
+    Raises:
+        TrainingError: The loss is not a number, or a photograph cannot be read or decoded.
+    """
+    trainer.step = trainer.steps - 2  # two steps on whole pictures follow
+    few, more = (_saved_bytes(trainer, source.batch(np.arange(n) % len(source)), source) for n in _MEASURED)
+    per_view = (more - few) / (_MEASURED[1] - _MEASURED[0])
+    saved = few + per_view * (trainer.recipe.batch - _MEASURED[0])
+    # Five tensors per parameter: the weights, their gradient, their EMA, and the two moments of AdamW.
+    weight_bytes = 5 * sum(p.numel() * p.element_size() for p in trainer.head.parameters())
+    return round(_OVERHEAD * (weight_bytes + saved)) + _LIBRARIES
+
+
+def _saved_bytes(trainer: Trainer, batch: Batch, source: Batches) -> int:
+    """Return the number of bytes that autograd saves in one training step."""
+    with _SavedTensors() as saved:
+        trainer.update(source, batch)
+    return saved.bytes
+
+
+def measure(trainer: Trainer, source: Batches, held_out: int) -> Costs:
+    """Measure the costs of steps and rounds.
 
     Args:
         trainer: A trainer for this measurement only, since its weights change.
@@ -138,18 +170,13 @@ def measure(trainer: Trainer, source: Batches, held_out: int) -> tuple[Costs, in
                 break
         return statistics.median(times)
 
-    last = trainer.steps - 1  # sees whole pictures; the first steps see crops
-    with _SavedTensors() as saved:
-        trainer.step = last
-        trainer.update(source, batch)
+    trainer.step = last = trainer.steps - 1  # sees whole pictures; the first steps see crops
+    trainer.update(source, batch)  # not timed, since the first step is slower
     whole, crop = seconds(last), seconds(0)
     start = time.perf_counter()
     trainer.validate(source)
     seconds_per_view = (time.perf_counter() - start) / len(source)
-    # Five tensors per parameter: the weights, their gradient, their EMA, and the two moments of AdamW.
-    weight_bytes = 5 * sum(p.numel() * p.element_size() for p in trainer.head.parameters())
-    costs = Costs(crop, whole, _ROUND_SECONDS + held_out * seconds_per_view)
-    return costs, round(_OVERHEAD * (weight_bytes + saved.bytes)) + _LIBRARIES
+    return Costs(crop, whole, _ROUND_SECONDS + held_out * seconds_per_view)
 
 
 class _SavedTensors:

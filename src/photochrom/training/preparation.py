@@ -198,8 +198,9 @@ class TrainingRun:
         if not self.cached:
             features += f", more than the {gigabytes(self.cache_limit)} allowed: the encoder runs at every step instead"
         precision = "bfloat16" if uses_bf16(self.config) else "float32"
+        views = "view" if recipe.views == 1 else "views"
         return (
-            f"{len(self.training) // recipe.views:,} to train on ({recipe.views} views of each), "
+            f"{len(self.training) // recipe.views:,} to train on ({recipe.views} {views} of each), "
             f"{len(self.validation):,} to check with, {recipe.size} pixels\n"
             f"from {self.initial.label}, {recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'} "
             f"in steps of {recipe.batch} views"

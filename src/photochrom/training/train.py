@@ -263,7 +263,7 @@ class Trainer:
         if step is None:
             return [chroma.new_zeros(len(chroma), 3, *chroma.shape[2:])]
         positions = range(self.fabric.global_rank, self.schedule.views_per_step, self.fabric.world_size)
-        seeds = [[self.recipe.seed, 2, step, position] for position in positions]
+        seeds = [[self.recipe.seed, 2, step, position] for position in positions[: len(chroma)]]
         return [simulate_hints(chroma, seeds, self.recipe.hintless)]
 
     @torch.no_grad()
