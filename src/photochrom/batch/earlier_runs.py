@@ -41,7 +41,9 @@ def pending_items(items: list[Item], reported: Mapping[str, bytes], job: BatchJo
     options, size_of = job.options, _sizes(job.target)
     model = known_digest(find_model(options.model)) if reported else ""
     for item in items:
-        known = reported.get(item.key, b"")
+        if (known := reported.get(item.key)) is None:
+            yield item, "to do"
+            continue
         name = possible_name(item, options.name)
         marked = partial(mark, item.size, item.version, model, job.recorded(item))
         state = "to do"
