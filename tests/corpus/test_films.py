@@ -84,8 +84,10 @@ def frames_in(path):
 
 
 def beginning(source):
-    """Return the time, in seconds, at which the first track begins if the clock of the container has no 0; else 0."""
+    """Return the time, in seconds, at which the first track begins if the clock of the film has no 0; else 0."""
     with av.open(str(source)) as container:
+        if container.format.name == "mpegvideo":  # a raw stream, whose beginning FFmpeg does not state
+            return next(frames_in(source))[0]
         return container.start_time / av.time_base if container.format.name in ("mpegts", "mpeg") else 0.0
 
 

@@ -195,6 +195,51 @@ def test_everything_else_is_copied(end, sound, titles, tmp_path, fake_colorizer)
     assert len(decoded(report.output)) == 36
 
 
+@pytest.mark.parametrize(
+    ("end", "lost"),
+    [
+        ("mxf", ["2 chapters", "languages of tracks (fre)", "the rotation by 90 degrees"]),
+        (
+            "avi",
+            [
+                "metadata of the film (synopsis)",
+                "2 chapters",
+                "languages of tracks (fre)",
+                "the rotation by 90 degrees",
+            ],
+        ),
+        ("mkv", []),
+        ("mov", ["metadata of the film (synopsis)"]),
+    ],
+)
+def test_metadata_that_a_container_cannot_hold_is_named(end, lost, tmp_path, fake_colorizer):
+    source = write_film(
+        tmp_path / "a.mkv",
+        pan(24),
+        sound="pcm_s16le",
+        languages=["fre"],
+        rotation=90,
+        chapters=[(0, 0.5, "One"), (0.5, 1, "Two")],
+        metadata={"title": "The Film", "synopsis": "A walk."},
+    )
+    codec = "prores" if end == "mov" else "ffv1"
+    report = colorize_film(source, tmp_path / f"b.{end}", FilmOptions(codec=codec), colorizer=fake_colorizer)
+    found = [note for note in report.notes if note.startswith("not kept") and "of sound" not in note]
+    assert found == [f"not kept: {part}, which {end} cannot hold" for part in lost]
+    with av.open(str(report.output)) as film:
+        metadata = {key.lower(): value for key, value in film.metadata.items()}
+    name = "comment_{}" if end == "mxf" else "{}"
+    assert metadata[name.format("title")] == "The Film"
+    assert metadata[name.format("comment")].startswith("Colours added by software (photochrom")
+
+
+def test_user_comments_of_mxf_are_metadata_elsewhere(tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mxf", pan(4), codec="ffv1", metadata={"comment_title": "The Film"})
+    report = colorize_film(source, tmp_path / "b.mkv", colorizer=fake_colorizer)
+    with av.open(str(report.output)) as film:
+        assert film.metadata["title"] == "The Film"
+
+
 def test_the_label_stands_behind_the_comment_once(tmp_path, fake_colorizer):
     for end, key in (("mp4", "comment"), ("mkv", "COMMENT")):
         source = write_film(tmp_path / f"a.{end}", pan(3), metadata={"comment": "From the attic."})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import av
 
 from ..options import FilmOptions
@@ -10,13 +12,18 @@ from ..reader import FilmReader
 from ..sequences import frame_metadata
 from ..sequences.reader import SequenceReader
 from ..sequences.writer import keeps_alpha
+from ..source.opening import address
 from ..source.time_code import fits_mxf
+from ..span import Span
 from . import tracks
 from .codecs import SEQUENCES, UNTIMED
 from .mux import metadata_to_copy
 
 _WITHOUT_TIME_CODE = ("avi", "tiff", "png", "jpeg", "jp2")  # containers and frame formats that store no time code
 _WITHOUT_ASPECT = ("nut",)  # containers whose pixel aspect ratio PyAV cannot set
+_LOST_OF_TRACKS = {"mxf": {"language": "languages", "title": "titles"}, "avi": {"language": "languages"}}
+"""Metadata of tracks, by container, that it does not store."""
+_UNKNOWN = "und"  # the language of a track that states none
 _OVERSCAN = "not kept: the pixels outside the display window"
 _OVERSCAN_IN_EXR = "pixels outside the display window get the colours of the nearest pixel inside it"
 
@@ -61,6 +68,40 @@ def notes(reader: FilmReader, planes: PlaneFormat, container: str, options: Film
     if change := planes.change():
         found.append(change)
     return found
+
+
+def lost_metadata(reader: FilmReader, film: Path, container: str, span: Span) -> list[str]:
+    """Return notes on metadata, chapters and rotation of the source that a film lacks.
+
+    Args:
+        reader: The source.
+        film: A film of one frame with the metadata of the coloured film.
+        container: FFmpeg's name of its container format.
+        span: The coloured part of the source.
+
+    Raises:
+        av.error.FFmpegError: The film cannot be read.
+    """
+    if reader.is_sequence:
+        return []
+    with av.open(address(film), metadata_errors="replace") as written:
+        kept = {_folded(key) for key in metadata_to_copy(written)} | {"timecode", "reel_name"}
+        lost = sorted(key.lower() for key in metadata_to_copy(reader.container) if _folded(key) not in kept)
+        found = [f"metadata of the film ({', '.join(lost)})"] if lost else []
+        chapters = len([chapter for chapter in reader.container.chapters() if span.chapter(chapter)])
+        if chapters and not written.chapters():
+            found.append(f"{chapters} chapter{'' if chapters == 1 else 's'}")
+        for key, word in _LOST_OF_TRACKS.get(container, {}).items():
+            values = sorted({stream.metadata.get(key, _UNKNOWN) for stream in reader.container.streams} - {_UNKNOWN})
+            found += [f"{word} of tracks ({', '.join(values)})"] if values else []
+        if reader.turns and not next(written.decode(video=0)).rotation:
+            found.append(f"the rotation by {90 * reader.turns} degrees")
+    return [f"not kept: {part}, which {container} cannot hold" for part in found]
+
+
+def _folded(key: str) -> str:
+    """Return a metadata key in the form in which keys of different containers are equal."""
+    return key.casefold().replace(" ", "_")
 
 
 def _other_pictures(reader: FilmReader) -> list[str]:

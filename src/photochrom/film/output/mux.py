@@ -31,10 +31,12 @@ _FASTSTART = {"movflags": "+faststart"}
 _OPTIONS = {"mp4": _FASTSTART, "mov": _FASTSTART, "matroska": {"avoid_negative_ts": "disabled"}}
 _OPTIONS["mxf"] = {"strict": "unofficial"}  # permits rates not in SMPTE ST 377, such as 18 frames/s
 # Metadata keys that describe the source's file or its encoded picture, and so do not apply to the coloured film.
-_OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
+_OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder", "software")
 _OF_THE_CODEC = ("encoder", "bps", "number_of_bytes", "number_of_frames", "alpha_mode")  # upper or lower case
 # Such keys in MXF: the software that wrote the file, and the identifiers of its packages.
 _OF_MXF = ("company_name", "application_platform", "operational_pattern_ul", "modification_date")
+_OF_MXF_ITSELF = {"timecode", "reel_name"}
+_MXF_COMMENT = "comment_"  # FFmpeg stores metadata with this prefix as user comments of MXF files, and leaves out other
 _OF_PACKAGES = ("uid", "umid", "product_", "toolkit_")
 
 
@@ -279,7 +281,8 @@ def _transcoder(
 
 def metadata_to_copy(source: av.container.InputContainer) -> dict[str, str]:
     """Return a film's metadata without the entries that describe its file."""
-    return {k: v for k, v in source.metadata.items() if k.lower() not in _OF_THE_FILE and not _is_of_a_package(k)}
+    kept = {k: v for k, v in source.metadata.items() if k.lower() not in _OF_THE_FILE and not _is_of_a_package(k)}
+    return {k.removeprefix(_MXF_COMMENT): v for k, v in kept.items()} if source.format.name == "mxf" else kept
 
 
 def _set_metadata(
@@ -293,6 +296,9 @@ def _set_metadata(
         else:
             out.metadata[key] = value
     out.metadata["comment"] = with_statement(comment, credit)
+    if out.format.name == "mxf":
+        for key in out.metadata.keys() - _OF_MXF_ITSELF:
+            out.metadata[_MXF_COMMENT + key] = out.metadata.pop(key)
     out.set_chapters([adjusted for chapter in source.chapters() if (adjusted := span.chapter(chapter))])
 
 
