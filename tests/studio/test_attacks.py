@@ -75,7 +75,7 @@ def most_memory(studio) -> float:
 
 def routes_of(item: str) -> list[str]:
     base = f"/api/items/{item}"
-    pictures = [f"{base}/{name}.jpg" for name in ("picture", "original", "small", "tile/0/0", "guesses/0", "shots/0")]
+    pictures = [f"{base}/{name}.jpg" for name in ("picture", "original", "small", "tile/0/0", "guesses/1/0", "shots/0")]
     return [base, *pictures, f"{base}/hints.json", f"{base}/download", f"{base}/guesses", f"{base}/unsure"]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -15,6 +17,7 @@ from photochrom import Colorizer, Hint, Prediction, alternatives, photo, read_hi
 from photochrom.color.gamut import rgb_of_luma
 from photochrom.commands.main import main
 from photochrom.errors import OptionError, PhotoError
+from photochrom.studio import photographs
 from photochrom.studio.photographs import read, read_in_color, small
 from photochrom.studio.pictures import PREVIEW
 from photochrom.studio.render import doubt_map
@@ -154,8 +157,8 @@ def test_guesses_keep_known_colours(visitor, colorizer, tmp_path):
     item = visitor.add("old.png", png(picture(1)))
     visitor.put(item, 0.4, 0.6)
     guesses = visitor.get(f"/api/items/{item}/guesses")
-    assert (len(guesses["names"]), guesses["round"]) == (4, 1)
-    small_ones = [rgb(visitor.fetch(f"/api/items/{item}/guesses/{number}.jpg")) for number in range(4)]
+    assert (len(guesses["names"]), guesses["number"]) == (4, 1)
+    small_ones = [rgb(visitor.fetch(f"/api/items/{item}/guesses/1/{number}.jpg")) for number in range(4)]
     assert max(map(max, (each.shape for each in small_ones))) <= 320
     state = visitor.edit(item, "guess", guess=2)
     assert state["guess"] == 2
@@ -174,11 +177,48 @@ def test_guesses_keep_known_colours(visitor, colorizer, tmp_path):
 
 def test_a_guess_that_was_replaced_is_not_mistaken_for_another(visitor):
     item = visitor.add("old.png", png(picture()))
-    shown, _ = (visitor.get(f"/api/items/{item}/guesses")["round"] for _ in range(2))
-    with pytest.raises(RefusedError, match="this guess is gone: choose another"):
-        visitor.edit(item, "guess", guess=1, round=shown)
-    assert visitor.edit(item, "guess", guess=None, round=shown)["guess"] is None
-    assert visitor.edit(item, "guess", guess=1, round=shown + 1)["guess"] == 1
+    numbers = [visitor.get(f"/api/items/{item}/guesses")["number"] for _ in range(2)]
+    assert visitor.edit(item, "guess", guess=1, of=1)["guess"] == 1
+    seen = visitor.item(item)["others"]
+    for place in range(1, 5):
+        visitor.put(item, 0.2 * place, 0.6)
+        numbers.append(visitor.get(f"/api/items/{item}/guesses")["number"])
+        if place == 2:  # the page still shows the guesses of the first request
+            chosen = visitor.edit(item, "guess", guess=1, of=1)
+            assert (chosen["guess"], chosen["others"]) == (None, seen)
+    assert numbers == [1, 1, 2, 3, 4, 5]
+    for act in (
+        lambda: visitor.edit(item, "guess", guess=1, of=1),
+        lambda: visitor.edit(item, "guess", guess=1, of=[]),
+        lambda: visitor.fetch(f"/api/items/{item}/guesses/1/0.jpg"),
+    ):
+        with pytest.raises(RefusedError, match="this guess is gone: choose another"):
+            act()
+    assert visitor.edit(item, "guess", guess=None, of=1)["guess"] is None
+    assert visitor.edit(item, "guess", guess=1, of=5)["guess"] == 1
+
+
+def test_guesses_of_an_earlier_request_do_not_replace_later_ones(visitor, monkeypatch):
+    item = visitor.add("old.png", png(picture()))
+    is_computing, may_end = threading.Event(), threading.Event()
+    compute = photographs.alternatives
+
+    def first_slowly(*arguments, **keywords):
+        monkeypatch.setattr(photographs, "alternatives", compute)
+        is_computing.set()
+        may_end.wait()
+        return compute(*arguments, **keywords)
+
+    monkeypatch.setattr(photographs, "alternatives", first_slowly)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(visitor.get, f"/api/items/{item}/guesses")
+        is_computing.wait()
+        visitor.put(item, 0.4, 0.6)
+        number = visitor.get(f"/api/items/{item}/guesses")["number"]
+        may_end.set()
+        assert (first.result()["number"], number) == (1, 2)
+    visitor.fetch(f"/api/items/{item}/guesses/2/0.jpg")
+    assert visitor.edit(item, "guess", guess=1, of=2)["guess"] == 1
 
 
 def test_a_model_without_guesses_has_none(open_studio, fake_colorizer):

@@ -364,7 +364,7 @@ def test_local_addresses_are_recognised(host, local):
     assert is_local(host) is local
 
 
-@pytest.mark.parametrize("place", ["tile/{}/0.jpg", "tile/0/{}.jpg", "guesses/{}.jpg", "shots/{}.jpg"])
+@pytest.mark.parametrize("place", ["tile/{}/0.jpg", "tile/0/{}.jpg", "guesses/1/{}.jpg", "shots/{}.jpg"])
 @pytest.mark.parametrize("digits", [20, 300, 5000])
 def test_a_number_of_many_digits_is_refused(place, digits, visitor):
     identity = visitor.add("a.png", png(picture(1)))

@@ -16,7 +16,7 @@ from tests.helpers.studio_server import RefusedError, Visitor
 from tests.studio.conftest import luma, picture, png
 
 ROUTES = (
-    "", "/picture.jpg", "/original.jpg", "/small.jpg", "/tile/0/0.jpg", "/guesses", "/guesses/0.jpg", "/likely",
+    "", "/picture.jpg", "/original.jpg", "/small.jpg", "/tile/0/0.jpg", "/guesses", "/guesses/1/0.jpg", "/likely",
     "/unsure", "/hints.json", "/download", "/shots/0.jpg",
 )  # fmt: skip
 

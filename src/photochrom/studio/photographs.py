@@ -23,10 +23,11 @@ from .history import History
 from .items import Item, hiding_folder
 from .marks import Mark, hints_of, points_of
 from .pictures import PREVIEW, Picture, cached_prediction, small
-from .render import colored
+from .render import colored, jpeg
 from .state import AppState
 
 GUESSES = 4
+_KEPT_GUESSES = 4  # number of requests of which the guesses are kept
 _GUESS_SIDE = 320  # longest side of an alternative, in pixels
 
 
@@ -44,6 +45,19 @@ class Choices:
     """Colours that the visitor gave by hand."""
 
 
+@dataclass(frozen=True)
+class Guesses:
+    """Other colourings of a photograph, from which a visitor chooses by number."""
+
+    number: int
+    """Number of the request for them."""
+    options: ColorOptions | None
+    """Options of the first picture; None for no guesses."""
+    hints: tuple[tuple[Hint, ...], ...] = ()
+    """Hints that make each guess, besides those of ``options``."""
+    names: tuple[str, ...] = ()
+
+
 class Photograph(Item[Choices]):
     """A photograph that a visitor works on.
 
@@ -55,9 +69,7 @@ class Photograph(Item[Choices]):
 
     def __init__(self, state: AppState, source: Path, dropped_in: str = "") -> None:
         super().__init__(state, source, Choices(state.colorizer.card.vividness), dropped_in)
-        self._guesses: tuple[tuple[Hint, ...], ...] = ()
-        self._guess_round = 0
-        """Number of times that guesses were made; the page names it, since its guesses may have been replaced."""
+        self._guesses, self._guess_requests = {0: Guesses(0, None)}, 0  # by their number
         self._size = (1, 1)  # height and width at full size, until the file is read
         state.pictures.put(self.id, self._load())
 
@@ -72,7 +84,7 @@ class Photograph(Item[Choices]):
 
     def describe(self) -> dict[str, Any]:
         """Return the photograph's state as JSON for the page."""
-        now, guesses = self._history.now, self._guesses
+        now, guesses = self._history.now, self._latest_guesses.hints
         chosen = guesses.index(now.guess) if now.guess in guesses else None
         height, width = self._size
         return super().describe() | {
@@ -82,17 +94,19 @@ class Photograph(Item[Choices]):
 
     def _history_after(self, change: dict[str, Any]) -> History[Choices]:
         if change.get("do") == "guess":
-            return self._history.choose(guess=self._guess(change.get("guess"), change.get("round", self._guess_round)))
+            number = change.get("of", self._latest_guesses.number)
+            return self._history.choose(guess=self._guess(change.get("guess"), number))
         if change.get("do") == "give back":
             return self._history.choose(borrowed=())
         return super()._history_after(change)
 
-    def _guess(self, number: Any, guess_round: Any) -> tuple[Hint, ...]:
+    def _guess(self, number: Any, guesses: Any) -> tuple[Hint, ...]:
         if number is None:
             return ()
-        if guess_round != self._guess_round or not isinstance(number, int) or not 0 <= number < len(self._guesses):
+        found = self._guesses[guesses].hints if isinstance(guesses, int) and guesses in self._guesses else ()
+        if not isinstance(number, int) or not 0 <= number < len(found):
             raise OptionError("this guess is gone", remedy="choose another")
-        return self._guesses[number]
+        return found[number]
 
     def _history_with_marks(self, marks: tuple[Mark, ...], time: Any) -> History[Choices]:
         return self._history.choose(marks=marks)
@@ -102,38 +116,67 @@ class Photograph(Item[Choices]):
         self._size = (luma.shape[0], luma.shape[1])
         return Picture(small(luma), self._colorizer.thumbnail(luma))
 
-    def guesses(self) -> tuple[int, list[tuple[str, np.ndarray]]]:
-        """Return guesses: other colourings (``alternatives``) that the model finds plausible, given the marks so far.
+    def guesses(self) -> Guesses:
+        """Return other colourings (``alternatives``) that the model finds plausible, given the marks so far.
 
-        They replace the former guesses, from which ``edit`` chooses by number.
-
-        Returns:
-            The number of this round of guesses; and for each guess, its name and a small RGB picture, uint8
-            ``[h, w, 3]``. There are none if the model has no bins.
+        Those of the last requests are kept, since the visitor may choose from them until the new ones are shown. There
+        are none if the model has no bins.
 
         Raises:
             OptionError: The options ask for something that the model cannot do.
             PhotoError: The upload had to be read again, and could not be read.
             ModelError: The network's output contradicts the model's card.
             EngineError: The network could not be run.
+            OSError: The photograph was removed meanwhile, or its folder cannot be written.
         """
-        if not self._colorizer.card.bins:
-            return 0, []
-        picture = self._loaded()
-        base = replace(self._history.now, guess=())
-        options = ColorOptions(base.vividness, base.strength, (*base.borrowed, *hints_of(base.marks, self._size)))
-        found = cached_prediction(self._colorizer, picture.thumbnail, options, picture.cached)
-        guessed = alternatives(self._colorizer, picture.thumbnail, GUESSES, options, prediction=found.prediction)
         with self.lock:
-            self._guesses = tuple(tuple(hint for hint in each.hints if hint not in options.hints) for each in guessed)
-            self._guess_round += 1
-            guess_round = self._guess_round
-        luma = small(picture.luma, _GUESS_SIDE)
+            base = self._history.now
+            options = ColorOptions(base.vividness, base.strength, (*base.borrowed, *hints_of(base.marks, self._size)))
+            if self._latest_guesses.options == options or not self._colorizer.card.bins:
+                return self._latest_guesses
+            self._guess_requests += 1
+            found = Guesses(self._guess_requests, options)
+        found = self._made(found)
+        with self.lock:
+            self._guesses[found.number] = found  # requests may end in any order
+            while len(self._guesses) > _KEPT_GUESSES:
+                oldest = self._guesses.pop(min(self._guesses))
+                shutil.rmtree(self._guess_folder(oldest), ignore_errors=True)
+        return found
+
+    @property
+    def _latest_guesses(self) -> Guesses:
+        return self._guesses[max(self._guesses)]
+
+    def _made(self, guesses: Guesses) -> Guesses:
+        """Return guesses with their hints and names, and write their pictures; errors are those of ``guesses``."""
+        picture, options = self._loaded(), guesses.options
+        assert options is not None
+        first = cached_prediction(self._colorizer, picture.thumbnail, options, picture.cached).prediction
+        others = alternatives(self._colorizer, picture.thumbnail, GUESSES, options, prediction=first)
         predictions = [
-            cached_prediction(self._colorizer, picture.thumbnail, each, picture.cached).prediction for each in guessed
+            cached_prediction(self._colorizer, picture.thumbnail, each, picture.cached).prediction for each in others
         ]
-        pictures = [colored(self._colorizer, luma, *each) for each in zip(guessed, predictions, strict=True)]
-        return guess_round, list(zip(name_alternatives(found.prediction, predictions), pictures, strict=True))
+        luma, folder = small(picture.luma, _GUESS_SIDE), self._guess_folder(guesses)
+        folder.mkdir()
+        for number, each in enumerate(zip(others, predictions, strict=True)):
+            (folder / f"{number}.jpg").write_bytes(jpeg(colored(self._colorizer, luma, *each)))
+        hints = tuple(tuple(hint for hint in each.hints if hint not in options.hints) for each in others)
+        return replace(guesses, hints=hints, names=tuple(name_alternatives(first, predictions)))
+
+    def _guess_folder(self, guesses: Guesses) -> Path:
+        return self.folder / f"guesses-{guesses.number}"
+
+    def guess_picture(self, guesses: int, number: int) -> Path:
+        """Return the path of a guess's small picture, given the numbers of the guesses and of the guess.
+
+        Raises:
+            OptionError: There is no such guess any more.
+        """
+        path = self.folder / f"guesses-{guesses}" / f"{number}.jpg"
+        if not path.is_file():
+            raise OptionError("this guess is gone", remedy="choose another")
+        return path
 
     def borrow(self, reference: Path) -> int:
         """Replace the borrowed hints by ones with the colours of another photograph, where it matches this one.

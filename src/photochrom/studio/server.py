@@ -135,7 +135,7 @@ class Api:
             *(Route(f"{item}/{name}.jpg", self._jpeg_endpoint(draw)) for name, draw in pictures.items()),
             Route(f"{item}/tile/{{column:number}}/{{row:number}}.jpg", self._jpeg_endpoint(_tile)),
             Route(f"{item}/guesses", self._guesses),
-            Route(f"{item}/guesses/{{number:number}}.jpg", self._guess),
+            Route(f"{item}/guesses/{{guesses:number}}/{{number:number}}.jpg", self._guess),
             Route(f"{item}/likely", self._likely),
             Route(f"{item}/unsure", self._unsure),
             Route(f"{item}/hints.json", self._hints),
@@ -260,23 +260,13 @@ class Api:
     # Suggestions -----------------------------------------------------------------------------------------------
 
     async def _guesses(self, request: Request) -> Response:
-        """Compute the alternatives, and write their pictures, which the page requests one by one."""
-        item = _photograph(self._item_of(request))
-
-        def write() -> dict[str, Any]:
-            (guess_round, found), folder = item.guesses(), item.folder / "guesses"
-            folder.mkdir(exist_ok=True)
-            for number, (_, rgb) in enumerate(found):
-                (folder / f"{number}.jpg").write_bytes(jpeg(rgb))
-            return {"names": [name for name, _ in found], "round": guess_round}
-
-        return JSONResponse(await run_in_threadpool(write))
+        """Return the names of the alternatives; the page requests their pictures one by one."""
+        found = await run_in_threadpool(_photograph(self._item_of(request)).guesses)
+        return JSONResponse({"number": found.number, "names": found.names})
 
     async def _guess(self, request: Request) -> Response:
-        path = self._item_of(request).folder / "guesses" / f"{request.path_params['number']}.jpg"
-        if not path.is_file():
-            raise LostError("this guess is gone", remedy="choose another")
-        return FileResponse(path)
+        guesses, number = (request.path_params[name] for name in ("guesses", "number"))
+        return FileResponse(_photograph(self._item_of(request)).guess_picture(guesses, number))
 
     async def _likely(self, request: Request) -> Response:
         item, (x, y) = self._item_of(request), place(request.query_params)

@@ -52,7 +52,8 @@ def test_the_page_can_be_used_by_keyboard_alone(visit, photograph, tmp_path):
     assert state(page)["marks"] == []
     changed(page, lambda: page.keyboard.press("Control+z"))
     page.keyboard.press("s")
-    assert page.locator("button[data-tool=stroke]").get_attribute("aria-checked") == "true"
+    assert page.locator("button[data-tool=stroke]").get_attribute("aria-pressed") == "true"
+    page.locator("#guesses[aria-busy=false]").wait_for()
     tab_to("#guesses [data-guess='0']")
     changed(page, lambda: page.keyboard.press("Enter"))
     tab_to("#download", 100)

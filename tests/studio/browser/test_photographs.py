@@ -36,8 +36,9 @@ def test_drop_look_hint_choose_and_download(visit, photograph, tmp_path, size):
     (mark,) = state(page)["marks"]
     assert (mark["color"], mark["suggested"]) == (color, True)
     assert mark["places"][0] == pytest.approx([0.6, 0.8], abs=0.01)
+    page.locator("#guesses[aria-busy=false]").wait_for()
     changed(page, page.locator("#guesses button").nth(2).click)
-    assert page.locator("#guesses [aria-checked=true]").get_attribute("data-guess") == "1"
+    assert page.locator("#guesses [aria-pressed=true]").get_attribute("data-guess") == "1"
     assert page.locator("#overlay circle").count() > 10  # where the guess puts its colours
     page.screenshot(path=tmp_path / "3-guess.png")
     changed(page, page.locator("#undo").click)
@@ -133,7 +134,7 @@ def test_strokes_lasso_eyedropper_and_moving_a_colour(visit, photograph, tmp_pat
     page.locator("button[data-tool=pick]").click()
     page.mouse.click(*at(page, 0.3, 0.15))
     sky = page.locator("#color").input_value()
-    assert page.locator("button[data-tool=point]").get_attribute("aria-checked") == "true"
+    assert page.locator("button[data-tool=point]").get_attribute("aria-pressed") == "true"
     draw(page, "stroke", [(0.2, 0.7), (0.4, 0.72), (0.5, 0.75)])
     ring = [(0.7 + 0.1 * math.cos(a), 0.4 + 0.1 * math.sin(a)) for a in np.linspace(0, 6, 12)]
     draw(page, "area", ring)

@@ -180,7 +180,7 @@ function markView() {
   const isOverview = store.view === "overview";
   for (const id of ["name", "history", "download"]) find(`#${id}`).classList.toggle("gone", isOverview);
   for (const button of document.querySelectorAll("[data-view]")) {
-    button.setAttribute("aria-checked", String(button.dataset.view === store.view));
+    button.setAttribute("aria-pressed", String(button.dataset.view === store.view));
   }
 }
 

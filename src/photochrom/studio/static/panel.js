@@ -30,7 +30,7 @@ export function build() {
         make("span", { data: { t: "For this shot only" } }))),
     make("section", {},
       make("h2", { data: { t: "Colours you know" } }),
-      make("div", { class: "tools", role: "radiogroup", data: { label: "Tool" } }, ...TOOLS.map(toolButton)),
+      make("div", { class: "tools", role: "group", data: { label: "Tool" } }, ...TOOLS.map(toolButton)),
       make("p", { class: "hint", id: "tool-help" }),
       make("div", { class: "row" },
         make("input", { type: "color", id: "color", data: { label: "Current colour" },
@@ -43,7 +43,7 @@ export function build() {
         make("span", { data: { t: "Show colours on the picture" } }))),
     make("section", { id: "guesses-section" },
       make("h2", { data: { t: "Other guesses" } }),
-      make("div", { class: "guesses", id: "guesses", role: "radiogroup", data: { label: "Other guesses" } })),
+      make("div", { class: "guesses", id: "guesses", role: "group", data: { label: "Other guesses" } })),
     make("section", { id: "borrow-section" },
       make("h2", { data: { t: "From another photograph" } }),
       make("div", { class: "row" },
@@ -88,7 +88,7 @@ function single(event) {
 /** @param {string[]} tool */
 function toolButton([tool, name, key, help]) {
   return make("button", {
-    type: "button", role: "radio", title: `${t(help)} (${key})`, data: { tool, t: name }, onclick: () => store.setTool(tool),
+    type: "button", title: `${t(help)} (${key})`, data: { tool, t: name }, onclick: () => store.setTool(tool),
   });
 }
 
@@ -155,14 +155,13 @@ async function guess(item) {
   if (guessed !== key) return; // meanwhile, another item is shown, or this one has changed
   grid.setAttribute("aria-busy", "false");
   if (!answer) return;
-  const stamp = Date.now();
   const first = make("span", { data: { t: "First picture" } });
   const others = answer.names.map((name, number) => [
-    make("img", { src: `/api/items/${item.id}/guesses/${number}.jpg?${stamp}`, alt: "" }), make("span", {}, nameOf(name)),
+    make("img", { src: `/api/items/${item.id}/guesses/${answer.number}/${number}.jpg`, alt: "" }), make("span", {}, nameOf(name)),
   ]);
   grid.replaceChildren(...[[first], ...others].map((content, i) => make("button", {
-    type: "button", role: "radio", data: { guess: i ? i - 1 : "" },
-    onclick: () => store.edit({ do: "guess", guess: i ? i - 1 : null, round: answer.round }),
+    type: "button", data: { guess: i ? i - 1 : "" },
+    onclick: () => store.edit({ do: "guess", guess: i ? i - 1 : null, of: answer.number }),
   }, ...content)));
   translate(grid);
   choose(store.item || item);
@@ -172,14 +171,14 @@ async function guess(item) {
 function choose(item) {
   for (const button of find("#guesses").querySelectorAll("button")) {
     const isChosen = button.dataset.guess === String(item.guess ?? "");
-    button.setAttribute("aria-checked", String(isChosen));
+    button.setAttribute("aria-pressed", String(isChosen));
   }
 }
 
 function tools() {
   if (!panel.firstChild) return;
   for (const button of panel.querySelectorAll("[data-tool]")) {
-    button.setAttribute("aria-checked", String(button.dataset.tool === store.tool));
+    button.setAttribute("aria-pressed", String(button.dataset.tool === store.tool));
   }
   const [, , , help] = TOOLS.find(([tool]) => tool === store.tool);
   find("#tool-help").textContent = t(help);
