@@ -26,6 +26,7 @@ from .stop_signals import Stopped, stopping
 from .train import update_ema
 
 BACKBONE_RATE = 0.5  # learning rate of the backbone, relative to that of the stages
+_MEASURED = 32  # views that are compared at once
 _FOR_VARIANCES = 128  # views from which the variances in the loss are measured
 
 
@@ -165,14 +166,14 @@ def teach(teaching: Teaching, taught: Pairs, path: Path, minutes: float) -> None
 
 
 @torch.no_grad()
-def measure(distillation: FeatureDistillation, pairs: Pairs, batch: int = 32) -> Figures:
-    """Compare student and teacher on views, ``batch`` at a time.
+def measure(distillation: FeatureDistillation, pairs: Pairs) -> Figures:
+    """Compare student and teacher on views.
 
     Raises:
         TrainingError: A photograph cannot be read or decoded.
     """
     same, moments = 0, [torch.zeros(1, dtype=torch.float64)] * 3  # [3, C] for each of the three strides
-    indices = (np.arange(i, min(i + batch, len(pairs))) for i in range(0, len(pairs), batch))
+    indices = (np.arange(i, min(i + _MEASURED, len(pairs))) for i in range(0, len(pairs), _MEASURED))
     for pictures in pairs.stream(indices):
         seen = distillation.compare(*pictures)
         same += int((seen.logits.argmax(1) == seen.true_logits.argmax(1)).sum())

@@ -8,21 +8,20 @@ from torch import Tensor
 from ...colorizer.vividness import LOG_TEMPERATURE, LOG_TEMPERATURE_SLOPE, NETWORK_GAIN_SLOPE
 
 
-def anneal(unbiased_logits: Tensor, log_class_weights: Tensor, vividness: Tensor | float, dim: int = 1) -> Tensor:
-    """Return the probabilities of the bins after a softmax temperature, in the logits' shape (Zhang et al. 2016).
+def anneal(unbiased_logits: Tensor, log_class_weights: Tensor, vividness: Tensor | float) -> Tensor:
+    """Return the probabilities of the bins after a softmax temperature (Zhang et al. 2016), in the logits' shape.
 
     The higher the vividness, the lower the temperature, and the more of the class weights' bias towards rare colours is
     added to the logits. The predicted colour is the mean of the bins' colours, weighted by these probabilities.
 
     Args:
-        unbiased_logits: Logits without class rebalancing, with the bins along ``dim``.
+        unbiased_logits: Logits without class rebalancing, ``[N, bins, ...]``.
         log_class_weights: Logarithm of the class weight of each bin (``ColorBins.class_weights``); must broadcast with
             the logits.
         vividness: The network's vividness, 0 (cautious) to 1 (bold); a tensor must broadcast with the logits.
-        dim: Dimension of the bins.
     """
     sharpness = torch.exp(-LOG_TEMPERATURE - LOG_TEMPERATURE_SLOPE * torch.as_tensor(vividness))
-    return ((unbiased_logits + vividness * log_class_weights) * sharpness).softmax(dim)
+    return ((unbiased_logits + vividness * log_class_weights) * sharpness).softmax(1)
 
 
 def network_gain(vividness: Tensor | float) -> Tensor | float:

@@ -22,6 +22,8 @@ from .annealed_mean import anneal
 from .decoder import AB_SCALE
 from .perceptual_loss import PerceptualLoss
 
+_STEP = 10  # distance between neighbouring bins on a square grid, in units of a*b* (Zhang et al. 2016)
+_RAREST = 1e-5  # frequency up to which a bin is left out
 _NEIGHBOURS = 5  # nearest bins to which a true colour is softly assigned (Zhang et al. 2016)
 _SIGMA = 5.0  # standard deviation of the soft assignment, in units of a*b* (Zhang et al. 2016)
 _VIVIDNESS = 0.5  # vividness at which colours are decoded for the losses
@@ -98,22 +100,16 @@ class ColorBins:
     """Share of the pixels in each bin, softly assigned as in the loss, float32 ``[bins]``; sums to 1."""
 
     @classmethod
-    def of(cls, chroma: np.ndarray, step: int = 10, rarest: float = 1e-5) -> ColorBins:
-        """Determine the bins for a set of photographs.
-
-        Args:
-            chroma: True a*b* of at least one photograph, int8 ``[N, 2, h, w]``.
-            step: Distance between neighbouring bins on a square grid, in units of a*b*.
-            rarest: Frequency below which a bin is left out.
-        """
+    def of(cls, chroma: np.ndarray) -> ColorBins:
+        """Determine the bins for a set of photographs, given their true a*b*, int8 ``[N, 2, h, w]``, N at least 1."""
         counts = np.zeros((256, 256), np.int64)
         for part in np.array_split(chroma, max(1, len(chroma) // 1000)):
             a, b = (part[:, i].ravel().astype(np.intp) + 128 for i in (0, 1))
             counts += np.bincount(256 * a + b, minlength=65536).reshape(256, 256)
         share = torch.from_numpy(counts / counts.sum()).float()  # [256, 256]
-        axis = torch.arange(-11, 12, dtype=torch.float32) * step
+        axis = torch.arange(-11, 12, dtype=torch.float32) * _STEP
         grid = torch.cartesian_prod(axis, axis)  # [529, 2]
-        kept = _frequency(grid, share) > rarest
+        kept = _frequency(grid, share) > _RAREST
         return cls(grid[kept], _frequency(grid[kept], share))
 
     def class_weights(self, rebalance_lambda: float) -> Tensor:
