@@ -73,11 +73,11 @@ def color_batch(
             report cannot be written.
         OSError: The target is remote, and the system's temporary folder cannot be written.
     """
-    options, target = options or BatchOptions(), in_full(os.fspath(target))
+    options, target = options or BatchOptions(), os.fspath(target)
     _check_processes(source, target)
     if colorizer is None and not options.ray:
         find_model(options.model)  # a wrong name is reported before a long listing
-    job = BatchJob(target, options)
+    job = BatchJob(in_full(target), options)  # processes elsewhere have other current folders
     started, summary = time.monotonic(), BatchSummary()
     with locked_report_folder(target, options) as folder:
         items, unread = listed_items(source, target, options)
