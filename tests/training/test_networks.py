@@ -480,6 +480,8 @@ def test_a_file_that_is_not_a_checkpoint_is_named(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"nothing")
     with pytest.raises(TrainingError, match=r"is not a checkpoint .*: give a checkpoint that a training run wrote"):
         checkpoint.load(tmp_path / "x.safetensors")
+    with pytest.raises(TrainingError, match=r" is a folder: give a checkpoint that a training run wrote"):
+        checkpoint.load(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["torch.onnx._internal", "onnxscript.optimizer._constant_folding"])

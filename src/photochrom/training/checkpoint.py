@@ -77,8 +77,11 @@ def reading(path: Path, remedy: str = "") -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as exc:
-        is_missing = isinstance(exc, FileNotFoundError)
-        problem = f"there is no {path}" if is_missing else f"{path} is not a checkpoint of Photochrom ({exc})"
+        problem = f"{path} is not a checkpoint of Photochrom ({exc})"
+        if isinstance(exc, FileNotFoundError):
+            problem = f"there is no {path}"
+        elif path.is_dir():
+            problem = f"{path} is a folder"
         raise TrainingError(problem, remedy=remedy or "give a checkpoint that a training run wrote") from exc
 
 
