@@ -27,7 +27,7 @@ from _tools import PEAK, Stages, print_processor, print_table
 from PIL import Image
 from skimage import data
 
-from photochrom import Colorizer, colorize_file
+from photochrom import Colorizer, ColorOptions, colorize_file
 from photochrom.color.bands import limit_threads
 from photochrom.colorizer.options import DEFAULT_QUALITY
 from photochrom.machine import reuse_freed_memory
@@ -72,6 +72,7 @@ _STAGES = {
     "fsync": "atomic:os.fsync",
     "report": "photo.job:report_on",
 }
+_DETAILS = (1.0, 1.5, 2.0)
 _COLUMNS = ("Photochrom", "plain codec", "ratio", "processor time", "plain codec", "ratio")
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp"}
 _OPTIONS = {
@@ -103,9 +104,10 @@ def plain_codec(path: Path, colored: Image.Image) -> None:
     colored.save(io.BytesIO(), _format(path), **_OPTIONS.get(_format(path), {}))
 
 
-def peak_megabytes(path: Path) -> str:
+def peak_megabytes(path: Path, detail: float) -> str:
     """Return the peak resident memory of a process that colours ``path``, such as ``310 MB``."""
-    command = [sys.executable, "-c", PEAK + _MEASURED, "photo", str(path), "--overwrite", "--quiet"]
+    options = ["photo", str(path), "--detail", str(detail), "--overwrite", "--quiet"]
+    command = [sys.executable, "-c", PEAK + _MEASURED, *options]
     status, kilobytes = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert status == "0"
     return f"{int(kilobytes) / 1024:.0f} MB"
@@ -129,14 +131,15 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - started, time.process_time() - spent
 
 
-def in_turns(path: Path, colorizer: Colorizer, runs: int) -> tuple[Times, Times]:
+def in_turns(path: Path, colorizer: Colorizer, runs: int, detail: float = 1.0) -> tuple[Times, Times]:
     """Run Photochrom and the plain codec in turns, and return the times of both."""
-    target = colorize_file(path, colorizer=colorizer, overwrite=True)
+    options = ColorOptions(detail=detail)
+    target = colorize_file(path, None, options, colorizer=colorizer, overwrite=True)
     with Image.open(target) as colored:
         colored.load()
     ours, plain = [], []
     for _ in range(runs):
-        ours.append(timed(lambda: colorize_file(path, colorizer=colorizer, overwrite=True)))
+        ours.append(timed(lambda: colorize_file(path, None, options, colorizer=colorizer, overwrite=True)))
         plain.append(timed(lambda: plain_codec(path, colored)))
     return Times.of(ours), Times.of(plain)
 
@@ -153,9 +156,12 @@ def whole_path(folder: Path, sizes: list[float]) -> None:
     for megapixels in sizes:
         path = folder / f"{megapixels:g}.jpg"
         photograph(path, megapixels)
-        ours, plain = in_turns(path, colorizer, 15 if megapixels < 50 else 5)
-        rows.append([*row(f"{megapixels:g} MP", ours, plain), peak_megabytes(path)])
-    print_table(["JPEG to JPEG", *_COLUMNS, "peak memory"], rows)
+        for detail in _DETAILS:
+            times = row(
+                f"{megapixels:g} MP, {detail:g}", *in_turns(path, colorizer, 15 if megapixels < 50 else 5, detail)
+            )
+            rows.append([*times, peak_megabytes(path, detail)])
+    print_table(["JPEG to JPEG, detail", *_COLUMNS, "peak memory"], rows)
 
 
 def stages(path: Path, runs: int = 10) -> None:

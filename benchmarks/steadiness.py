@@ -1,6 +1,6 @@
 """Steadiness of colours: colour clips turned grey, then coloured frame by frame and as films, against the truth.
 
-    python benchmarks/steadiness.py CLIP [CLIP ...] [--frames N] [--vividness V] [--sheets FOLDER]
+    python benchmarks/steadiness.py CLIP [CLIP ...] [--frames N] [--vividness V] [--detail D] [--sheets FOLDER]
 
 A clip is a file, or a folder of frames as JPEG. All is measured at the thumbnail's size, on the luma of the clip.
 
@@ -34,7 +34,7 @@ from photochrom.training.data.dataset import colorfulness
 _BINS = 256
 
 
-def read(path: Path, count: int, colorizer: Colorizer) -> list[np.ndarray]:
+def read(path: Path, count: int, colorizer: Colorizer, detail: float) -> list[np.ndarray]:
     """Return up to ``count`` frames of a clip at the thumbnail's size, RGB uint8 ``[h, w, 3]`` each."""
     if path.is_dir():
         frames = [cv2.imread(str(p))[..., ::-1] for p in sorted(path.glob("*.jpg"))[:count]]
@@ -45,7 +45,7 @@ def read(path: Path, count: int, colorizer: Colorizer) -> list[np.ndarray]:
                 frames.append(frame.to_ndarray(format="rgb24"))
                 if len(frames) == count:
                     break
-    height, width = colorizer.thumbnail_size(*frames[0].shape[:2])
+    height, width = colorizer.thumbnail_size(*frames[0].shape[:2], detail)
     return [cv2.resize(np.ascontiguousarray(f), (width, height), interpolation=cv2.INTER_AREA) for f in frames]
 
 
@@ -139,13 +139,14 @@ def main() -> None:
     parser.add_argument("clips", nargs="+", type=Path)
     parser.add_argument("--frames", type=int, default=120, help="maximum number of frames of each clip")
     parser.add_argument("--vividness", type=float)
+    parser.add_argument("--detail", type=float, default=1.0)
     parser.add_argument("--model", default="default")
     parser.add_argument("--sheets", type=Path, help="folder for sheets: one by one, film, truth")
     args = parser.parse_args()
-    colorizer, options = Colorizer(args.model), ColorOptions(vividness=args.vividness)
+    colorizer, options = Colorizer(args.model), ColorOptions(args.vividness, detail=args.detail)
     rows, figures = [], []
     for clip in args.clips:
-        truth = read(clip, args.frames, colorizer)
+        truth = read(clip, args.frames, colorizer, args.detail)
         lumas = [luma_of_rgb(f) for f in truth]
         starts = list(detection.starts(lumas))
         colored = color(lumas, colorizer, options)

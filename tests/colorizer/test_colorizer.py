@@ -108,7 +108,7 @@ def test_an_array_that_is_not_a_luma_plane_is_refused(fake_colorizer):
 @pytest.mark.parametrize(
     "options",
     [
-        {"vividness": -0.1}, {"vividness": float("nan")}, {"strength": 3},
+        {"vividness": -0.1}, {"vividness": float("nan")}, {"strength": 3}, {"detail": 0.9}, {"detail": 2.1},
         {"hints": None}, {"hints": "0.5,0.5,red"}, {"hints": Hint(0, 0, (0, 0, 0))}, {"hints": [(0.5, 0.5, "red")]},
     ],
 )  # fmt: skip
@@ -192,6 +192,46 @@ def test_a_prediction_holds_all_outputs_of_the_network(tmp_path):
     assert prediction.ab.shape == (2, 8, 12)
     assert prediction.probability.shape == (len(BINS), 8, 12)
     assert prediction.confidence.shape == (8, 12)
+
+
+@pytest.mark.parametrize("detail", [1.0, 1.5, 2.0])
+def test_detail_averages_the_predictions_of_two_thumbnails(detail, tmp_path):
+    """The fake network answers with the number of its input's rows as a*, and a gradient as b*."""
+    seen = []
+
+    def answer(inputs):
+        outputs = constant_answer(len(inputs["lightness"][0, 0]), 0)(inputs)
+        seen.append(outputs["ab"].shape[2:])
+        outputs["ab"][:, 1] = (np.arange(seen[-1][1]) + 0.5) / seen[-1][1]
+        return outputs
+
+    colorizer = Colorizer(_file(tmp_path), engine=FakeEngine(answer, card_metadata()))
+    luma = np.random.default_rng(0).integers(0, 256, (120, 160), np.uint8)
+    prediction = colorizer.predict(luma, ColorOptions(detail=detail))
+    assert seen == {1.0: [(8, 12)], 1.5: [(12, 16), (8, 12)], 2.0: [(16, 20), (8, 12)]}[detail]
+    assert prediction.confidence.shape == prediction.ab.shape[1:] == seen[0]
+    assert prediction.luma.shape == tuple(8 * side for side in seen[0])
+    np.testing.assert_allclose(prediction.ab[0], 64 * (1 + detail) / 2, rtol=1e-6)
+    gradient = (np.arange(seen[0][1]) + 0.5) / seen[0][1]
+    np.testing.assert_allclose(prediction.ab[1, 0, 1:-1], gradient[1:-1], atol=1e-6)  # the ends are extrapolated
+
+
+def test_detail_keeps_distributions_hints_and_margins(tmp_path):
+    options = ColorOptions(hints=(Hint(0.5, 0.5, (30, 90, 120)),), detail=2)
+    luma = np.full((240, 320), 255, np.uint8)
+    luma[40:-40, 40:-40] = np.random.default_rng(0).integers(0, 200, (160, 240), np.uint8)
+    colorizer = Colorizer(_file(tmp_path), engine=hinting_engine())
+    prediction = colorizer.predict(luma, options)
+    assert prediction.picture is not None
+    assert prediction.ab.shape[1:] == prediction.probability.shape[1:] == prediction.confidence.shape
+    np.testing.assert_allclose(prediction.probability.sum(0), 1, rtol=1e-5)
+    ab = colorizer.ab(prediction, options.hints)
+    height, width = ab.shape[1:]
+    known = rgb2lab(np.uint8([[options.hints[0].color]]))[0, 0, 1:]
+    np.testing.assert_allclose(ab[:, height // 2, width // 2], known, atol=1)
+    np.testing.assert_allclose(ab[:, :3], 0, atol=1e-6)
+    thumbnail = colorizer.thumbnail(luma, detail=2)
+    assert thumbnail.shape == colorizer.thumbnail_size(*luma.shape, 2) == colorizer.thumbnail_size(*thumbnail.shape, 2)
 
 
 def test_outputs_that_a_model_lacks_are_none(fake_colorizer):

@@ -237,6 +237,7 @@ def test_streams(folder):
     [
         (["--vividness", "2"], "vividness is 2"),
         (["--strength", "-1"], "strength is -1"),
+        (["--detail", "3"], "detail is 3.0: give a number from 1 to 2"),
         (["--quality", "0"], "quality is 0"),
     ],
 )
@@ -265,3 +266,13 @@ def test_dials_change_the_colours(folder):
         spread[name] = np.ptp(pixels(target), axis=2).mean()
     assert spread["grey"] == 0
     assert spread["bold"] > 1.2 * spread["cautious"] > 0
+
+
+@pytest.mark.slow
+def test_detail_changes_the_colours_of_all_but_small_pictures(folder):
+    for name, detail, difference in (("a.jpg", "1.5", (0.1, 10)), ("b.png", "2", (-1, 0))):
+        usual, detailed = folder / "usual.png", folder / "detailed.png"
+        assert main(["photo", str(folder / name), "-o", str(usual), "--overwrite"]) == 0
+        assert main(["photo", str(folder / name), "-o", str(detailed), "--overwrite", "--detail", detail]) == 0
+        low, high = difference
+        assert low < np.abs(pixels(usual).astype(int) - pixels(detailed)).mean() <= high

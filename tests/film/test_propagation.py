@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photochrom.film import optical_flow, propagation
+from photochrom import ColorOptions
+from photochrom.film import FilmOptions, colorize_film, optical_flow, propagation
 from photochrom.film.propagation import Frame, steady_colors
-from tests.helpers.films import other_shot, pan
+from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, write_film
 
 SIZE = {"width": 96, "height": 64}
 
@@ -275,3 +276,18 @@ def test_optical_flow_follows_motion_over_many_frames():
     assert np.abs(flow[..., 0] - column - way)[seen_before].max() < 2
     direct = optical_flow.backward_flow(lumas[0], lumas[-1])
     assert np.abs(direct[..., 0] - column - way)[seen_before].max() > 10
+
+
+def test_detail_shows_the_network_a_larger_frame_as_well(tmp_path):
+    """The fake network answers with its number of rows of cells as a*: 8 for the usual thumbnail, 16 for the larger."""
+    write_film(tmp_path / "old.mkv", pan(6, 192, 128))
+    chroma = {}
+    for detail in (1, 2):
+        seen = set()
+        film = tmp_path / f"{detail}.mkv"
+        options = FilmOptions(ColorOptions(detail=detail), codec="ffv1")
+        network = colorizer(tmp_path, lambda lightness, seen=seen: (seen.add(lightness.shape) or len(lightness), 0))
+        colorize_film(tmp_path / "old.mkv", film, options, colorizer=network)
+        assert {rows for rows, _ in seen} == set(range(8, 8 * detail + 1, 8))
+        chroma[detail] = np.mean([plane(frame, 2).astype(float) - 128 for frame in decoded(film)])
+    assert chroma[2] == pytest.approx(1.5 * chroma[1], rel=0.1)

@@ -57,6 +57,14 @@ def test_images_get_colours_and_keep_their_luma(image, name, argument):
 
 
 @pytest.mark.parametrize(("name", "argument"), [("PhotochromPhotograph", "image"), ("PhotochromFrames", "frames")])
+def test_detail_changes_the_colours_of_large_images(name, argument):
+    grey = data.astronaut()[:400, :400, 1:2].astype(np.float32) / 255
+    image = torch.from_numpy(np.repeat(grey[None], 3, axis=-1))
+    usual, detailed = (run(name, **{argument: image}, **more) for more in ({}, {"detail": 1.5}))
+    assert 1e-4 < float((detailed - usual).abs().mean()) < 0.1
+
+
+@pytest.mark.parametrize(("name", "argument"), [("PhotochromPhotograph", "image"), ("PhotochromFrames", "frames")])
 def test_images_loaded_from_8_bits_keep_their_luma_when_saved(image, name, argument):
     colored = saved(run(name, **{argument: image}))
     assert np.array_equal(np.stack([luma_of_rgb(each) for each in colored]), saved(image)[..., 0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -46,8 +47,9 @@ def test_a_photograph_is_shown_in_colour_and_as_it_was(visitor):
 
 
 @pytest.mark.slow
-def test_the_small_picture_has_the_colours_of_the_full_size(open_studio, colorizer, large, tmp_path):
-    visitor = Visitor(open_studio(max_megapixels=5)())
+@pytest.mark.parametrize("detail", [1.0, 2.0])
+def test_the_small_picture_has_the_colours_of_the_full_size(detail, open_studio, colorizer, large, tmp_path):
+    visitor = Visitor(open_studio(max_megapixels=5, detail=detail)())
     item = visitor.add("old.png", png(large, dpi=(300, 300)))
     state = visitor.put(item, 0.3, 0.3)
     assert (state["width"], state["height"]) == (1800, 1500)
@@ -57,7 +59,7 @@ def test_the_small_picture_has_the_colours_of_the_full_size(open_studio, coloriz
     full = rgb(file)
     (tmp_path / "old.png").write_bytes(png(large))
     whole = photo.read_photo(tmp_path / "old.png").luma
-    options = photochrom_options(visitor, item, tmp_path)
+    options = replace(photochrom_options(visitor, item, tmp_path), detail=detail)
     np.testing.assert_array_equal(full, rgb_of_luma(whole, *colorizer.chroma(whole, options)))
     shown = rgb(visitor.fetch(f"/api/items/{item}/picture.jpg"))
     assert max(shown.shape) == PREVIEW

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.helpers.studio_server import running_studio
-from tests.studio.conftest import luma, picture, png
+from tests.studio.conftest import luma, picture, png, rgb
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +36,9 @@ def test_programs_colour_a_photograph_and_no_files_stay(client, files):
     grey = program.put("/api/colorize", params={"name": "old.png", "strength": "0"}, content=png(picture(1)))
     with Image.open(io.BytesIO(grey.content)) as image:
         assert np.ptp(np.asarray(image.convert("RGB"), int), axis=2).max() <= 1
+    detailed = program.put("/api/colorize", params={"name": "old.png", "detail": "2"}, content=png(picture(1)))
+    usual = program.put("/api/colorize", params={"name": "old.png"}, content=png(picture(1)))
+    assert (rgb(detailed.content) != rgb(usual.content)).any()
     answer = program.put("/api/likely-colors", params={"name": "old.png", "x": 0.4}, content=png(picture(1)))
     assert len(answer.json()["colors"]) >= 2
     assert files() == []
@@ -64,6 +67,7 @@ def test_no_files_stay_if_the_connection_is_closed_before_the_response(client, f
     [
         ({"vividness": "7"}, "vividness is 7"), ({"strength": "much"}, "strength is 'much', which is not a number"),
         ({"hint": "0.5,0.5"}, "hint"), ({"hint": "0.5,0.5,nocolour"}, "colour"), ({"strength": "-1"}, "strength"),
+        ({"detail": "0.5"}, "detail is 0.5"),
     ],
 )  # fmt: skip
 def test_programs_are_refused_in_words(client, files, query, message):

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from ..color.arrays import checked_luma, luma_of
 from ..color.bands import in_parallel, shares, threads
 from ..color.coding import Coding
 from ..color.gamut import rgb_of_luma
 from ..color.luma_range import CENTER
 from ..color.pillow import from_pillow, grey_or_rgb
-from ..color.spaces import ab_to_cbcr, lightness_of_luma, luma_of_rgb, quick_ab_to_cbcr
+from ..color.spaces import ab_to_cbcr, lightness_of_luma, quick_ab_to_cbcr
 from ..color.thumbnail import thumbnail as thumbnail_of
 from ..color.upsample import apply_to_luma, linear_coefficients, to_thumbnail
 from ..errors import OptionError, PhotoError
@@ -28,7 +29,7 @@ from .hint_propagation import hint_planes, propagate_hints
 from .hints import Hint
 from .margins import NOWHERE, Box, find_picture, is_flat
 from .options import ColorOptions
-from .prediction import Prediction, blend_near_hints, with_margins
+from .prediction import Prediction, blend_near_hints, mean_of_scales, with_margins
 from .vividness import chroma_gain, network_vividness, vivid_bias
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Colorizer:
             OSError: Pillow reads the image's file only now, and the file is damaged.
         """
         if isinstance(image, np.ndarray):
-            luma = _luma_of(image)
+            luma = luma_of(image)
             return rgb_of_luma(luma, *self.chroma(luma, options))
         return self._colorize_pil(image, options)
 
@@ -152,7 +153,7 @@ class Colorizer:
         shared = (subsampling, subsampling) if isinstance(subsampling, int) else subsampling
         if not {*shared} <= {1, 2}:
             raise OptionError(f"subsampling is {subsampling}", remedy="give 1 or 2")
-        options, luma = options or ColorOptions(), _checked(luma)
+        options, luma = options or ColorOptions(), checked_luma(luma)
         prediction = prediction or self.predict(luma, options)
         ab = self.ab(prediction, options.hints)
         cb, cr = self.render(
@@ -167,20 +168,27 @@ class Colorizer:
         prediction.clear_margins(cb, cr, options.hints)
         return cb, cr
 
-    def thumbnail_size(self, height: float, width: float) -> tuple[int, int]:
+    def thumbnail_size(self, height: float, width: float, detail: float = 1.0) -> tuple[int, int]:
         """Return height and width of the thumbnail for a picture of the given height and width.
 
         The short side is the card's working size, the long side follows from the aspect ratio, and both are multiples
-        of 32. Panoramas are reduced further, so that the long side is at most four times the working size. A picture
-        that is already a thumbnail keeps its size.
+        of 32. Panoramas are reduced further, so that the long side is at most four times the working size. ``detail``
+        multiplies both sides, but does not enlarge the picture. A picture that is already a thumbnail keeps its size.
         """
         short, long = sorted((height, width))
-        scale = min(self.card.working_size / short, _LONGEST * self.card.working_size / long)
-        height, width = (max(_MULTIPLE, round(side * scale / _MULTIPLE) * _MULTIPLE) for side in (height, width))
+        usual = self.card.working_size * min(1 / short, _LONGEST / long)
+        scale = min(usual * detail, max(usual, 1))
+        height, width = (max(_MULTIPLE, int(side * scale / _MULTIPLE + 0.5) * _MULTIPLE) for side in (height, width))
         return height, width
 
     def thumbnail(
-        self, luma: np.ndarray, coding: Coding | None = None, *, aspect: float = 1, turns: int = 0
+        self,
+        luma: np.ndarray,
+        coding: Coding | None = None,
+        *,
+        aspect: float = 1,
+        turns: int = 0,
+        detail: float = 1.0,
     ) -> np.ndarray:
         """Make the thumbnail that the network sees.
 
@@ -189,16 +197,17 @@ class Colorizer:
             coding: How the luma is coded; None for a photograph's coding, which is full range.
             aspect: Width of a pixel divided by its height.
             turns: Quarter turns counter-clockwise that make the picture upright.
+            detail: Size of the thumbnail, relative to the usual one; see ``ColorOptions.detail``.
 
         Returns:
-            Upright luma, uint8, full range. Its size is ``thumbnail_size(H, W * aspect)``, with height and width
-            exchanged by an odd number of turns.
+            Upright luma, uint8, full range. Its size is ``thumbnail_size(H, W * aspect, detail)``, with height and
+            width exchanged by an odd number of turns.
 
         Raises:
             PhotoError: ``luma`` is not a luma plane, or has no pixels.
         """
-        luma = _checked(luma)
-        height, width = self.thumbnail_size(luma.shape[0], luma.shape[1] * aspect)
+        luma = checked_luma(luma)
+        height, width = self.thumbnail_size(luma.shape[0], luma.shape[1] * aspect, detail)
         small = thumbnail_of(luma, coding or Coding.of_photograph(luma.dtype), height, width)
         return np.ascontiguousarray(np.rot90(small, turns))
 
@@ -211,7 +220,7 @@ class Colorizer:
         beyond the influence of hints get the colours that were predicted without hints.
 
         Args:
-            luma: As for ``chroma``, or a result of ``thumbnail``.
+            luma: As for ``chroma``, or a result of ``thumbnail`` for the same ``detail`` as in ``options``.
             options: How to colour; None for the model's defaults.
             plain: Prediction for this luma and for these options without hints, if already computed; it saves a run.
 
@@ -221,7 +230,7 @@ class Colorizer:
             ModelError: The network's output contradicts the model's card.
             EngineError: The network could not be run.
         """
-        options, luma = options or ColorOptions(), _checked(luma)
+        options, luma = options or ColorOptions(), checked_luma(luma)
         picture = find_picture(luma)  # None if there are no blank margins
         if not (self.card.hints and options.hints):
             return plain or self._predict(luma, options, picture)
@@ -234,24 +243,31 @@ class Colorizer:
         The prediction is extended over the margins. Without hints, a picture of one tone counts as margins only.
         """
         if picture is not None:
-            inside = self.thumbnail(luma[picture.pixels(*luma.shape)])
+            inside = luma[picture.pixels(*luma.shape)]
             prediction = self._run(inside, options.with_hints(picture.hints(options.hints, *luma.shape)))
             return with_margins(prediction, luma, picture)
-        prediction = self._run(self.thumbnail(luma), options)
+        prediction = self._run(luma, options)
         flat = is_flat(prediction.luma) and not options.hints  # a hint means that the user wants colour here
         return replace(prediction, picture=NOWHERE) if flat else prediction
 
-    def _run(self, thumbnail: np.ndarray, options: ColorOptions) -> Prediction:
+    def _run(self, luma: np.ndarray, options: ColorOptions) -> Prediction:
         """Run the network; if the model has bins, decode a*b* jointly from the distributions of all cells."""
+        thumbnail = self.thumbnail(luma, detail=options.detail)
+        prediction = self._undecoded(thumbnail, options)
+        if self.thumbnail_size(*thumbnail.shape) != thumbnail.shape:
+            prediction = mean_of_scales(self._undecoded(self.thumbnail(thumbnail), options), prediction)
+        if not (bins := self.card.bins):
+            return prediction
+        vividness, given = self.vividness_of(options) or 0, checked_probability(prediction.probability, self.card)
+        agreed = coherent(given, prediction.luma, bins, vivid_bias(vividness))
+        return replace(prediction, ab=mean_color(agreed, bins) * np.float32(chroma_gain(vividness)))
+
+    def _undecoded(self, thumbnail: np.ndarray, options: ColorOptions) -> Prediction:
+        """Return the network's outputs for a thumbnail."""
         outputs = self.engine.run(self.inputs(thumbnail, options))
         confidence = outputs["confidence"][0, 0] if "confidence" in outputs else None
         probability = outputs["probability"][0] if "probability" in outputs else None
-        prediction = Prediction(thumbnail, outputs["ab"][0], confidence, probability)
-        if not (bins := self.card.bins):
-            return prediction
-        vividness, given = self.vividness_of(options) or 0, checked_probability(probability, self.card)
-        agreed = coherent(given, thumbnail, bins, vivid_bias(vividness))
-        return replace(prediction, ab=mean_color(agreed, bins) * np.float32(chroma_gain(vividness)))
+        return Prediction(thumbnail, outputs["ab"][0], confidence, probability)
 
     def inputs(self, thumbnail: np.ndarray, options: ColorOptions) -> dict[str, np.ndarray]:
         """Build the network's inputs from a result of ``thumbnail``.
@@ -356,34 +372,3 @@ class Colorizer:
             siting=siting,
             threads=threads,
         )
-
-
-def _luma_of(picture: np.ndarray) -> np.ndarray:
-    """Return the luma of an array ``[H, W]``, which is luma already, or RGB ``[H, W, 3]``.
-
-    Raises:
-        PhotoError: ``picture`` is not uint8 or uint16, or has another shape.
-    """
-    is_rgb = picture.ndim == 3 and picture.shape[2] == 3
-    if picture.dtype.newbyteorder("=") not in (np.uint8, np.uint16) or not (is_rgb or picture.ndim == 2):
-        raise PhotoError(
-            f"a picture is uint8 or uint16, [H, W] or [H, W, 3], not {picture.dtype} {list(picture.shape)}",
-            remedy="convert it",
-        )
-    return luma_of_rgb(picture) if is_rgb else picture
-
-
-def _checked(luma: np.ndarray) -> np.ndarray:
-    """Return a luma plane in native byte order.
-
-    Raises:
-        PhotoError: ``luma`` is not a luma plane, or has no pixels.
-    """
-    luma = luma.astype(luma.dtype.newbyteorder("="), copy=False)
-    if luma.ndim != 2 or luma.dtype not in (np.uint8, np.uint16):
-        raise PhotoError(
-            f"a luma plane is uint8 or uint16 [H, W], not {luma.dtype} {list(luma.shape)}", remedy="convert it"
-        )
-    if 0 in luma.shape:
-        raise PhotoError(f"the picture has no pixels: it is {luma.shape[1]} by {luma.shape[0]}", remedy="give another")
-    return luma

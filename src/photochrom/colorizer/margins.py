@@ -105,6 +105,8 @@ class Box:
         return spread
 
 
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
+"""The box of a picture without margins."""
 NOWHERE = Box(0.0, 0.0, 0.0, 0.0)
 """An empty box, for a page or frame without a picture, such as a film leader. ``whole``, ``hints`` and ``spread`` must
 not be called on it, since they divide by its sides."""

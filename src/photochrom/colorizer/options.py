@@ -11,6 +11,8 @@ from .hints import Hint
 DEFAULT_QUALITY = 96
 """Default quality of lossy outputs. Below 96, the JPEG encoder replaces its exact transform by a faster
 approximation."""
+MAX_DETAIL = 2.0
+"""Maximum of ``ColorOptions.detail``. The memory for coherent decoding grows with its fourth power."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,16 @@ class ColorOptions:
     hints: tuple[Hint, ...] = ()
     """Known colours at places of the picture."""
 
+    detail: float = 1.0
+    """Size of a second thumbnail that the network sees, relative to the usual one: 1 (no second one) to 2. It is never
+    larger than the picture. The colours are decoded from the mean of both predictions, so that small things more often
+    get a colour of their own. The network takes up to five times as long."""
+
     def __post_init__(self) -> None:
         if self.vividness is not None:
             _check_range("vividness", self.vividness, 0.0, 1.0)
         _check_range("strength", self.strength, 0.0, 2.0)
+        _check_range("detail", self.detail, 1.0, MAX_DETAIL)
         if not (isinstance(self.hints, tuple | list) and all(isinstance(hint, Hint) for hint in self.hints)):
             raise OptionError(f"hints is {self.hints!r:.60}", remedy="give a tuple of Hint")
         object.__setattr__(self, "hints", tuple(self.hints))

@@ -1,8 +1,8 @@
-"""``Prediction``: what the network predicts for one picture; blending predictions, and extending them over margins."""
+"""``Prediction``: what the network predicts for one picture; means, blends, and extension over margins."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..color.spaces import lightness_of_luma
 from ..color.thumbnail import thumbnail
 from .hint_propagation import hint_influence
 from .hints import Hint
-from .margins import Box
+from .margins import WHOLE, Box
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,16 @@ class Prediction:
                 self.picture.clear_outside(plane, Coding.of_photograph(plane.dtype).neutral)
 
 
+def mean_of_scales(coarse: Prediction, fine: Prediction) -> Prediction:
+    """Average two predictions for one picture, on the grid of ``fine``."""
+    grid = fine.ab.shape[1:]
+    return _blended(fine, {name: WHOLE.spread(planes, *grid) for name, planes in _planes(coarse).items()}, 0.5)
+
+
 def with_margins(prediction: Prediction, luma: np.ndarray, picture: Box) -> Prediction:
     """Extend a prediction of the picture alone to the whole scan ``luma``, margins included; cells keep their size."""
     changes: dict[str, Any] = {
-        name: picture.spread(planes, *picture.whole(*planes.shape[-2:]))
-        for name in ("ab", "confidence", "probability")
-        if (planes := getattr(prediction, name)) is not None
+        name: picture.spread(planes, *picture.whole(*planes.shape[-2:])) for name, planes in _planes(prediction).items()
     }
     small = thumbnail(luma, Coding.of_photograph(luma.dtype), *picture.whole(*prediction.luma.shape))
     return replace(prediction, luma=small, picture=picture, **changes)
@@ -58,9 +62,18 @@ def blend_near_hints(hinted: Prediction, plain: Prediction, hints: Sequence[Hint
     """Blend two predictions: ``hinted`` where hints have influence, ``plain`` elsewhere."""
     influence = hint_influence(lightness_of_luma(plain.luma), hints)
     influence = cv2.resize(influence, plain.ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
+    return replace(_blended(plain, _planes(hinted), influence), picture=hinted.picture)
 
-    changes: dict[str, Any] = {"picture": hinted.picture}
-    for name in ("ab", "confidence", "probability"):
-        if (without := getattr(plain, name)) is not None:
-            changes[name] = without + influence * (getattr(hinted, name) - without)
-    return replace(plain, **changes)
+
+def _planes(prediction: Prediction) -> dict[str, np.ndarray]:
+    """Return the planes on the network's grid that the model predicts, by name."""
+    planes = {"ab": prediction.ab, "confidence": prediction.confidence, "probability": prediction.probability}
+    return {name: plane for name, plane in planes.items() if plane is not None}
+
+
+def _blended(prediction: Prediction, others: Mapping[str, np.ndarray], share: np.ndarray | float) -> Prediction:
+    """Mix the planes of a prediction with others of the same grid; ``share`` is the weight of the others, 0 to 1."""
+    changes: dict[str, Any] = {
+        name: planes + np.float32(share) * (others[name] - planes) for name, planes in _planes(prediction).items()
+    }
+    return replace(prediction, **changes)

@@ -41,13 +41,22 @@ def add_model(parser: argparse._ActionsContainer) -> None:
 
 
 def add_dials(parser: argparse._ActionsContainer) -> None:
-    """Declare ``--vividness`` and ``--strength``."""
+    """Declare ``--vividness``, ``--strength`` and ``--detail``."""
     parser.add_argument(
         "--vividness", type=float, metavar="0..1", help="0: cautious and muted, 1: bold (default: set by the model)"
     )
     parser.add_argument(
         "--strength", type=float, default=1.0, metavar="0..2", help="multiplies the chroma (default: 1)"
     )
+    add_detail(parser)
+
+
+def add_detail(parser: argparse._ActionsContainer) -> None:
+    """Declare ``--detail``."""
+    parser.add_argument(
+        "--detail", type=float, default=1.0, metavar="1..2",
+        help="2: also look at the picture at twice the size, for the colours of small things; slower (default: 1)",
+    )  # fmt: skip
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:

@@ -171,7 +171,7 @@ def _options(args: argparse.Namespace) -> BatchOptions:
     from ..batch.options import BatchOptions
 
     return BatchOptions(
-        color=ColorOptions(vividness=args.vividness, strength=args.strength),
+        color=ColorOptions(vividness=args.vividness, strength=args.strength, detail=args.detail),
         output=output_options(args),
         negative=args.negative,
         recolor=args.recolor,

@@ -192,7 +192,7 @@ def _options(args: argparse.Namespace) -> FilmOptions:
     from ..film.times import parse_time
 
     options = FilmOptions(
-        ColorOptions(vividness=args.vividness, strength=args.strength),
+        ColorOptions(vividness=args.vividness, strength=args.strength, detail=args.detail),
         codec=args.codec,
         crf=args.crf,
         preset=args.preset,

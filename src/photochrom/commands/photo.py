@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     limit_blas_threads()
     # If several hints share a place, the last one counts, so typed hints come after those in files.
     from_files = [hint for path in args.hints for hint in read_hints(path)]
-    options = ColorOptions(vividness=args.vividness, strength=args.strength)
+    options = ColorOptions(vividness=args.vividness, strength=args.strength, detail=args.detail)
     from .photo_jobs import find_jobs
 
     output = replace(

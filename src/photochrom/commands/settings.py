@@ -23,8 +23,8 @@ from .parser import did_you_mean, options_of
 
 SETTINGS: Final = frozenset(
     (
-        "model", "device", "vividness", "strength", "quality", "compression", "jpeg_layout", "codec", "crf", "preset",
-        "host", "port", "open",
+        "model", "device", "vividness", "strength", "detail", "quality", "compression", "jpeg_layout", "codec", "crf",
+        "preset", "host", "port", "open",
     )
 )  # fmt: skip
 """Options with configurable defaults. Options that replace or discard files must be typed each time."""

@@ -8,7 +8,7 @@ import sys
 from ..errors import StudioError
 from ..machine import reuse_freed_memory
 from . import INTERRUPTED, c2pa
-from .arguments import add_model, add_verb
+from .arguments import add_detail, add_model, add_verb
 from .parser import Verbs
 
 
@@ -56,6 +56,7 @@ def add(verbs: Verbs) -> None:
         metavar="N",
         help="limit for all temporary files together (default: 4000)",
     )
+    add_detail(studio)
     c2pa.add_signing(studio)
     add_model(studio)
 
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
         limits = args.max_megapixels, args.max_upload_mb, args.max_disk_mb
         settings = server.Settings(
-            args.host, args.port, *limits, names=tuple(args.name), identity=c2pa.identity_of(args)
+            args.host, args.port, *limits, names=tuple(args.name), detail=args.detail, identity=c2pa.identity_of(args)
         )
         reuse_freed_memory()  # the studio may run for months
         server.serve(Colorizer(args.model, args.device), settings, open_browser=args.open)

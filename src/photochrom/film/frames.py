@@ -62,19 +62,19 @@ class PreparedFrame:
         return int(self.frame.pts)
 
 
-def at_scale_of_propagation(thumbnail: np.ndarray) -> np.ndarray:
-    """Halve both sides of a thumbnail, uint8 ``[H, W]``, which must be even.
+def at_scale_of_propagation(thumbnail: np.ndarray, detail: float = 1.0) -> np.ndarray:
+    """Reduce a thumbnail, uint8 ``[H, W]``, to half the usual size of thumbnails, whatever its ``detail``.
 
     This averages out film grain and makes optical flow cheaper.
     """
-    height, width = thumbnail.shape
-    return cv2.resize(thumbnail, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    height, width = (int(side / (2 * detail)) for side in thumbnail.shape)
+    return cv2.resize(thumbnail, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def predict_small(
     colorizer: Colorizer, thumbnail: np.ndarray, small: np.ndarray, options: ColorOptions
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Predict the colours of a thumbnail, at the size of its halved copy.
+    """Predict the colours of a thumbnail, at the size of its reduced copy.
 
     Args:
         colorizer: Runs the model.
@@ -188,11 +188,12 @@ class FrameColorizer:
         if frame.format.name == self.planes.name and not (chroma or has_captions(frame)):
             frame = luma_only(frame, self.planes)  # saves memory, since dozens of frames wait for later key frames
         luma = luma_plane(frame)[self.area.luma]
+        detail = self.options.color.detail
         thumbnail = self.colorizer.thumbnail(
-            luma, self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns
+            luma, self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns, detail=detail
         )
         thumbnail = self._for_network(thumbnail)
-        small = at_scale_of_propagation(thumbnail)
+        small = at_scale_of_propagation(thumbnail, detail)
         is_copy = frame is not decoded and len(frame.planes) == 1
         return PreparedFrame(frame, thumbnail, small, interlaced, detection.visibility(small), is_copy)
 

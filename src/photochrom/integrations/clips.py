@@ -156,9 +156,10 @@ class ClipColorizer:
 
         def prepared() -> Iterator[np.ndarray]:
             for number in range(first, stop):
-                thumbnail = self._colorizer.thumbnail(self._luma(number), self._coding, aspect=self._aspect)
+                luma, detail = self._luma(number), self._options.detail
+                thumbnail = self._colorizer.thumbnail(luma, self._coding, aspect=self._aspect, detail=detail)
                 thumbnails.append(thumbnail)
-                smalls.append(at_scale_of_propagation(thumbnail))
+                smalls.append(at_scale_of_propagation(thumbnail, detail))
                 yield smalls[-1]
 
         begun = (

@@ -37,6 +37,7 @@ def colorize(
     *,
     vividness: float | None = None,
     strength: float = 1.0,
+    detail: float = 1.0,
     shot_starts: Sequence[int] | None = None,
     model: str | os.PathLike[str] | None = None,
     device: str = "auto",
@@ -50,6 +51,7 @@ def colorize(
             ``_FieldBased`` marks a frame as interlaced, each of its fields gets its own chroma.
         vividness: From 0 (muted) to 1 (bold); None for the model's default.
         strength: Factor on the chroma, from 0 to 2.
+        detail: Size of a second thumbnail that the network sees, from 1 (none) to 2; see ``ColorOptions.detail``.
         shot_starts: Numbers of the frames that begin a shot; None to detect them.
         model: Name or file of a model; None for the default model.
         device: Device on which the model runs, as for ``Colorizer``.
@@ -64,7 +66,7 @@ def colorize(
         EngineError: VapourSynth is limited to one thread, so requests for frames would deadlock; or the model cannot be
             run on the device.
         ModelError: The model is missing or damaged, or is not a model that this version of Photochrom reads.
-        OptionError: ``vividness`` or ``strength`` is out of range.
+        OptionError: ``vividness``, ``strength`` or ``detail`` is out of range.
         vapoursynth.Error: The first frame cannot be read.
     """
     import vapoursynth
@@ -81,7 +83,7 @@ def colorize(
         lambda number: _plane(clip.get_frame(number), 0),
         clip.num_frames,
         coding,
-        ColorOptions(vividness, strength),
+        ColorOptions(vividness, strength, detail=detail),
         aspect=aspect,
         shot_starts=shot_starts,
     )

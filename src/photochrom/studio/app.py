@@ -17,6 +17,7 @@ import uvicorn
 
 from ..atomic import temporary_folder
 from ..colorizer.colorizer import Colorizer
+from ..colorizer.options import ColorOptions
 from ..colorizer.reference_photographs import References
 from ..errors import OptionError, StudioError
 from ..photo.options import OutputOptions
@@ -57,12 +58,15 @@ class Settings:
     """Maximum total size of all visitors' files, uploaded and produced."""
     names: tuple[str, ...] = ()
     """Host names under which a proxy serves the studio."""
+    detail: float = 1.0
+    """Size of a second thumbnail that the network sees; see ``ColorOptions.detail``."""
     identity: Identity | None = None
     """Signer of the photographs' content credentials; None for unsigned photographs."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise OptionError(f"port is {self.port}", remedy="give a number from 0 (any that is free) to 65535")
+        ColorOptions(detail=self.detail)  # raises OptionError if it is out of range
         for name in ("max_megapixels", "max_upload_mb", "max_disk_mb"):
             if not 0 < (value := getattr(self, name)) < 1e6:
                 raise OptionError(
@@ -141,7 +145,7 @@ def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
         state = AppState(
             colorizer, References(colorizer), folder, Disk(folder, int(settings.max_disk_mb * 1e6)),
             int(settings.max_megapixels * 1e6), int(settings.max_upload_mb * 1e6), pictures, full_sizes,
-            jobs, searches, exports, OutputOptions(c2pa=settings.identity),
+            jobs, searches, exports, settings.detail, OutputOptions(c2pa=settings.identity),
         )  # fmt: skip
         with _removing_inactive(visitors):
             try:

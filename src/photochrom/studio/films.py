@@ -39,7 +39,6 @@ from .pictures import PREVIEW, Picture, small
 from .render import jpeg
 from .state import AppState
 
-_ANY_CHROMA = FilmOptions(recolor="grey-shots")  # decodes chroma, too, to show the frames that are in colour
 _MOST_SHOTS = 2000  # maximum number of shots on the timeline
 
 
@@ -73,9 +72,11 @@ class Film(Item[FilmChoices]):
         self._is_whole = False  # whether the kept parts made a finished film, so that single shots can be recoloured
         self._finished: tuple[FilmChoices, bool] | None = None  # choices and recolor with which the result was made
         self._time, self._shape, self._duration, self._step = Fraction(0), (1, 1), 0.0, 0.0
+        # Decodes chroma, too, to show the frames that are in colour.
+        self._any_chroma = FilmOptions(ColorOptions(detail=state.detail), recolor="grey-shots")
         self._colored_shots: MarkedShots | None = None  # None until they are found
         self._is_frame_colored = False  # whether the displayed frame is in a shot in colour
-        with open_film(self._colorizer, source, _ANY_CHROMA, state.max_pixels) as (frame_colorizer, _):
+        with open_film(self._colorizer, source, self._any_chroma, state.max_pixels) as (frame_colorizer, _):
             reader = frame_colorizer.reader
             self.colored_part = FrameSamples(reader).colored_part()
             self._duration, self._step = float(reader.duration or 0), float(1 / reader.rate)
@@ -86,12 +87,13 @@ class Film(Item[FilmChoices]):
         """Return the options for colouring the displayed frame."""
         now = self._history.now
         hints = tuple(hint for mark in self.marks() for hint in mark.hints(self._shape))
-        return replace(ColorOptions(now.vividness, now.strength, hints), **self._own_dials(self._shot()))
+        color = ColorOptions(now.vividness, now.strength, hints, self._state.detail)
+        return replace(color, **self._own_dials(self._shot()))
 
     def film_options(self) -> FilmOptions:
         """Return the options for colouring the whole film."""
         now = self._history.now
-        color = ColorOptions(now.vividness, now.strength)
+        color = ColorOptions(now.vividness, now.strength, detail=self._state.detail)
         if self.search.status != "done":
             return FilmOptions(color, recolor=self._recolor, keep_parts=True)
         # Each shot lists all its dials, so that kept parts stay valid until their own dials change.
@@ -196,7 +198,7 @@ class Film(Item[FilmChoices]):
         self._revision += 1
 
     def _load(self, time: Fraction | None = None) -> Picture:
-        with open_film(self._colorizer, self.source, _ANY_CHROMA) as (frame_colorizer, _):
+        with open_film(self._colorizer, self.source, self._any_chroma) as (frame_colorizer, _):
             return self._frame(frame_colorizer, self._time if time is None else time)
 
     def _frame(self, frame_colorizer: FrameColorizer, time: Fraction) -> Picture:
@@ -232,7 +234,7 @@ class Film(Item[FilmChoices]):
         """Find the shots, and write a small picture of each; return an empty message for the job."""
         folder = self.folder / "shots"
         folder.mkdir()
-        with open_film(self._colorizer, self.source, _ANY_CHROMA) as (frame_colorizer, plan):
+        with open_film(self._colorizer, self.source, self._any_chroma) as (frame_colorizer, plan):
             if self.colored_part == "some":
                 found = find_colored_shots(frame_colorizer, plan, lambda: self.search.progress(0, 0))
                 frame_colorizer = frame_colorizer.keeping(found.has)

@@ -75,8 +75,11 @@ class Photograph(Item[Choices]):
 
     def options(self) -> ColorOptions:
         """Return the options for colouring the photograph; if several hints share a place, the last one counts."""
-        now = self._history.now
-        return ColorOptions(now.vividness, now.strength, (*now.guess, *now.borrowed, *hints_of(now.marks, self._size)))
+        return self._options(self._history.now)
+
+    def _options(self, now: Choices) -> ColorOptions:
+        hints = (*now.guess, *now.borrowed, *hints_of(now.marks, self._size))
+        return ColorOptions(now.vividness, now.strength, hints, self._state.detail)
 
     def marks(self, time: Any = None) -> tuple[Mark, ...]:
         """Return the colours that the visitor gave by hand."""
@@ -114,7 +117,7 @@ class Photograph(Item[Choices]):
     def _load(self) -> Picture:
         luma = read(self.source, self._state.max_pixels).luma
         self._size = (luma.shape[0], luma.shape[1])
-        return Picture(small(luma), self._colorizer.thumbnail(luma))
+        return Picture(small(luma), self._colorizer.thumbnail(luma, detail=self._state.detail))
 
     def guesses(self) -> Guesses:
         """Return other colourings (``alternatives``) that the model finds plausible, given the marks so far.
@@ -130,8 +133,7 @@ class Photograph(Item[Choices]):
             OSError: The photograph was removed meanwhile, or its folder cannot be written.
         """
         with self.lock:
-            base = self._history.now
-            options = ColorOptions(base.vividness, base.strength, (*base.borrowed, *hints_of(base.marks, self._size)))
+            options = self._options(replace(self._history.now, guess=()))
             if self._latest_guesses.options == options or not self._colorizer.card.bins:
                 return self._latest_guesses
             self._guess_requests += 1

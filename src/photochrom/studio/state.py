@@ -45,6 +45,8 @@ class AppState:
     """Queue of films whose shots are to be found."""
     exports: Jobs
     """Queue of trays whose photographs are to be written as files."""
+    detail: float = 1.0
+    """``ColorOptions.detail`` of all photographs and films."""
     output: OutputOptions = field(default_factory=OutputOptions)
     """Options with which photographs are written and signed."""
 

@@ -46,7 +46,7 @@ class StatelessApi:
 
     async def _colorize(self, request: Request) -> Response:
         """Colour the photograph and return it at full size."""
-        options = color_options(request.query_params)
+        options = color_options(request.query_params, self._state.detail)
         async with self._uploads.received(request) as path:
             result = await run_in_threadpool(self._colored, path, options)
         return TemporaryFile(result, filename=result.name)
@@ -73,15 +73,15 @@ class StatelessApi:
         return JSONResponse({"colors": found})
 
 
-def color_options(query: QueryParams) -> ColorOptions:
-    """Parse the parameters ``vividness``, ``strength``, and any number of ``hint=x,y,colour``.
+def color_options(query: QueryParams, detail: float) -> ColorOptions:
+    """Parse the parameters ``vividness``, ``strength``, ``detail`` (with its default), and any ``hint=x,y,colour``.
 
     Raises:
         OptionError: A number is invalid or out of range, or a hint is invalid.
     """
     hints = tuple(Hint.parse(text) for text in query.getlist("hint"))
-    strength = _number(query, "strength")
-    return ColorOptions(_number(query, "vividness"), 1.0 if strength is None else strength, hints)
+    vividness, strength, given = (_number(query, name) for name in ("vividness", "strength", "detail"))
+    return ColorOptions(vividness, 1.0 if strength is None else strength, hints, detail if given is None else given)
 
 
 def place(query: QueryParams) -> tuple[float, float]:

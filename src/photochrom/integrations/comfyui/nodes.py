@@ -17,7 +17,7 @@ from ...color.gamut import rgb_of_luma
 from ...color.spaces import luma_of_rgb
 from ...colorizer.colorizer import Colorizer
 from ...colorizer.hints import Hint, parse_color
-from ...colorizer.options import ColorOptions
+from ...colorizer.options import MAX_DETAIL, ColorOptions
 from ..clips import ClipColorizer
 
 _HINTS = "PHOTOCHROM_HINTS"
@@ -26,6 +26,7 @@ _EXACT = 1e-3  # maximum distance from 8-bit code values in an image that counts
 _MOST = 64  # approximate number of hints per mask
 _VIVIDNESS = ("FLOAT", {"default": 0.5, "min": 0.0, "max": 1.0, "step": 0.05})
 _STRENGTH = ("FLOAT", {"default": 1.0, "min": 0.0, "max": 2.0, "step": 0.05})
+_DETAIL = ("FLOAT", {"default": 1.0, "min": 1.0, "max": MAX_DETAIL, "step": 0.25})
 
 
 @functools.cache
@@ -67,17 +68,19 @@ class Photograph:
         """Declare the node's inputs, in ComfyUI's format."""
         return {
             "required": {"image": ("IMAGE",), "vividness": _VIVIDNESS, "strength": _STRENGTH},
-            "optional": {"hints": (_HINTS,)},
+            "optional": {"hints": (_HINTS,), "detail": _DETAIL},
         }
 
-    def color(self, image: Any, vividness: float, strength: float, hints: tuple[Hint, ...] = ()) -> tuple[Any]:
+    def color(
+        self, image: Any, vividness: float, strength: float, hints: tuple[Hint, ...] = (), detail: float = 1.0
+    ) -> tuple[Any]:
         """Return images ``[B, H, W, C]`` in colour, as RGB ``[B, H, W, 3]`` with unchanged luma.
 
         Raises:
-            OptionError: ``vividness`` or ``strength`` is out of range.
+            OptionError: ``vividness``, ``strength`` or ``detail`` is out of range.
             ModelError, EngineError: The model cannot be loaded or run.
         """
-        options = ColorOptions(vividness, strength, tuple(hints))
+        options = ColorOptions(vividness, strength, tuple(hints), detail)
         colored = [rgb_of_luma(luma, *_colorizer().chroma(luma, options)) for luma in _lumas(image)]
         return (_tensor(image, colored),)
 
@@ -92,17 +95,20 @@ class Frames:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         """Declare the node's inputs, in ComfyUI's format."""
-        return {"required": {"frames": ("IMAGE",), "vividness": _VIVIDNESS, "strength": _STRENGTH}}
+        return {
+            "required": {"frames": ("IMAGE",), "vividness": _VIVIDNESS, "strength": _STRENGTH},
+            "optional": {"detail": _DETAIL},
+        }
 
-    def color(self, frames: Any, vividness: float, strength: float) -> tuple[Any]:
+    def color(self, frames: Any, vividness: float, strength: float, detail: float = 1.0) -> tuple[Any]:
         """Return consecutive frames ``[B, H, W, C]`` in colour, as RGB ``[B, H, W, 3]`` with unchanged luma.
 
         Raises:
-            OptionError: ``vividness`` or ``strength`` is out of range.
+            OptionError: ``vividness``, ``strength`` or ``detail`` is out of range.
             ModelError, EngineError: The model cannot be loaded or run.
         """
         lumas = _lumas(frames)
-        coding, options = Coding.of_photograph(lumas.dtype), ColorOptions(vividness, strength)
+        coding, options = Coding.of_photograph(lumas.dtype), ColorOptions(vividness, strength, detail=detail)
         clip = ClipColorizer(_colorizer(), lambda number: lumas[number], len(lumas), coding, options)
         colored = [rgb_of_luma(luma, *clip.chroma(number, luma, (1, 1))) for number, luma in enumerate(lumas)]
         return (_tensor(frames, colored),)
