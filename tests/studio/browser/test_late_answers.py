@@ -206,6 +206,36 @@ def test_an_upload_that_ends_late_does_not_replace_what_the_user_looks_at(page, 
     assert page.locator("#name").inner_text() == "b.png"
 
 
+def test_an_upload_that_is_found_before_it_is_answered_is_there_once(page, photograph):
+    answers = []
+    page.route("**/api/items?*", lambda route: answers.append((route, route.fetch())))
+    page.set_input_files("#files", photograph)
+    wait(page, lambda: answers)
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    page.locator(".entry").nth(2).wait_for()
+    ((route, answer),) = answers
+    route.fulfill(response=answer)
+    page.locator(".coming").wait_for(state="detached")
+    page.locator("#overview-button").click()
+    page.get_by_role("button", name="Download all 3").wait_for()
+
+
+def test_a_photograph_that_is_being_deleted_does_not_come_back(page):
+    page.locator(".entry .remove").first.click(force=True)
+    held = []
+    page.route(
+        "**/api/items/*", lambda route: held.append(route) if route.request.method == "DELETE" else route.continue_()
+    )
+    page.locator("#overview-button").click()
+    page.get_by_role("button", name="Download all 1").click()  # deletes the removed one first
+    wait(page, holds(held))
+    with page.expect_response("**/api/items"):
+        page.evaluate("dispatchEvent(new Event('focus'))")
+    with page.expect_download():
+        held[0].continue_()
+    assert page.locator(".entry").count() == 1
+
+
 def test_the_focus_stays_on_a_colour_while_a_film_is_in_progress(visit, tmp_path):
     film = write_film(tmp_path / "old.mp4", pan(24, 320, 240) + other_shot(24, 320, 240), rate=24)
     page = visit()

@@ -40,7 +40,7 @@ class Store extends EventTarget {
   #unanswered = new Map();
   /** Marks of each item as the studio has them once all changes are answered, to find out whether another window has changed them. @type {Map<string, any[]>} */
   #agreed = new Map();
-  /** Removed items that can still be restored. @type {Map<string, {item: any, timer: number, message: HTMLElement}>} */
+  /** Removed items that can still be restored, or are being deleted. @type {Map<string, {item: any, timer: number, message: Element, deleted?: Promise<any>}>} */
   #leaving = new Map();
 
   get item() {
@@ -84,8 +84,9 @@ class Store extends EventTarget {
     for (const item of items) this.#agreed.set(item.id, [...item.marks]);
   }
 
-  /** Put an item on the tray. @param {any} item */
+  /** Put an item on the tray, unless it is there, because `refresh` has found it first. @param {any} item */
   add(item) {
+    if (this.items.some((other) => other.id === item.id)) return;
     this.#agreed.set(item.id, [...item.marks]);
     this.items = [...this.items, item].sort((one, other) => one.order - other.order);
     this.changed("items");
@@ -166,12 +167,12 @@ class Store extends EventTarget {
   }
 
   /** @param {string} id */
-  async #leave(id) {
-    const { timer, message } = /** @type {any} */ (this.#leaving.get(id));
-    clearTimeout(timer);
-    message.remove();
-    this.#leaving.delete(id);
-    await this.try(() => api.remove(id));
+  #leave(id) {
+    const leaving = /** @type {any} */ (this.#leaving.get(id));
+    clearTimeout(leaving.timer);
+    leaving.message.remove();
+    leaving.deleted ||= this.try(() => api.remove(id)).then(() => this.#leaving.delete(id));
+    return leaving.deleted;
   }
 
   /** Delete the removed items that could still be restored. */
