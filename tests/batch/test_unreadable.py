@@ -61,7 +61,8 @@ def test_a_line_of_a_manifest_that_is_not_an_object_is_named(line):
     ids=["commas", "quoted commas", "apostrophes", "quotes after many rows"],
 )
 def test_a_table_is_read_by_the_delimiter_of_its_header(table, paths):
-    assert [item.key for item in read_manifest(table.encode(), "list.csv", ".")][-len(paths) :] == paths
+    for name in ("list.csv", "list.tsv"):
+        assert [item.key for item in read_manifest(table.encode(), name, ".")][-len(paths) :] == paths
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from .remote_files import address_of, is_remote, naming_errors, open_address, re
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-MANIFESTS: Final = frozenset((".csv", ".jsonl", ".ndjson", ".parquet"))
+MANIFESTS: Final = frozenset((".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"))
 """Extensions of manifests other than IIIF manifests, which end in ``.json``."""
 _NAMED: Final = 10  # maximum number of folders that an error names
 _OUTPUT: Final = ".color."  # part of the names of Photochrom's outputs
@@ -107,8 +107,8 @@ def list_items(source: str, wanted: Filter | None = None) -> Iterator[Item]:
     errors are raised only while the items are iterated over.
 
     Args:
-        source: Path or address of a folder, of a photograph, or of a manifest (CSV, JSONL, Parquet or IIIF); or the
-            address of an IIIF image.
+        source: Path or address of a folder, of a photograph, or of a manifest (CSV, TSV, JSONL, Parquet or IIIF); or
+            the address of an IIIF image.
         wanted: Selects files or rows.
 
     Raises:

@@ -32,8 +32,8 @@ def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
 
     Args:
         data: Content of the manifest.
-        name: File name of the manifest, for messages; its extension determines the format: ``.csv``, ``.parquet`` or
-            ``.json`` (IIIF), otherwise JSON Lines.
+        name: File name of the manifest, for messages; its extension determines the format: ``.csv``, ``.tsv``,
+            ``.parquet`` or ``.json`` (IIIF), otherwise JSON Lines.
         base: Folder or address to which relative paths refer.
 
     Raises:
@@ -44,7 +44,7 @@ def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
     suffix = PurePosixPath(name).suffix.lower()
     if suffix == ".json":
         return items_of_manifest(data, name)
-    rows = {".csv": _csv, ".parquet": _parquet}.get(suffix, _json_lines)(data, name)
+    rows = {".csv": _csv, ".tsv": _csv, ".parquet": _parquet}.get(suffix, _json_lines)(data, name)
     return _items(rows, name, base)
 
 

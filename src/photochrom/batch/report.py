@@ -36,7 +36,7 @@ class Row:
     """``ok``, ``error``, ``skipped`` (in colour already) or ``unread`` (in a format that Photochrom does not read); the
     reason for the latter two is in ``warnings``."""
     source: str
-    """Path or address of the source file."""
+    """Absolute path, or address, of the source file."""
     output: str = ""
     """Path of the output below the target, with ``/`` between folders."""
     source_size: int = -1

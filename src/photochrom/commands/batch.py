@@ -51,8 +51,8 @@ def add(verbs: Verbs) -> None:
     batch.set_defaults(verb=run, parser=batch)
     batch.add_argument(
         "source",
-        help="a folder, a manifest (CSV, JSONL, Parquet), an address such as s3://bucket/scans, or an IIIF manifest; "
-        "or the word 'report'",
+        help="a folder, a manifest (CSV, TSV, JSONL, Parquet), an address such as s3://bucket/scans, or an IIIF "
+        "manifest; or the word 'report'",
     )
     batch.add_argument("folder", nargs="?", type=Path, help="after 'report': the target of the batch to report on")
     batch.add_argument("-o", "--output", metavar="TARGET", help="a folder or an address; subfolders are kept")
