@@ -12,24 +12,20 @@ from pathlib import Path
 
 import av
 
-from ..errors import FilmError, OptionError
+from ..errors import FilmError
 from .damage_log import Damage
+from .source.decoding import decoded, is_avi, time_of
 from .source.frame_facts import display_matrix, fields
 from .source.keyframes import keyframe_pairs, lone_keyframes
 from .source.opening import main_stream, open_container
-from .source.packet_damage import PacketCheck
 from .source.side_data import kinds
 from .source.time_code import reel_name_of, time_code_of
-from .times import ROUNDED, parse_time, time_text
+from .source.timing import clock_start, frame_rate, is_cut_short, other_stated_rate, picture_length
+from .times import ROUNDED, time_text
 
 _MOST_BACKWARD = 1  # seconds by which a time stamp may decrease before the time stamps count as starting over
 _MOST_NEGATIVE = 1_000  # frames: Matroska's negative times are at most 33 seconds
 _MISSING = 1  # seconds without picture that are tolerated at a film's end
-_STATE_LENGTH = ("matroska", "mov")  # containers whose header states the length; for others FFmpeg guesses
-_RAW = ("h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo")
-"""FFmpeg's names of raw streams, for which it assumes 25 frames per second even if the stream states another rate."""
-_FREE_CLOCKS = ("mpegts", "mpeg", *_RAW)  # formats whose times count from no beginning
-_MOST_RATE = 10_000  # frames per second; of raw DV, FFmpeg states 60,000, its ticks per second
 _LAST_PTS = Fraction(1 << 62)  # greatest time that FFmpeg can seek to
 
 
@@ -65,8 +61,7 @@ class FilmReader:
         except BaseException:
             self.container.close()
             raise
-        rates = (self.video.average_rate, self.video.guessed_rate)
-        self.rate: Fraction = next((rate for rate in rates if rate and rate <= _MOST_RATE), Fraction(24))
+        self.rate: Fraction = frame_rate(self.video)
         """Frames per second."""
         self._step = max(1, round(1 / (self.rate * self.time_base)))
         self.first_pts = first.pts or 0
@@ -104,7 +99,7 @@ class FilmReader:
         self.container = self._container()
         try:
             self.video = main_stream(self.container, self.path)
-            self._check_size()
+            self._check_pixels(self.video.codec_context.width, self.video.codec_context.height)
         except BaseException:
             self.container.close()
             raise
@@ -113,9 +108,6 @@ class FilmReader:
 
     def _container(self) -> av.container.InputContainer:
         return open_container(self.path, self._demuxer_options)
-
-    def _check_size(self) -> None:
-        self._check_pixels(self.video.codec_context.width, self.video.codec_context.height)
 
     def _check_pixels(self, width: int, height: int) -> None:
         if width * height > self._max_pixels:
@@ -131,14 +123,13 @@ class FilmReader:
         """Reopen a raw stream at the frame rate that it states, and return its first frame.
 
         Returns:
-            None if reopening is not necessary: the film has a container, or the stream states no other rate than FFmpeg
-            assumed.
+            None if reopening is not necessary, because FFmpeg assumes no other rate.
 
         Raises:
             FilmError: The file cannot be read any more.
         """
-        stated = self.video.codec_context.framerate
-        if self.container.format.name not in _RAW or not stated or stated == self.video.average_rate:
+        stated = other_stated_rate(self.container, self.video)
+        if stated is None:
             return None
         self._demuxer_options = {"framerate": str(stated)}
         self._rewind()
@@ -156,18 +147,8 @@ class FilmReader:
 
     @property
     def clock_start(self) -> Fraction:
-        """Time in seconds from which a whole film counts: 0, or the film's beginning if its container's clock has no 0.
-
-        Such a film begins with its first frame, or with its sound if that is earlier.
-        """
-        if self.container.format.name not in _FREE_CLOCKS:
-            return Fraction(0)
-        starts = [
-            stream.start_time * stream.time_base
-            for stream in self.container.streams
-            if stream.type == "audio" and stream.start_time is not None and stream.time_base is not None
-        ]
-        return min([*starts, self.first_pts * self.time_base])
+        """Time in seconds from which a whole film counts; see ``timing.clock_start``."""
+        return clock_start(self.container, self.first_pts * self.time_base)
 
     @property
     def profile(self) -> bytes | None:
@@ -323,47 +304,15 @@ class FilmReader:
 
     def _decoded(self, damage: Damage) -> Iterator[av.VideoFrame]:
         """Decode frames from the current position, and record damaged packets."""
-        packets = self.container.demux(self.video)
-        time = Fraction(0)
-        first_packet: int | None = None
-        delay: int | None = None
-        check = PacketCheck(self.video.codec_context.name)
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except av.error.FFmpegError as exc:
-                damage.ends_early = f"{exc.strerror} at {time_text(time)}"
-                return
-            if (stamp := self._time_of(packet)) is not None:
-                time = self.seconds(stamp)
-                first_packet = stamp if first_packet is None else first_packet
-            try:
-                frames = packet.decode()
-            except av.error.EOFError:
-                return
-            except av.error.FFmpegError:
-                damage.note(time)
-                continue
-            if packet.is_corrupt or check.is_damaged(packet) or any(frame.is_corrupt for frame in frames):
-                damage.note(time)
-            for frame in frames:
-                if self.is_avi:
-                    delay = (frame.dts or 0) - (first_packet or 0) if delay is None else delay
-                    frame.pts = None if frame.dts is None else frame.dts - delay
-                yield frame
+        yield from decoded(self.container, self.video, self.seconds, damage)
 
     @property
     def is_avi(self) -> bool:
-        """Whether the container is AVI, which stores decoding times only; FFmpeg's presentation times are guesses.
+        """Whether the container is AVI.
 
         FFmpeg writes such files so that their first frame lasts longer, to delay the picture by the delay of MP3 sound.
         """
-        return self.container.format.name == "avi"
-
-    def _time_of(self, packet: av.Packet) -> int | None:
-        return packet.dts if self.is_avi else packet.pts
+        return is_avi(self.container)
 
     def _checked_frames(
         self, frames: Iterator[av.VideoFrame], damage: Damage, on_frame: Callable[[], None]
@@ -414,34 +363,11 @@ class FilmReader:
 
         If the index lists frames beyond the end of the file, less than a second is damage, too.
         """
-        length = self._picture_length()
+        length = picture_length(self.container, self.video, self.rate, self.first_pts * self.time_base)
         missing = 0 if length is None else length - self.seconds(end)
-        if missing > (0 if self._is_cut_short() else _MISSING) and not damage.ends_early:
+        if missing > (0 if is_cut_short(self.video, self._file) else _MISSING) and not damage.ends_early:
             at = time_text(self.seconds(end))
             damage.ends_early = f"no picture from {at} on, for {time_text(missing)}"
-
-    def _is_cut_short(self) -> bool:
-        """Return whether the file's index lists frames beyond the end of the file; False if it is gone."""
-        try:
-            size = self._file.stat().st_size
-        except OSError:
-            return False
-        return any(entry.pos + entry.size > size for entry in self.video.index_entries)
-
-    def _picture_length(self) -> Fraction | None:
-        """Return the seconds from the first frame to the end of the last; None if the file does not state them."""
-        if self.is_avi and self.video.frames:
-            return self.video.frames / self.rate  # the stated duration is FFmpeg's guess if the index is missing
-        if not self.container.format.name.startswith(_STATE_LENGTH):
-            return None
-        if self.video.duration:
-            return self.video.duration * self.time_base
-        if tag := self.video.metadata.get("DURATION"):  # a tag of Matroska's tracks
-            with contextlib.suppress(OptionError):
-                return parse_time(tag) - self.first_pts * self.time_base  # the tag counts from the time stamp 0
-        if len(self.container.streams) > 1:
-            return None  # the stated length is that of the longest track, which may not be the picture
-        return self.duration - self.first_pts * self.time_base
 
     def irregular_at(self) -> Fraction | None:
         """Return the time in seconds at which the frame rate first varies; None if it is constant.
@@ -451,7 +377,7 @@ class FilmReader:
         """
         found: list[int | None] = []
         with self._container() as container, contextlib.suppress(av.error.FFmpegError):  # colouring reports damage
-            found += [self._time_of(p) for p in container.demux(container.streams[self.video.index]) if p.size]
+            found += [time_of(p) for p in container.demux(container.streams[self.video.index]) if p.size]
         times = sorted(pts for pts in found if pts is not None)
         for number, pts in enumerate(times, found.count(None)):  # those without a time come first
             if abs(self.seconds(pts) - number / self.rate) > 1 / (2 * self.rate):

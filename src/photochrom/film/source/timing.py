@@ -1,0 +1,80 @@
+"""Finds the frame rate, the beginning and the length of a film according to its file."""
+
+from __future__ import annotations
+
+import contextlib
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from ...errors import OptionError
+from ..times import parse_time
+from .decoding import is_avi
+
+_STATE_LENGTH = ("matroska", "mov")  # containers whose header states the length; for others FFmpeg guesses
+_RAW = ("h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo")
+"""FFmpeg's names of raw streams, for which it assumes 25 frames per second even if the stream states another rate."""
+_FREE_CLOCKS = ("mpegts", "mpeg", *_RAW)  # formats whose times count from no beginning
+_MOST_RATE = 10_000  # frames per second; of raw DV, FFmpeg states 60,000, its ticks per second
+
+
+def frame_rate(video: av.VideoStream) -> Fraction:
+    """Return the frames per second; 24 if they are unknown."""
+    rates = (video.average_rate, video.guessed_rate)
+    return next((rate for rate in rates if rate and rate <= _MOST_RATE), Fraction(24))
+
+
+def other_stated_rate(container: av.container.InputContainer, video: av.VideoStream) -> Fraction | None:
+    """Return the frame rate that a raw stream states if FFmpeg assumes another one, otherwise None."""
+    stated = video.codec_context.framerate
+    return stated if container.format.name in _RAW and stated and stated != video.average_rate else None
+
+
+def clock_start(container: av.container.InputContainer, first: Fraction) -> Fraction:
+    """Return the time in seconds from which a film counts: 0, or its beginning if the clock of its format has no 0.
+
+    Such a film begins with its first frame, at the time ``first``, or with its sound if that is earlier.
+    """
+    if container.format.name not in _FREE_CLOCKS:
+        return Fraction(0)
+    starts = [
+        stream.start_time * stream.time_base
+        for stream in container.streams.audio
+        if stream.start_time is not None and stream.time_base is not None
+    ]
+    return min([*starts, first])
+
+
+def picture_length(
+    container: av.container.InputContainer, video: av.VideoStream, rate: Fraction, start: Fraction
+) -> Fraction | None:
+    """Return the seconds from the first frame to the end of the last; None if the file does not state them.
+
+    Args:
+        container: The film.
+        video: Its picture.
+        rate: Frames per second.
+        start: Time stamp of the first frame, in seconds.
+    """
+    if is_avi(container) and video.frames:
+        return video.frames / rate  # the stated duration is FFmpeg's guess if the index is missing
+    if not container.format.name.startswith(_STATE_LENGTH):
+        return None
+    if video.duration and video.time_base:
+        return video.duration * video.time_base
+    if tag := video.metadata.get("DURATION"):  # a tag of Matroska's tracks
+        with contextlib.suppress(OptionError):
+            return parse_time(tag) - start  # the tag counts from the time stamp 0
+    if len(container.streams) > 1:
+        return None  # the stated length is that of the longest track, which may not be the picture
+    return Fraction(container.duration or 0, av.time_base) - start
+
+
+def is_cut_short(video: av.VideoStream, path: Path) -> bool:
+    """Return whether a film's index lists frames beyond the end of its file; False if the file is gone."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return False
+    return any(entry.pos + entry.size > size for entry in video.index_entries)
