@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from PIL import Image
 from skimage.color import rgb2lab
 
@@ -232,6 +234,15 @@ def test_detail_keeps_distributions_hints_and_margins(tmp_path):
     np.testing.assert_allclose(ab[:, :3], 0, atol=1e-6)
     thumbnail = colorizer.thumbnail(luma, detail=2)
     assert thumbnail.shape == colorizer.thumbnail_size(*luma.shape, 2) == colorizer.thumbnail_size(*thumbnail.shape, 2)
+
+
+@given(st.integers(1, 9999), st.integers(1, 9999), st.floats(1, 2), st.sampled_from([64, 224, 256]))
+@example(4120, 9990, 1.2, 256)
+@example(1762, 1429, 1.69, 256)
+def test_a_thumbnail_keeps_its_size(height, width, detail, working_size):
+    colorizer = Colorizer(engine=FakeEngine(constant_answer(0, 0), card_metadata(working_size=working_size)))
+    size = colorizer.thumbnail_size(height, width, detail)
+    assert colorizer.thumbnail_size(*size, detail) == size
 
 
 def test_outputs_that_a_model_lacks_are_none(fake_colorizer):

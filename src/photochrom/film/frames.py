@@ -62,12 +62,12 @@ class PreparedFrame:
         return int(self.frame.pts)
 
 
-def at_scale_of_propagation(thumbnail: np.ndarray, detail: float = 1.0) -> np.ndarray:
-    """Reduce a thumbnail, uint8 ``[H, W]``, to half the usual size of thumbnails, whatever its ``detail``.
+def at_scale_of_propagation(colorizer: Colorizer, thumbnail: np.ndarray) -> np.ndarray:
+    """Reduce a thumbnail, uint8 ``[H, W]``, to half the usual size of thumbnails, whatever its own size.
 
     This averages out film grain and makes optical flow cheaper.
     """
-    height, width = (int(side / (2 * detail)) for side in thumbnail.shape)
+    height, width = (side // 2 for side in colorizer.thumbnail_size(*thumbnail.shape))
     return cv2.resize(thumbnail, (width, height), interpolation=cv2.INTER_AREA)
 
 
@@ -188,12 +188,15 @@ class FrameColorizer:
         if frame.format.name == self.planes.name and not (chroma or has_captions(frame)):
             frame = luma_only(frame, self.planes)  # saves memory, since dozens of frames wait for later key frames
         luma = luma_plane(frame)[self.area.luma]
-        detail = self.options.color.detail
         thumbnail = self.colorizer.thumbnail(
-            luma, self.planes.coding, aspect=float(self.reader.aspect), turns=self.reader.turns, detail=detail
+            luma,
+            self.planes.coding,
+            aspect=float(self.reader.aspect),
+            turns=self.reader.turns,
+            detail=self.options.color.detail,
         )
         thumbnail = self._for_network(thumbnail)
-        small = at_scale_of_propagation(thumbnail, detail)
+        small = at_scale_of_propagation(self.colorizer, thumbnail)
         is_copy = frame is not decoded and len(frame.planes) == 1
         return PreparedFrame(frame, thumbnail, small, interlaced, detection.visibility(small), is_copy)
 

@@ -159,7 +159,7 @@ class ClipColorizer:
                 luma, detail = self._luma(number), self._options.detail
                 thumbnail = self._colorizer.thumbnail(luma, self._coding, aspect=self._aspect, detail=detail)
                 thumbnails.append(thumbnail)
-                smalls.append(at_scale_of_propagation(thumbnail, detail))
+                smalls.append(at_scale_of_propagation(self._colorizer, thumbnail))
                 yield smalls[-1]
 
         begun = (
