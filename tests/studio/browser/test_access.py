@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from skimage import data
 
 from tests.helpers.films import other_shot, pan, write_film
 from tests.studio.browser.page import (
@@ -60,6 +62,34 @@ def test_the_page_can_be_used_by_keyboard_alone(visit, photograph, tmp_path):
     with page.expect_download() as found:
         page.keyboard.press("Enter")
     assert found.value.suggested_filename == "old.color.png"
+
+
+def test_nothing_is_undone_that_cannot_be_seen(visit, photograph):
+    page = visit()
+    drop(page, photograph)
+    put(page, 0.5, 0.5)
+    page.keyboard.press("g")
+    page.locator(".tile").wait_for()
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Escape")
+    page.locator("#canvas").wait_for()
+    put(page, 0.3, 0.3)  # is sent after any undo
+    assert len(state(page)["marks"]) == 2
+
+
+def test_the_tray_is_emptied_by_keyboard(visit, tmp_path):
+    paths = [tmp_path / f"{name}.png" for name in "abc"]
+    for path in paths:
+        Image.fromarray(data.camera()[::4, ::4]).save(path)
+    page = visit()
+    drop(page, *paths)
+    page.locator(".entry .open").nth(1).focus()
+    for focused in ("c.png", "a.png"):
+        page.keyboard.press("Delete")
+        assert page.evaluate("document.activeElement.title") == focused
+    page.keyboard.press("Delete")
+    page.locator("#welcome").wait_for()
+    assert page.title() == "Photochrom"
 
 
 def test_the_page_has_the_language_of_the_browser_or_the_chosen_one(visit, photograph, tmp_path):

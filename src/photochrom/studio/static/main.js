@@ -117,7 +117,7 @@ function listenToKeys() {
   addEventListener("keydown", (event) => {
     if (isField(event.target) || !store.item) return;
     const key = event.key.toLowerCase();
-    if ((event.ctrlKey || event.metaKey) && key === "z") store.edit({ do: event.shiftKey ? "redo" : "undo" });
+    if ((event.ctrlKey || event.metaKey) && key === "z" && store.view !== "overview") store.edit({ do: event.shiftKey ? "redo" : "undo" });
     else if (event.ctrlKey || event.metaKey || event.altKey) return;
     else if (key === " " && !(event.target instanceof HTMLButtonElement)) showOriginal(true);
     else if (key === "m") store.reveal(!store.marked);
@@ -168,8 +168,8 @@ function show() {
   find("#download").hidden = !item || (item.kind === "film" && !item.result);
   find('[data-view="play"]').hidden = !item?.result;
   if (store.view === "play" && !item?.result) store.setView("color");
+  document.title = item ? `${item.name} – Photochrom` : "Photochrom";
   if (!item) return;
-  document.title = `${item.name} – Photochrom`;
   find("#name").textContent = find("#name").title = item.name;
   /** @type {HTMLButtonElement} */ (find("#undo")).disabled = !item.canUndo;
   /** @type {HTMLButtonElement} */ (find("#redo")).disabled = !item.canRedo;

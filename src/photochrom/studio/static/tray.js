@@ -80,6 +80,10 @@ export function stateOf(item) {
 
 strip.addEventListener("keydown", (event) => {
   const { item } = /** @type {HTMLElement} */ (event.target).dataset;
-  if (item && event.key === "Delete") store.remove(item);
+  if (!item || event.key !== "Delete") return;
+  const at = store.items.findIndex(({ id }) => id === item);
+  store.remove(item);
+  const left = /** @type {NodeListOf<HTMLElement>} */ (strip.querySelectorAll(".open"));
+  (left[at] || left[at - 1])?.focus();
 });
 store.addEventListener("items", draw);
