@@ -195,6 +195,33 @@ def test_everything_else_is_copied(end, sound, titles, tmp_path, fake_colorizer)
     assert len(decoded(report.output)) == 36
 
 
+@pytest.mark.parametrize("text", ["Né à Paris.\n♪".encode(), "Né à Paris.\n♪".encode("utf-16")])
+def test_subtitles_of_mp4_become_subrip_in_matroska(text, tmp_path, fake_colorizer):
+    """Behind the text of a packet, there may be boxes with its styles."""
+    with av.open(str(tmp_path / "a.mp4"), "w") as out, av.open(str(write_film(tmp_path / "b.mkv", pan(24)))) as film:
+        video, titles = out.add_stream_from_template(film.streams.video[0]), out.add_mux_stream("mov_text")
+        titles.metadata["language"] = "fre"
+        for packet in film.demux(video=0):
+            packet.stream = video
+            if packet.size:
+                out.mux(packet)
+        packet = av.Packet(len(text).to_bytes(2, "big") + text + struct.pack(">I4sH", 10, b"styl", 0))
+        packet.pts, packet.dts, packet.duration = 200, 200, 300
+        packet.time_base, packet.stream = MILLISECOND, titles
+        out.mux(packet)
+    report = colorize_film(tmp_path / "a.mp4", None, FilmOptions(codec="ffv1"), colorizer=fake_colorizer)
+    assert (
+        "the subtitles of track 1 become SubRip, without styles, because matroska cannot hold mov_text" in report.notes
+    )
+    with av.open(str(report.output)) as film:
+        track = film.streams.subtitles[0]
+        assert track.codec_context.name in ("subrip", "srt")  # FFmpeg has two decoders of SubRip
+        assert track.language == "fre"
+        (found,) = [packet for packet in film.demux(track) if packet.size]
+        assert bytes(found).decode() == "Né à Paris.\n♪"
+        assert (found.pts * found.time_base, found.duration * found.time_base) == (Fraction(1, 5), Fraction(3, 10))
+
+
 @pytest.mark.parametrize(
     ("end", "lost"),
     [
@@ -263,7 +290,7 @@ def test_a_track_that_does_not_fit_is_reported_before_any_work(tmp_path, fake_co
 
 def test_a_track_that_no_container_can_hold_is_reported(tmp_path, fake_colorizer):
     """Matroska cannot hold these subtitles either, so it is not suggested."""
-    source = write_film(tmp_path / "a.mp4", pan(3), titles="mov_text")
+    source = write_film(tmp_path / "a.ts", pan(24), codec="mpeg2video", titles="dvb_teletext")
     with pytest.raises(FilmError, match=r"matroska cannot hold its subtitle track 1.*without that track"):
         colorize_film(source, tmp_path / "b.mkv", FAST, colorizer=fake_colorizer)
 

@@ -19,7 +19,7 @@ from ..reader import FilmReader
 from ..source.opening import address
 from ..source.time_code import add_frames, fits_mxf
 from ..span import Span
-from . import tracks
+from . import subtitles, tracks
 from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, REFUSED_SOUND, UNTIMED, codec_tag
 from .matroska_aspect import write_aspect
 from .segments import EncodedSegment, decoding_times, number_of, set_tags
@@ -71,7 +71,7 @@ def mux(
 
     Returns:
         Notes for the user: one line for each sound track that is re-encoded, because the container cannot hold its
-        codec, and for a pixel aspect ratio that the header lacks.
+        codec, for subtitles that are converted, and for a pixel aspect ratio that the header lacks.
 
     Raises:
         FilmError: The container cannot hold a track of the source, or the source cannot be read.
@@ -111,6 +111,8 @@ def mux(
         if name == "mxf" and (excess := ends["audio"] - ends["video"]) > 0:
             damage.cut_sound = excess
         notes = [_reencoding_note(source.streams[index], name, span) for index in transcoders]
+        copied = [source.streams[index] for index in streams]
+        notes += [subtitles.note(stream) for stream in copied if subtitles.becomes_subrip(stream, name)]
     if needs_aspect and not write_aspect(path, reader.width, reader.height, reader.aspect):
         notes.append(f"the header does not state the pixel aspect ratio {reader.aspect}; the frames do")
     return notes
@@ -193,7 +195,11 @@ def _add_streams(
         elif stream.index in copied:
             try:
                 _check_track(out, stream, span)
-                streams[stream.index] = out.add_stream_from_template(stream, opaque=True)
+                streams[stream.index] = (
+                    out.add_mux_stream(subtitles.SUBRIP)
+                    if subtitles.becomes_subrip(stream, out.format.name)
+                    else out.add_stream_from_template(stream, opaque=True)
+                )
             except ValueError as exc:
                 transcoders[stream.index] = _transcoder(out, stream, reader.path, options.codec, exc)
                 streams[stream.index] = transcoders[stream.index].stream

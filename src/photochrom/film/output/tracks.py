@@ -15,6 +15,7 @@ from ..source.opening import reading
 from ..span import Span
 from ..times import time_text
 from .sound import SoundTranscoder, after, has_part_of_a_sample, is_pcm, length, silence
+from .subtitles import as_subrip, becomes_subrip
 
 LEAST_GAP = Fraction(1, 10)
 """Seconds; shorter gaps in sound come from rounded times, or from clocks that differ a little."""
@@ -103,6 +104,8 @@ def packets(
         index = packet.stream.index
         if _repair_times(packet, streams[index], last_dts):
             damage.clocks.setdefault(index, last - reader.first_pts * reader.time_base)
+        if becomes_subrip(packet.stream, streams[index].container.format.name):
+            packet = as_subrip(packet)
         packet.stream = streams[index]
         yield _output_time(last, span), number, packet
     for transcoder in transcoders.values():
