@@ -354,23 +354,25 @@ class TestEstimate:
         whole = torch.zeros(1, 2, trial.recipe.grid, trial.recipe.grid)
         assert trial.draw_crop()(whole).shape == whole.shape
 
-    def test_the_memory_of_a_step_is_known_before_it_is_taken(self, prepared, monkeypatch):
+    @pytest.mark.parametrize(("batch", "measured"), [(1, [1]), (6, [4, 6]), (64, [4, 8])])
+    def test_the_memory_of_a_step_is_known_before_it_is_taken(self, batch, measured, prepared, monkeypatch):
         """Otherwise the system ends a process whose first step needs more memory than there is."""
+        prepared = replace(prepared, recipe=replace(prepared.recipe, epochs=10, batch=batch))
         few, _ = estimate._few_batches(prepared)
-        trainer = replace(prepared, recipe=replace(prepared.recipe, epochs=10)).trainer(few)
+        trainer = prepared.trainer(few)
         shown, update = [], Trainer.update
         monkeypatch.setattr(Trainer, "update", lambda *a: shown.append(len(a[2].chroma)) or update(*a))
         saved = (estimate.process_memory(trainer, few) - estimate._LIBRARIES) / estimate._OVERHEAD
         weights = 5 * sum(p.nbytes for p in trainer.head.parameters())
         trainer.step = trainer.steps - 1
-        whole = estimate._saved_bytes(trainer, few.batch(np.arange(64)), few)
+        whole = estimate._saved_bytes(trainer, few.batch(np.arange(batch)), few)
         assert saved - weights == pytest.approx(whole, rel=0.02)
-        assert shown == [4, 8, 64]
+        assert shown == [*measured, batch]
         shown.clear()
         monkeypatch.setattr(estimate, "free_memory", lambda: estimate._LIBRARIES + weights + whole)
-        with pytest.raises(TrainingError, match="give a batch below 64"):
+        with pytest.raises(TrainingError, match=f"give a batch below {batch}"):
             estimate.estimate(prepared)
-        assert shown == [4, 8]
+        assert shown == measured
 
     @pytest.mark.parametrize(("step_seconds", "steps"), [(0.1, 7), (3.0, 5), (10.0, 3)])
     def test_slow_steps_are_timed_less_often(self, step_seconds, steps, monkeypatch):

@@ -131,9 +131,10 @@ def process_memory(trainer: Trainer, source: Batches) -> int:
         TrainingError: The loss is not a number, or a photograph cannot be read or decoded.
     """
     trainer.step = trainer.steps - 2  # two steps on whole pictures follow
-    few, more = (_saved_bytes(trainer, source.batch(np.arange(n) % len(source)), source) for n in _MEASURED)
-    per_view = (more - few) / (_MEASURED[1] - _MEASURED[0])
-    saved = few + per_view * (trainer.recipe.batch - _MEASURED[0])
+    few, more = (min(n, trainer.recipe.batch) for n in _MEASURED)
+    saved_by = {n: _saved_bytes(trainer, source.batch(np.arange(n) % len(source)), source) for n in sorted({few, more})}
+    per_view = (saved_by[more] - saved_by[few]) / max(1, more - few)
+    saved = saved_by[more] + per_view * (trainer.recipe.batch - more)
     # Five tensors per parameter: the weights, their gradient, their EMA, and the two moments of AdamW.
     weight_bytes = 5 * sum(p.numel() * p.element_size() for p in trainer.head.parameters())
     return round(_OVERHEAD * (weight_bytes + saved)) + _LIBRARIES
