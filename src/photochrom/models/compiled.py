@@ -28,7 +28,7 @@ SWITCH: Final = "PHOTOCHROM_MODEL_CACHE"
 """Environment variable that switches the cache off if it is set to 0, false, no or off."""
 _HEADER: Final = 1 << 14  # bytes of the header; the model's card with its bins takes about 6,000
 _GRAPH: Final = 2  # number of the changes that engines make to a network before compiling it; see ``unused_hints``
-_KEPT: Final = 4  # number of compiled models in the cache; that of the default model takes 37 MB
+_KEPT: Final = 4  # number of compiled models in the cache; that of the default model takes about 40 MB
 
 
 def compiled_folder() -> Path:
