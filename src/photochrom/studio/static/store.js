@@ -40,7 +40,7 @@ class Store extends EventTarget {
   #unanswered = new Map();
   /** Marks of each item as the studio has them once all changes are answered, to find out whether another window has changed them. @type {Map<string, any[]>} */
   #agreed = new Map();
-  /** Removed items that can still be restored, or are being deleted. @type {Map<string, {item: any, timer: number, message: Element, deleted?: Promise<any>}>} */
+  /** Removed items, of which those without `deleted` can still be restored. @type {Map<string, {item: any, timer: number, message: Element, deleted?: Promise<any>}>} */
   #leaving = new Map();
 
   get item() {
@@ -171,7 +171,7 @@ class Store extends EventTarget {
     const leaving = /** @type {any} */ (this.#leaving.get(id));
     clearTimeout(leaving.timer);
     leaving.message.remove();
-    leaving.deleted ||= this.try(() => api.remove(id)).then(() => this.#leaving.delete(id));
+    leaving.deleted ||= this.try(() => api.remove(id)); // it stays in the list, since an older answer may contain it
     return leaving.deleted;
   }
 
