@@ -20,7 +20,7 @@ from photochrom.errors import OptionError
 from photochrom.studio.state import Disk
 from photochrom.studio.uploads import folder_name
 from tests.helpers.studio_server import RefusedError
-from tests.studio.conftest import luma, picture, png
+from tests.studio.conftest import Visitor, luma, picture, png
 
 
 def drop(visitor, folder, name, content, **params):
@@ -84,6 +84,15 @@ def test_all_photographs_of_a_tray_become_one_zip_with_a_report(visitor, files):
         ("a.png", "a.color.png", "1", ""), ("a.png", "a.color-2.png", "0", ""), ("A.png", "A.color-3.png", "0", ""),
     ]  # fmt: skip
     assert "photochrom.zip" not in files()
+
+
+@pytest.mark.slow
+def test_the_files_of_a_tray_have_the_detail_of_the_studio(open_studio):
+    visitor = Visitor(open_studio(detail=2)())
+    item = visitor.add("a.png", png(picture()))
+    with packed(visitor) as archive:
+        assert archive.read("a.color.png") == visitor.download(item)[1]
+        assert "detail=2" in json.loads(archive.read("report.jsonl"))["options"]
 
 
 def test_a_photograph_that_fails_is_in_the_report_and_the_others_are_in_the_archive(visitor, tmp_path):

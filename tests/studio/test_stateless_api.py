@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from photochrom import Colorizer
 from tests.helpers.studio_server import running_studio
+from tests.helpers.suggesting import hinting_engine
 from tests.studio.conftest import luma, picture, png, rgb
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +45,14 @@ def test_programs_colour_a_photograph_and_no_files_stay(client, files):
     assert len(answer.json()["colors"]) >= 2
     assert files() == []
     assert program.cookies == {}
+
+
+def test_likely_colours_have_the_detail_of_the_studio(open_studio):
+    """The network sees two thumbnails."""
+    runs = []
+    program = open_studio(Colorizer(engine=hinting_engine(runs)), detail=2)()
+    assert program.put("/api/likely-colors", params={"name": "old.png"}, content=png(picture(1))).json()["colors"]
+    assert len(runs) == 2
 
 
 def test_no_files_stay_if_the_connection_is_closed_before_the_response(client, files):

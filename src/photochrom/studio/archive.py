@@ -24,6 +24,7 @@ from ..batch.contact_sheet import write_sheet
 from ..batch.naming import folded
 from ..batch.report import Row
 from ..colorizer.hints import hints_json
+from ..colorizer.options import ColorOptions
 from ..errors import StudioError
 from ..photo import colored_path
 from .items import hiding_folder
@@ -145,6 +146,7 @@ class Archive:
     def _options(self) -> BatchOptions:
         model = self._state.colorizer.path
         return BatchOptions(
+            color=ColorOptions(detail=self._state.detail),
             output=self._state.output,
             model="default" if model is None else str(model),
             retry_errors=True,

@@ -62,10 +62,11 @@ class StatelessApi:
     async def _likely_colors(self, request: Request) -> Response:
         """Return the colours that are likely at a place of the photograph, the likeliest first."""
         x, y = place(request.query_params)
+        options = ColorOptions(detail=self._state.detail)
 
         def find(path: Path) -> list[str]:
             luma = read(path, self._state.max_pixels).luma
-            return [hint.hex for hint in likely_colors(self._state.colorizer, luma, x, y)]
+            return [hint.hex for hint in likely_colors(self._state.colorizer, luma, x, y, options=options)]
 
         async with self._uploads.received(request) as path:
             found = await run_in_threadpool(find, path)
