@@ -121,7 +121,7 @@ def _check_memory(needed: int, run: TrainingRun) -> None:
 
 
 def process_memory(trainer: Trainer, source: Batches) -> int:
-    """Estimate the memory of a training process in bytes, from steps on whole pictures with fewer views.
+    """Estimate the memory of a training process in bytes, from steps on whole pictures with at most eight views.
 
     Args:
         trainer: A trainer for this measurement only, since its weights change.
