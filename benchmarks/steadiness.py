@@ -1,8 +1,10 @@
 """Steadiness of colours: colour clips turned grey, then coloured frame by frame and as films, against the truth.
 
-    python benchmarks/steadiness.py CLIP [CLIP ...] [--frames N] [--vividness V] [--detail D] [--sheets FOLDER]
+    python benchmarks/steadiness.py CLIP [CLIP ...] [--frames N] [--vividness V] [--detail D] [--scale S]
+        [--sheets FOLDER]
 
-A clip is a file, or a folder of frames as JPEG. All is measured at the thumbnail's size, on the luma of the clip.
+A clip is a file, or a folder of frames as JPEG. All is measured on the luma of the clip, at the size of the usual
+thumbnail, or at --scale times that size; figures of different scales cannot be compared.
 
 CDC (colour distribution consistency, Liu et al. 2021): mean Jensen-Shannon divergence of the histograms of R, G and B
 between frames 1, 2 and 4 apart, divided by that of the true clip. CDC rewards grey, so the colourfulness (CF) is also
@@ -34,8 +36,8 @@ from photochrom.training.data.dataset import colorfulness
 _BINS = 256
 
 
-def read(path: Path, count: int, colorizer: Colorizer, detail: float) -> list[np.ndarray]:
-    """Return up to ``count`` frames of a clip at the thumbnail's size, RGB uint8 ``[h, w, 3]`` each."""
+def read(path: Path, count: int, colorizer: Colorizer, scale: float) -> list[np.ndarray]:
+    """Return up to ``count`` frames of a clip at ``scale`` times the thumbnail's size, RGB uint8 ``[h, w, 3]`` each."""
     if path.is_dir():
         frames = [cv2.imread(str(p))[..., ::-1] for p in sorted(path.glob("*.jpg"))[:count]]
     else:
@@ -45,7 +47,7 @@ def read(path: Path, count: int, colorizer: Colorizer, detail: float) -> list[np
                 frames.append(frame.to_ndarray(format="rgb24"))
                 if len(frames) == count:
                     break
-    height, width = colorizer.thumbnail_size(*frames[0].shape[:2], detail)
+    height, width = colorizer.thumbnail_size(*frames[0].shape[:2], scale)
     return [cv2.resize(np.ascontiguousarray(f), (width, height), interpolation=cv2.INTER_AREA) for f in frames]
 
 
@@ -140,13 +142,14 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=120, help="maximum number of frames of each clip")
     parser.add_argument("--vividness", type=float)
     parser.add_argument("--detail", type=float, default=1.0)
+    parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--model", default="default")
     parser.add_argument("--sheets", type=Path, help="folder for sheets: one by one, film, truth")
     args = parser.parse_args()
     colorizer, options = Colorizer(args.model), ColorOptions(args.vividness, detail=args.detail)
     rows, figures = [], []
     for clip in args.clips:
-        truth = read(clip, args.frames, colorizer, args.detail)
+        truth = read(clip, args.frames, colorizer, args.scale)
         lumas = [luma_of_rgb(f) for f in truth]
         starts = list(detection.starts(lumas))
         colored = color(lumas, colorizer, options)
