@@ -30,10 +30,11 @@ from .films import Film
 from .items import hiding_folder
 from .photographs import Photograph
 from .pictures import PREVIEW, small
+from .queries import place, tray_order
 from .render import doubt_map, grey, jpeg
 from .responses import TemporaryFile, attachment
 from .state import AppState
-from .stateless_api import StatelessApi, place, tray_order
+from .stateless_api import StatelessApi
 from .strings import Catalogues
 from .uploads import Uploads, file_name, folder_name
 from .visitors import AnyItem, LostError, Visitor, Visitors
