@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -235,8 +234,10 @@ def _assemble(
     whole = whole_film(plan.output)
     whole.unlink(missing_ok=True)  # it may be a link of a published film
     try:
-        on_packet = functools.partial(progress, Progress(count, count))
-        mux(reader, plan, encoded, whole, options, label, damage=damage, on_packet=on_packet)
+        mux(
+            reader, plan.planes, encoded, whole, plan.container, options, plan.span, label,
+            damage=damage, on_packet=lambda: progress(Progress(count, count)),
+        )  # fmt: skip
         if options.c2pa is not None:
             sign_film(whole, plan.output, reader.path, options.c2pa, label, overwrite=overwrite)
         sync(whole)

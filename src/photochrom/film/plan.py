@@ -374,7 +374,7 @@ def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]
             segment.finish()
             part = EncodedSegment(path, segment.pts, segment.delay, plan.first + 1)
             film = path.with_suffix(plan.output.suffix)
-            notes = mux(reader, plan, [part], film, options, "", rehearsal=True)
+            notes = mux(reader, plan.planes, [part], film, plan.container, options, plan.span, "", rehearsal=True)
             return notes + losses.lost_metadata(reader, film, plan.container, plan.span)
         except (av.error.FFmpegError, OSError, ValueError) as exc:
             number: int = errno.ENOMEM if lacks_memory(exc) else getattr(exc, "errno", 0)

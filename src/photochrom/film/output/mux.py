@@ -7,7 +7,6 @@ import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import av
 
@@ -15,6 +14,7 @@ from ...errors import FilmError
 from ...label import with_statement
 from ..damage_log import Damage
 from ..options import FilmOptions
+from ..planes import PlaneFormat
 from ..reader import FilmReader
 from ..source.opening import address
 from ..source.time_code import add_frames, fits_mxf
@@ -25,9 +25,6 @@ from .matroska_aspect import write_aspect
 from .segments import EncodedSegment, decoding_times, number_of, set_tags
 from .sound import SoundTranscoder, is_pcm, lossless_codec
 from .tracks import Item
-
-if TYPE_CHECKING:
-    from ..plan import Plan
 
 _FASTSTART = {"movflags": "+faststart"}
 # By default, Matroska's muxer shifts picture and sound, but not chapters, so that the priming of AAC begins at 0.
@@ -45,10 +42,12 @@ _OF_PACKAGES = ("uid", "umid", "product_", "toolkit_")
 
 def mux(
     reader: FilmReader,
-    plan: Plan,
+    planes: PlaneFormat,
     segments: Sequence[EncodedSegment],
     path: Path,
+    name: str,
     options: FilmOptions,
+    span: Span,
     credit: str,
     *,
     damage: Damage | None = None,
@@ -59,10 +58,12 @@ def mux(
 
     Args:
         reader: The source.
-        plan: Container and format of the coloured film, and the coloured part of the source.
+        planes: Format of the coloured film.
         segments: The coloured film's segments, in order.
         path: The file to write.
+        name: FFmpeg's name of the container format.
         options: Codec and profile.
+        span: The coloured part of the source.
         credit: The label's text, for the metadata.
         damage: Collects damage found in the source's other tracks; None if it need not be recorded.
         on_packet: Called before each packet; an exception that it raises ends the writing.
@@ -76,7 +77,6 @@ def mux(
         FilmError: The container cannot hold a track of the source, or the source cannot be read.
         OSError, av.error.FFmpegError: The file cannot be written.
     """
-    name, span = plan.container, plan.span
     settings = _OPTIONS.get(name, {})
     needs_aspect = name == "matroska" and reader.aspect != 1
     if needs_aspect:
@@ -88,7 +88,7 @@ def mux(
         av.open(address(path), "w", format=name, container_options=settings) as out,
     ):
         streams, transcoders = _add_streams(out, first.streams.video[0], source, reader, options, span)
-        set_tags(streams[reader.video.index].codec_context, reader, plan.planes)  # segments do not store all tags
+        set_tags(streams[reader.video.index].codec_context, reader, planes)  # segments do not store all tags
         _set_metadata(out, source, span, credit)
         _set_time_code(out, streams[reader.video.index].metadata, reader, span)
         video = streams.pop(reader.video.index)
