@@ -23,6 +23,7 @@ from photochrom.studio.photographs import read, read_in_color, small
 from photochrom.studio.pictures import PREVIEW
 from photochrom.studio.render import doubt_map
 from tests.helpers import profiles
+from tests.helpers.fakes import FakeEngine
 from tests.helpers.studio_server import RefusedError, Visitor
 from tests.helpers.suggesting import hinting_engine
 from tests.studio.conftest import luma, picture, png, rgb
@@ -65,6 +66,23 @@ def test_the_small_picture_has_the_colours_of_the_full_size(detail, open_studio,
     assert max(shown.shape) == PREVIEW
     reduced = cv2.resize(full.astype(np.uint8), shown.shape[1::-1], interpolation=cv2.INTER_AREA)
     assert np.abs(shown - reduced).mean() < 3  # it is a JPEG
+
+
+def test_the_network_sees_a_picture_in_a_wide_mount_as_sharp_as_from_the_command_line(open_studio, tmp_path):
+    fake, seen = hinting_engine(working_size=256), []
+
+    def answer(inputs):
+        seen.append(inputs["lightness"])
+        return fake.run(inputs)
+
+    (tmp_path / "fake.onnx").write_bytes(b"fake")
+    colorizer = Colorizer(tmp_path / "fake.onnx", engine=FakeEngine(answer, fake.metadata))
+    mounted = np.pad(data.camera()[::2, ::2], 192, constant_values=250)
+    colorizer.predict(mounted)
+    visitor = Visitor(open_studio(colorizer)())
+    visitor.download(visitor.add("mounted.png", png(mounted)))
+    assert {each.shape for each in seen} == {(1, 1, 256, 256)}
+    assert np.abs(seen[1] - seen[0]).mean() < 0.02
 
 
 def photochrom_options(visitor, item, folder):

@@ -213,6 +213,28 @@ class Colorizer:
         small = thumbnail_of(luma, coding or Coding.of_photograph(luma.dtype), height, width)
         return np.ascontiguousarray(np.rot90(small, turns))
 
+    def scan_thumbnail(self, luma: np.ndarray, *, detail: float = 1.0) -> np.ndarray:
+        """Make a thumbnail of a whole scan, in which the picture inside blank margins has the size of a thumbnail.
+
+        ``predict`` predicts nearly the same colours from it as from the scan itself.
+
+        Args:
+            luma: uint8 or uint16 ``[H, W]``.
+            detail: As for ``thumbnail``.
+
+        Returns:
+            Luma, uint8 ``[h, w]``, full range; that of ``thumbnail`` if there are no margins.
+
+        Raises:
+            PhotoError: ``luma`` is not a luma plane, or has no pixels.
+        """
+        luma = checked_luma(luma)
+        if (picture := find_picture(luma)) is None:
+            return self.thumbnail(luma, detail=detail)
+        inside = luma[picture.pixels(*luma.shape)]
+        size = picture.whole(*self.thumbnail_size(inside.shape[0], inside.shape[1], detail))
+        return thumbnail_of(luma, Coding.of_photograph(luma.dtype), *size)
+
     def predict(
         self, luma: np.ndarray, options: ColorOptions | None = None, *, plain: Prediction | None = None
     ) -> Prediction:

@@ -117,7 +117,7 @@ class Photograph(Item[Choices]):
     def _load(self) -> Picture:
         luma = read(self.source, self._state.max_pixels).luma
         self._size = (luma.shape[0], luma.shape[1])
-        return Picture(small(luma), self._colorizer.thumbnail(luma, detail=self._state.detail))
+        return Picture(small(luma), self._colorizer.scan_thumbnail(luma, detail=self._state.detail))
 
     def guesses(self) -> Guesses:
         """Return other colourings (``alternatives``) that the model finds plausible, given the marks so far.

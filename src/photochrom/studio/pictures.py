@@ -44,7 +44,7 @@ def cached_prediction(
 
     Args:
         colorizer: The model, shared by all visitors.
-        thumbnail: Luma of the picture, uint8 ``[h, w]``, from ``Colorizer.thumbnail``.
+        thumbnail: Luma of the picture, uint8 ``[h, w]``, from ``Colorizer.thumbnail`` or ``scan_thumbnail``.
         options: Options for colouring the picture.
         former: Earlier predictions for the same picture.
 
@@ -66,7 +66,7 @@ class Picture:
     luma: np.ndarray
     """Luma, uint8 ``[h, w]``, with a longest side of at most ``PREVIEW`` pixels."""
     thumbnail: np.ndarray
-    """Input of the network, uint8 ``[h, w]``, made from the full-size picture, so that both get the same colours."""
+    """Thumbnail for ``Colorizer.predict``, uint8 ``[h, w]``, made at full size, so that both get the same colours."""
     own: np.ndarray | None = None
     """Frame in its own colours, RGB, uint8 ``[h, w, 3]``, if it belongs to a shot in colour; otherwise None."""
     cached: CachedPrediction | None = None
