@@ -108,6 +108,16 @@ def test_cmyk_is_refused(tmp_path, red):
         colorize_film(write_scans(tmp_path / "reel", "CMYK"), None, RATE, colorizer=red)
 
 
+def test_lossless_jpeg_is_refused(tmp_path, red):
+    """FFmpeg decodes it, and libjpeg does not."""
+    encoder = av.CodecContext.create("ljpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 96, 64, "yuvj444p", Fraction(1, 24)
+    frame = av.VideoFrame.from_ndarray(np.stack([pan(1, 96, 64)[0]] * 3), "yuvj444p")
+    (tmp_path / "1.jpg").write_bytes(bytes([*encoder.encode(frame), *encoder.encode(None)][0]))
+    with pytest.raises(FilmError, match=r"1.jpg: cannot be decoded \(.*\): convert the frames to PNG"):
+        colorize_film(tmp_path, None, RATE, colorizer=red)
+
+
 @pytest.mark.parametrize("damage", [lambda d: d[: len(d) // 2], lambda d: d[: len(d) // 2] + b"\xff\xd9"])
 def test_a_damaged_frame_is_refused(damage, tmp_path, red):
     """FFmpeg decodes such a frame without an error."""

@@ -31,7 +31,8 @@ def set_luma(frame: av.VideoFrame, data: memoryview, path: Path) -> None:
         path: Its path, for messages.
 
     Raises:
-        FilmError: The file is damaged, which FFmpeg's decoder conceals, or is a CMYK picture.
+        FilmError: The file is damaged, which FFmpeg's decoder conceals; or it is a CMYK picture, or a JPEG of another
+            kind that libjpeg does not decode.
     """
     if len(frame.format.components) > 3:
         raise FilmError("is a CMYK picture", path=path, remedy="convert the frames to RGB")
@@ -40,9 +41,17 @@ def set_luma(frame: av.VideoFrame, data: memoryview, path: Path) -> None:
     except ValueError as exc:
         if damage.DAMAGED in damage.in_jpeg(bytes(data)):
             raise FilmError("is damaged", path=path, remedy="replace the file") from exc
-        luma = decode_jpeg(data, "GRAY", strict=False)
+        luma = _despite_warnings(data, path)
     if not frame.format.is_rgb:
         view(frame, 0)[...] = luma[..., 0]
+
+
+def _despite_warnings(data: memoryview, path: Path) -> np.ndarray:
+    """Decode the luma of a JPEG; warnings, such as of bytes behind the pixels, are ignored."""
+    try:
+        return decode_jpeg(data, "GRAY", strict=False)
+    except ValueError as exc:
+        raise FilmError(f"cannot be decoded ({exc})", path=path, remedy="convert the frames to PNG") from exc
 
 
 def colored(photo: Photo, cb: np.ndarray, cr: np.ndarray, credit: str) -> bytes:
