@@ -323,6 +323,18 @@ def test_frames_of_avi_with_b_frames_have_a_constant_rate(codec, tmp_path, red):
     assert all(np.array_equal(plane(a), b) for a, b in zip(decoded(report.output), read, strict=True))
 
 
+def test_frames_of_avi_keep_their_times_behind_a_damaged_first_packet(tmp_path):
+    """If they were earlier, the sound would be late."""
+    lumas = pan(8)
+    path = write_film(tmp_path / "a.avi", lumas, codec="ffv1", options={"g": "1"})
+    content, first = path.read_bytes(), packets(path, 0)[0]
+    path.write_bytes(content.replace(first, bytes(len(first)), 1))
+    with FilmReader(path) as reader:
+        frames = list(reader.frames())
+    assert 0 < frames[0].pts == reader.first_pts
+    assert all(np.array_equal(plane(frame), lumas[frame.pts]) for frame in frames)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
 @pytest.mark.parametrize("codec", ["ffv1", "libx264"])

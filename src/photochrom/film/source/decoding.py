@@ -65,6 +65,7 @@ def decoded(
             damage.note(time)
         for frame in frames:
             if is_avi(container):
-                delay = (frame.dts or 0) - (first or 0) if delay is None else delay
+                if delay is None:  # without B-frames, packets before the first frame are damaged
+                    delay = (frame.dts or 0) - (first or 0) if video.codec_context.has_b_frames else 0
                 frame.pts = None if frame.dts is None else frame.dts - delay
             yield frame
