@@ -38,8 +38,9 @@ export function onDraw(follow) {
   followers.push(follow);
 }
 
-/** Places where the model is unsure, if they are shown. @type {number[][]} */
+/** @type {number[][]} */
 const NO_PLACES = [];
+/** Return the places where the model is unsure, if they are shown: the same array until they change. */
 export const unsurePlaces = () => (store.view === "unsure" && doubts ? doubts.places : NO_PLACES);
 
 /** Convert a place of the picture (0 to 1) to CSS pixels of the stage. @param {number} x @param {number} y */
