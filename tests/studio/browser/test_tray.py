@@ -115,13 +115,15 @@ def test_a_dropped_folder_is_corrected_and_put_back(visit, tmp_path):
     assert page.locator("#canvas").is_visible()
 
 
-def test_a_file_of_a_dropped_folder_that_cannot_be_read_is_reported(visit, photograph):
+def test_files_and_subfolders_of_a_dropped_folder_that_cannot_be_read_are_reported(visit, photograph):
     page = visit()
     page.evaluate(
         """content => {
             const bytes = Uint8Array.from(atob(content), byte => byte.charCodeAt(0));
             const file = (name, file) => ({name, fullPath: `/shoebox/${name}`, isFile: true, file});
+            const closed = {readEntries: (done, failed) => failed(new DOMException("no", "NotReadableError"))};
             const entries = [
+                {name: "closed", fullPath: "/shoebox/closed", createReader: () => closed},
                 file("gone.png", (done, failed) => failed(new DOMException("gone", "NotFoundError"))),
                 file("old.png", done => done(new File([bytes], "old.png"))),
             ];
@@ -133,7 +135,8 @@ def test_a_file_of_a_dropped_folder_that_cannot_be_read_is_reported(visit, photo
         }""",
         base64.b64encode(photograph.read_bytes()).decode(),
     )
-    page.get_by_text("shoebox/gone.png cannot be read").wait_for()
+    for name in ("closed", "gone.png"):
+        page.get_by_text(f"shoebox/{name} cannot be read").wait_for()
     page.locator(".entry .open[title='old.png']").wait_for()
 
 

@@ -55,17 +55,17 @@ const single = (files) => [...files].map((file) => ({ file, folder: "" }));
 /** @param {any} entry @param {string} folder @returns {Promise<{file: File, folder: string}[]>} */
 async function walk(entry, folder) {
   if (entry.name.startsWith(".")) return [];
+  const fail = () => void showMessage(t("{name} cannot be read", { name: entry.fullPath.slice(1) }), true);
   if (entry.isFile) {
-    const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
-    if (!file) showMessage(t("{name} cannot be read", { name: entry.fullPath.slice(1) }), true);
+    const file = await new Promise((resolve) => entry.file(resolve, () => resolve(fail())));
     return file ? [{ file, folder }] : [];
   }
   const reader = entry.createReader();
   const inner = folder ? `${folder}/${entry.name}` : entry.name;
   const found = [];
   for (;;) { // browsers return at most a hundred entries per call
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) return found;
+    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve(fail())));
+    if (!some?.length) return found;
     for (const child of some) found.push(...(await walk(child, inner)));
   }
 }
