@@ -26,7 +26,7 @@ def is_remote(address: str) -> bool:
 
 
 def in_full(place: str) -> str:
-    """Return an address unchanged, and a local path as an absolute one, whose links are kept if it contains no ``..``.
+    """Return a local path as an absolute one; links in it are kept unless it contains ``..``. Addresses do not change.
 
     Raises:
         OptionError: No file can have this name.
