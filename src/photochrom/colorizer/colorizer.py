@@ -244,7 +244,7 @@ class Colorizer:
         beyond the influence of hints get the colours that were predicted without hints.
 
         Args:
-            luma: As for ``chroma``, or a result of ``thumbnail`` for the same ``detail`` as in ``options``.
+            luma: As for ``chroma``, or a result of ``thumbnail`` or ``scan_thumbnail`` for this ``detail``.
             options: How to colour; None for the model's defaults.
             plain: Prediction for this luma and for these options without hints, if already computed; it saves a run.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
+from ..colorizer.options import ColorOptions
 from .parser import Parser, Verbs
 
 DOCUMENTATION: Final = "https://photochrom.github.io/photochrom/"
@@ -49,6 +50,15 @@ def add_dials(parser: argparse._ActionsContainer) -> None:
         "--strength", type=float, default=1.0, metavar="0..2", help="multiplies the chroma (default: 1)"
     )
     add_detail(parser)
+
+
+def color_options(args: argparse.Namespace) -> ColorOptions:
+    """Return the options that ``add_dials`` has declared.
+
+    Raises:
+        OptionError: A value is out of its range.
+    """
+    return ColorOptions(vividness=args.vividness, strength=args.strength, detail=args.detail)
 
 
 def add_detail(parser: argparse._ActionsContainer) -> None:

@@ -12,11 +12,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 from ..signals import not_ignored
 from . import INTERRUPTED
-from .arguments import add_dials, add_model, add_verb
+from .arguments import add_dials, add_model, add_verb, color_options
 from .console import counted, print_to_stderr
 from .messages import note_text, one_line, unread_text
 from .parser import Verbs, options_given
@@ -171,7 +170,7 @@ def _options(args: argparse.Namespace) -> BatchOptions:
     from ..batch.options import BatchOptions
 
     return BatchOptions(
-        color=ColorOptions(vividness=args.vividness, strength=args.strength, detail=args.detail),
+        color=color_options(args),
         output=output_options(args),
         negative=args.negative,
         recolor=args.recolor,

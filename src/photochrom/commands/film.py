@@ -12,12 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..colorizer.options import ColorOptions
 from ..errors import FilmError, OptionError, PhotochromError
 from ..machine import LARGEST_REUSED_IN_FILMS, available_cores, limit_blas_threads, reuse_freed_memory
 from ..output_folders import needed_folder
 from . import INTERRUPTED, c2pa
-from .arguments import add_dials, add_model, add_overwrite, add_verb, add_verbosity
+from .arguments import add_dials, add_model, add_overwrite, add_verb, add_verbosity, color_options
 from .console import Console, counted, duration
 from .file_kinds import kind_of
 from .film_preview import Request, show_without_coloring
@@ -192,7 +191,7 @@ def _options(args: argparse.Namespace) -> FilmOptions:
     from ..film.times import parse_time
 
     options = FilmOptions(
-        ColorOptions(vividness=args.vividness, strength=args.strength, detail=args.detail),
+        color_options(args),
         codec=args.codec,
         crf=args.crf,
         preset=args.preset,

@@ -16,7 +16,7 @@ from ..colorizer.options import ColorOptions
 from ..errors import OptionError, PhotochromError, PhotoError
 from ..machine import limit_blas_threads, reuse_freed_memory
 from ..photo.names import STREAM, file_key
-from .arguments import add_dials, add_model, add_overwrite, add_verb, add_verbosity
+from .arguments import add_dials, add_model, add_overwrite, add_verb, add_verbosity, color_options
 from .console import Console, Progress, duration
 from .file_kinds import kind_of
 from .messages import error_text, note_text, unread_text
@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     limit_blas_threads()
     # If several hints share a place, the last one counts, so typed hints come after those in files.
     from_files = [hint for path in args.hints for hint in read_hints(path)]
-    options = ColorOptions(vividness=args.vividness, strength=args.strength, detail=args.detail)
+    options = color_options(args)
     from .photo_jobs import find_jobs
 
     output = replace(
