@@ -9,7 +9,7 @@ from skimage import data
 
 from photochrom.commands.file_kinds import kind_of
 from photochrom.commands.main import main
-from tests.helpers.films import pan, write_film
+from tests.helpers.films import pan, still_frame, write_film, write_frames
 
 
 @pytest.fixture
@@ -88,6 +88,35 @@ def test_films_of_cinema_and_television_are_known(name, tmp_path):
         output.mux(stream.encode())
     path = next(tmp_path.glob("reel*"))
     assert kind_of(path) == "film"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "name"),
+    [
+        ("mjpeg", "mjpeg", "yuvj420p"),
+        ("MJPG", "mjpeg", "yuvj420p"),
+        ("apng", "apng", "gray"),
+        ("h264", "libx264", "yuv420p"),
+        ("y4m", "rawvideo", "yuv420p"),
+        ("ivf", "libvpx", "yuv420p"),
+    ],
+)
+def test_raw_streams_are_films_and_the_photo_verb_says_so(suffix, codec, name, tmp_path, capsys):
+    frames = [still_frame(luma).reformat(format=name) for luma in pan(3)]
+    path = write_frames(tmp_path / f"reel.{suffix}", frames, name=name, codec=codec)
+    assert kind_of(path) == "film"
+    assert main(["photo", str(path)]) == 1
+    assert f"{path}: is a film: colour it with 'photochrom film'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_raw_stream_of_jpegs_is_coloured_as_a_film(tmp_path, capsys):
+    frames = [still_frame(luma, "yuvj420p") for luma in pan(6)]
+    path = write_frames(tmp_path / "reel.mjpeg", frames, name="yuvj420p", codec="mjpeg")
+    assert main([str(path)]) == 0
+    assert f"{path} -> {tmp_path / 'reel.color.mkv'}: 6 frames, 1 shot" in capsys.readouterr().out
+    with av.open(tmp_path / "reel.color.mkv") as colored:
+        assert sum(1 for _ in colored.decode(video=0)) == 6
 
 
 def test_an_animated_avif_is_not_a_film(tmp_path, capsys):

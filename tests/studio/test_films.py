@@ -18,7 +18,7 @@ from photochrom.film.options import FilmOptions
 from photochrom.film.reader import FilmReader
 from photochrom.studio.films import Film
 from photochrom.studio.jobs import Job, Jobs, StoppedError
-from tests.helpers.films import all_packets, documentary, other_shot, pan, write_film
+from tests.helpers.films import all_packets, documentary, other_shot, pan, still_frame, write_film, write_frames
 from tests.helpers.interruptions import varied_model
 from tests.helpers.studio_server import RefusedError, Visitor
 from tests.studio.conftest import rgb
@@ -396,6 +396,13 @@ def test_a_film_of_too_many_pixels_is_refused_before_it_is_decoded(open_studio, 
     with pytest.raises(RefusedError, match=r"^400 old\.mp4: .*is 96 x 64 pixels, more than 0\.006 million"):
         visitor.add("old.mp4", film.read_bytes())
     assert files() == []
+
+
+def test_a_raw_stream_of_jpegs_is_a_film(visitor, tmp_path):
+    frames = [still_frame(luma, "yuvj420p") for luma in pan(6)]
+    path = write_frames(tmp_path / "old.mjpeg", frames, name="yuvj420p", codec="mjpeg")
+    item = visitor.add(path.name, path.read_bytes())
+    assert [shot["frames"] for shot in wait_for(visitor, item, "search")["shots"]] == [6]
 
 
 def test_photographs_are_not_films(visitor, film):

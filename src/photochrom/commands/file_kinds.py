@@ -1,4 +1,4 @@
-"""Distinguishes photographs from films by their first bytes, without loading a decoder."""
+"""Distinguishes photographs from films by their first bytes and their names, without loading a decoder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _FILMS = (
     b"\x1aE\xdf\xa3", b"OggS", b"FLV\x01", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"0&\xb2u\x8ef\xcf\x11", b"nut/",
     b"\x06\x0e+4\x02\x05\x01\x01",  # MXF
     b"SDPX", b"XPDS", b"v/1\x01",  # DPX and OpenEXR, frames of a sequence
+    b"\0\0\0\x01", b"YUV4MPEG2", b"DKIF",  # raw H.264 and H.265, Y4M, IVF
 )  # fmt: skip
+_FILMS_OF_PHOTOS = (".mjpeg", ".mjpg", ".apng")
+"""Suffixes of films whose first bytes are those of a photograph."""
 _PHOTO_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc")
 
 
@@ -26,7 +29,7 @@ def kind_of(path: Path) -> Kind | None:
     except (OSError, ValueError):
         return None
     if head.startswith(_PHOTOS):
-        return "photo"
+        return "film" if path.suffix.lower() in _FILMS_OF_PHOTOS else "photo"
     if head.startswith(_FILMS):
         return "film"
     if head[:4] == b"RIFF":

@@ -42,6 +42,7 @@ from .visitors import AnyItem, LostError, Visitor, Visitors
 HERE = Path(__file__).parent
 FILMS = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".ogv", ".mxf",
+    ".mjpeg", ".mjpg",
 )  # fmt: skip
 _MOST_JSON = 1 << 20  # maximum size of a JSON request in bytes
 _SMALL = 240  # longest side of a picture on the tray, in pixels
