@@ -30,6 +30,11 @@ def with_statement(text: str, model: str) -> str:
     return f"{_OWN_SENTENCE.sub('', text).strip()} {statement(model)}".strip()
 
 
+def has_label(data: bytes | mmap.mmap) -> bool:
+    """Return whether the content of a file has Photochrom's label."""
+    return data.find(_MARK) >= 0  # XMP is plain text in every format that Photochrom writes
+
+
 def is_labelled(path: Path) -> bool:
     """Return whether a file contains Photochrom's label, and so is an output of Photochrom.
 
@@ -40,4 +45,4 @@ def is_labelled(path: Path) -> bool:
         if not file.read(1):
             return False
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return data.find(_MARK) >= 0  # XMP is plain text in every format that Photochrom writes
+            return has_label(data)

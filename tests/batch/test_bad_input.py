@@ -28,6 +28,7 @@ from photochrom.colorizer.hints import Hint, hints_json
 from photochrom.errors import ModelError, OptionError, PhotochromError
 from photochrom.label import is_labelled
 from photochrom.photo.job import colorize_photo
+from photochrom.photo.sidecars import outdated
 from tests.batch.conftest import XMP, scan
 from tests.helpers.permissions import NOBODY, is_root
 
@@ -203,6 +204,33 @@ def test_sidecars_are_read_and_written(tree, tmp_path, options):
     assert color_batch(tree, target, beside).done_before == 4
     scan(tree / "b.png", 7)
     assert color_batch(tree, target, beside).colored == 1  # the label beside the output shows whose it is
+
+
+@pytest.mark.slow
+def test_a_sidecar_of_an_earlier_run_is_removed_unless_it_was_edited(tree, tmp_path, options):
+    beside = replace(options, output=replace(options.output, sidecar=True))
+    target = tmp_path / "out"
+    color_batch(tree, target, beside)
+    written, edited, others = (target / f"{name}.xmp" for name in ("a.color.jpg", "b.color.png", "1934/a.color.jpg"))
+    edited.write_bytes(edited.read_bytes().replace(b'"', b"'"))  # as ExifTool writes XMP
+    others.write_bytes(XMP)
+    others.with_suffix("").unlink()  # only a picture without a label and without a labelled sidecar stops a batch
+    kept = {path: path.read_bytes() for path in (edited, others)}
+    assert color_batch(tree, target, options).colored == 4
+    assert not written.exists()
+    assert {path: path.read_bytes() for path in kept} == kept
+    warnings = {row.key: row.warnings for row in read_rows(target / "report.jsonl")}
+    assert warnings.pop("b.png") == (outdated(edited.name),)
+    assert not any(warnings.values())
+    assert all(is_labelled(target / name.removesuffix(".xmp")) for name in ("a.color.jpg.xmp", "b.color.png.xmp"))
+
+
+def test_a_sidecar_of_others_is_not_replaced(tree, tmp_path, options):
+    foreign = scan(tmp_path / "out" / "x.png").with_name("b.color.png.xmp")
+    foreign.write_bytes(XMP)
+    with pytest.raises(OptionError, match=r"b\.color\.png\.xmp: would be replaced, but was not made by Photochrom"):
+        color_batch(tree, tmp_path / "out", replace(options, output=replace(options.output, sidecar=True)))
+    assert foreign.read_bytes() == XMP
 
 
 @pytest.mark.slow

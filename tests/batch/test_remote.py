@@ -86,6 +86,9 @@ def test_sidecars_and_labels_beside_outputs_go_to_the_bucket(s3, remote):
         "s3://archive/scans", "s3://archive/colored", replace(remote, output=replace(remote.output, sidecar=True))
     )
     assert {"a.color.jpg", "a.color.jpg.xmp"} <= objects(s3, "colored/")
+    s3.put_object(Bucket="archive", Key="colored/1934/a.color.jpg.xmp", Body=b"of others")
+    color_batch("s3://archive/scans", "s3://archive/colored", remote)
+    assert {name for name in objects(s3, "colored/") if name.endswith(".xmp")} == {"1934/a.color.jpg.xmp"}
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from photochrom.errors import OptionError, PhotoError
 from photochrom.photo.negatives import LOOKS_NEGATIVE
 from photochrom.photo.picture_kinds import chroma_of
 from photochrom.photo.read import is_halftone, read_photo
+from photochrom.photo.sidecars import outdated
 from tests.helpers.fakes import FakeEngine, card_metadata, constant_answer
 from tests.helpers.photographs import bt601, opened, saved, smooth
 
@@ -157,6 +158,24 @@ def test_the_label_in_a_sidecar(colorizer: Colorizer, tmp_path: Path, capsys: py
     output = photo.OutputOptions(sidecar=True)
     with pytest.raises(PhotoError, match="exists already"):
         photo.colorize_photo(source, tmp_path / "market.color.jpg", colorizer=colorizer, output=output)
+
+
+def test_the_sidecar_of_a_replaced_photograph_is_removed(tmp_path: Path) -> None:
+    colorizer = Colorizer(engine=FakeEngine(constant_answer(30, 40), card_metadata()))
+    target = tmp_path / "out.png"
+    sidecar = tmp_path / "out.png.xmp"
+
+    def color(*, beside: bool, overwrite: bool) -> tuple[str, ...]:
+        output = photo.OutputOptions(sidecar=beside, overwrite=overwrite)
+        source = saved(smooth(60, 80), "PNG")
+        return photo.colorize_photo(source, target, colorizer=colorizer, output=output).warnings
+
+    assert color(beside=True, overwrite=False) == ()
+    target.unlink()
+    assert color(beside=False, overwrite=False) == (outdated(sidecar.name),)
+    assert sidecar.exists()
+    assert color(beside=False, overwrite=True) == ()
+    assert not sidecar.exists()
 
 
 def colorizer_surest_of(lightness: float) -> Colorizer:

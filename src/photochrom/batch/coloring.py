@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..atomic import temporary_folder
 from ..color.bands import limit_threads
 from ..errors import PhotochromError, PhotoError, renaming, system_errors
+from ..label import has_label
 from ..machine import reuse_freed_memory
 from ..models.download import digest
 from ..photo.options import OutputOptions
@@ -164,7 +165,7 @@ def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Color
             report = colorize_photo(source, path, options, colorizer=colorizer, output=job.output, negative=negative)
             with system_errors(PhotoError, source, _AGAIN):
                 sha256 = digest(source)
-        publish(report.outputs)
+        left = publish(report.outputs)
         row = replace(
             known,
             status="ok",
@@ -176,7 +177,7 @@ def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Color
             height=report.height,
             colorfulness=round(report.colorfulness, 2),
             confidence=None if report.confidence is None else round(report.confidence, 4),
-            warnings=report.warnings,
+            warnings=(*report.warnings, *left),
             luma_coding=report.luma_coding,
         )
     return Colored(row, *_thumbnails(*report.preview)) if report.preview else Colored(row)
@@ -261,10 +262,11 @@ def _sidecars(item: Item, system: AbstractFileSystem, path: str) -> Iterator[str
 
 
 @contextmanager
-def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path, ...]], None]]]:
+def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path, ...]], tuple[str, ...]]]]:
     """Yield a local path for an output, and a function that then copies the written files to a remote target.
 
-    In a local target, the folder of the path is created, and the function does nothing.
+    The function also removes what is outdated there, and returns warnings. In a local target, the folder of the path is
+    created, and the function does nothing.
 
     Raises:
         TargetError: The whole target cannot be written; the function may raise it, too.
@@ -280,25 +282,46 @@ def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path
         except OSError as exc:
             kind = TargetError if exc.errno in (*_FULL, errno.EACCES) else PhotoError
             raise kind(f"{path.parent} cannot be created ({exc.strerror}): name another target") from exc
-        yield path, lambda _: None
+        yield path, lambda _: ()
         return
+    from ..photo.sidecars import former_sidecars
+
     system, root = open_address(target)
     protocol = target.partition("://")[0]
     with temporary_folder("photochrom-batch") as folder:
         local = Path(folder, PurePosixPath(name).name)
 
-        def publish(outputs: tuple[Path, ...]) -> None:
-            for output in reversed(outputs):  # the picture last, so that its presence means that all files are there
-                place = f"{root.rstrip('/')}/{PurePosixPath(name).with_name(output.name)}"
-                with _writing(target):
+        def place_of(output: Path) -> str:
+            return f"{root.rstrip('/')}/{PurePosixPath(name).with_name(output.name)}"
+
+        def publish(outputs: tuple[Path, ...]) -> tuple[str, ...]:
+            with _writing(target):
+                for output in reversed(outputs):  # the picture last: its presence means that all files are there
+                    place = place_of(output)
                     if protocol in _ATOMIC:
                         system.put_file(str(output), place)
                     else:
                         system.makedirs(str(PurePosixPath(place).parent), exist_ok=True)
                         system.put_file(str(output), f"{place}.part")
                         system.mv(f"{place}.part", place)
+                return tuple(_outdated(system, [place_of(sidecar) for sidecar in former_sidecars(outputs)]))
 
         yield local, publish
+
+
+def _outdated(system: AbstractFileSystem, sidecars: Iterable[str]) -> Iterator[str]:
+    """Remove sidecars of earlier outputs from a remote target; yield warnings about those that were edited since."""
+    from ..photo.sidecars import is_own, outdated
+
+    for sidecar in sidecars:
+        try:
+            data = system.cat_file(sidecar)
+        except FileNotFoundError:
+            continue
+        if is_own(data):
+            system.rm_file(sidecar)
+        elif has_label(data):
+            yield outdated(PurePosixPath(sidecar).name)
 
 
 @contextmanager

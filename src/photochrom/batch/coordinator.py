@@ -15,8 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ..errors import OptionError, PhotochromError, system_errors
+from ..label import is_labelled
 from ..models.registry import find_model
-from ..photo.names import is_own_output
+from ..photo.names import is_own_output, sidecar_path
 from .coloring import BatchJob, Colored, coloring, unread_row
 from .distribute import by_processes, by_ray, worker_count
 from .earlier_runs import pending_items, unreported
@@ -208,13 +209,17 @@ def _check_outputs(pending: list[Item], items: list[Item], job: BatchJob, folder
         name = possible_name(item, job.options.name)
         path = Path(job.target, name)
         with system_errors(OptionError, path, "name another target"):
-            if not name or not path.exists() or _is_empty(path):
+            if not name:
+                continue
+            if job.options.output.sidecar and _is_filled(sidecar := sidecar_path(path)) and not is_labelled(sidecar):
+                foreign.append(sidecar)
+            if not _is_filled(path):
                 continue
             if is_own_output(path):
                 own[name] = item
             else:
                 foreign.append(path)
-    _refuse(foreign, "was not coloured by Photochrom")
+    _refuse(foreign, "was not made by Photochrom")
     if not own:
         return
     inputs = {os.path.realpath(item.source) for item in items}
@@ -231,8 +236,9 @@ def _is_another(former: str, source: str) -> bool:
     return os.path.exists(former) and os.path.realpath(former) != os.path.realpath(source)  # noqa: PTH110
 
 
-def _is_empty(path: Path) -> bool:
-    return path.is_file() and not path.stat().st_size
+def _is_filled(path: Path) -> bool:
+    """Return whether a path exists and is not an empty file."""
+    return path.exists() and (not path.is_file() or path.stat().st_size > 0)
 
 
 def _refuse(paths: Sequence[Path], reason: str) -> None:

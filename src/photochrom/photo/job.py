@@ -37,6 +37,7 @@ from .pages import OnPage, colorize_pages
 from .picture_kinds import chroma_of
 from .read import Photo, check_source, count_pages, read_photo
 from .report import PhotoReport, preview, report_on
+from .sidecars import without_former_sidecars
 from .write import chroma_sampling, write_data, write_output
 
 
@@ -137,11 +138,13 @@ def colorize_photo(
         source = source.read()
     if page is None and (data := _multipage_data(source)) is not None:
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else THE_PICTURE
-        return colorize_pages(colorizer, data, target, options, output, name=name, negative=negative, on_page=on_page)
+        report = colorize_pages(colorizer, data, target, options, output, name=name, negative=negative, on_page=on_page)
+        return without_former_sidecars(report, overwrite=output.overwrite)
     photo = read_photo(source, negative=negative, may_reduce=format in (None, "JPEG"), page=page)
     _check_hints(options, page, photo.name)
     with enough_memory(photo.name):
-        return _color_with_companions(colorizer, photo, target, options, output)
+        report = _color_with_companions(colorizer, photo, target, options, output)
+    return without_former_sidecars(report, overwrite=output.overwrite)
 
 
 def _checked_format(

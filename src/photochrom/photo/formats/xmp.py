@@ -227,6 +227,11 @@ class Packet:
         return parent.appendChild(self._document.createElementNS(namespace, name))
 
 
+def is_unedited(data: bytes) -> bool:
+    """Return whether ``Packet.to_bytes`` wrote a packet; other programs begin or end it differently."""
+    return data.startswith(_HEAD.encode()) and data.endswith(_TAIL.encode())
+
+
 def update_for_output(packet: Packet, width: int, height: int, *, moved: bool, srgb: bool, new_profile: bool) -> None:
     """Correct or remove the properties that describe the pixels of the source.
 
