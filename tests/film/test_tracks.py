@@ -195,33 +195,6 @@ def test_everything_else_is_copied(end, sound, titles, tmp_path, fake_colorizer)
     assert len(decoded(report.output)) == 36
 
 
-@pytest.mark.parametrize("text", ["Né à Paris.\n♪".encode(), "Né à Paris.\n♪".encode("utf-16")])
-def test_subtitles_of_mp4_become_subrip_in_matroska(text, tmp_path, fake_colorizer):
-    """Behind the text of a packet, there may be boxes with its styles."""
-    with av.open(str(tmp_path / "a.mp4"), "w") as out, av.open(str(write_film(tmp_path / "b.mkv", pan(24)))) as film:
-        video, titles = out.add_stream_from_template(film.streams.video[0]), out.add_mux_stream("mov_text")
-        titles.metadata["language"] = "fre"
-        for packet in film.demux(video=0):
-            packet.stream = video
-            if packet.size:
-                out.mux(packet)
-        packet = av.Packet(len(text).to_bytes(2, "big") + text + struct.pack(">I4sH", 10, b"styl", 0))
-        packet.pts, packet.dts, packet.duration = 200, 200, 300
-        packet.time_base, packet.stream = MILLISECOND, titles
-        out.mux(packet)
-    report = colorize_film(tmp_path / "a.mp4", None, FilmOptions(codec="ffv1"), colorizer=fake_colorizer)
-    assert (
-        "the subtitles of track 1 become SubRip, without styles, because matroska cannot hold mov_text" in report.notes
-    )
-    with av.open(str(report.output)) as film:
-        track = film.streams.subtitles[0]
-        assert track.codec_context.name in ("subrip", "srt")  # FFmpeg has two decoders of SubRip
-        assert track.language == "fre"
-        (found,) = [packet for packet in film.demux(track) if packet.size]
-        assert bytes(found).decode() == "Né à Paris.\n♪"
-        assert (found.pts * found.time_base, found.duration * found.time_base) == (Fraction(1, 5), Fraction(3, 10))
-
-
 @pytest.mark.parametrize(
     ("end", "lost"),
     [
@@ -281,7 +254,7 @@ def test_the_label_stands_behind_the_comment_once(tmp_path, fake_colorizer):
 
 
 def test_a_track_that_does_not_fit_is_reported_before_any_work(tmp_path, fake_colorizer):
-    source = write_film(tmp_path / "a.mkv", pan(12), sound="aac", titles="subrip")
+    source = write_film(tmp_path / "a.mkv", pan(12), sound="aac", titles="hdmv_pgs_subtitle")
     with pytest.raises(FilmError, match=r"mp4.*subtitle.*\.mkv") as caught:
         colorize_film(source, tmp_path / "b.mp4", FAST, colorizer=fake_colorizer)
     assert "\n" not in str(caught.value)

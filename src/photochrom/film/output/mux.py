@@ -19,12 +19,13 @@ from ..reader import FilmReader
 from ..source.opening import address
 from ..source.time_code import add_frames, fits_mxf
 from ..span import Span
-from . import subtitles, tracks
+from . import subtitles, timed_text, tracks
 from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, REFUSED_SOUND, UNTIMED, codec_tag
 from .matroska_aspect import write_aspect
 from .segments import EncodedSegment, decoding_times, number_of, set_tags
 from .sound import SoundTranscoder, is_pcm, lossless_codec
-from .tracks import Item
+from .timed_text import TimedTextTranscoder
+from .tracks import Item, Transcoder
 
 _FASTSTART = {"movflags": "+faststart"}
 # By default, Matroska's muxer shifts picture and sound, but not chapters, so that the priming of AAC begins at 0.
@@ -118,11 +119,13 @@ def mux(
     return notes
 
 
-def _reencoding_note(sound: av.stream.Stream, container: str, span: Span) -> str:
-    late = " that begins after the picture" if container == "avi" and _begins_late(sound, span) else ""
+def _reencoding_note(track: av.stream.Stream, container: str, span: Span) -> str:
+    if track.type == "subtitle":
+        return timed_text.note(track, container)
+    late = " that begins after the picture" if container == "avi" and _begins_late(track, span) else ""
     return (
-        f"the sound of track {sound.index} is re-encoded without loss as {lossless_codec(container)}, because "
-        f"{container} cannot hold {sound.codec_context.name}{late}"
+        f"the sound of track {track.index} is re-encoded without loss as {lossless_codec(container)}, because "
+        f"{container} cannot hold {track.codec_context.name}{late}"
     )
 
 
@@ -133,7 +136,7 @@ def _source(reader: FilmReader) -> av.container.InputContainer:
 @contextlib.contextmanager
 def _continuous(
     streams: Mapping[int, av.stream.Stream],
-    transcoders: Mapping[int, SoundTranscoder],
+    transcoders: Mapping[int, Transcoder],
     span: Span,
     reader: FilmReader,
     damage: Damage,
@@ -177,7 +180,7 @@ def _add_streams(
     reader: FilmReader,
     options: FilmOptions,
     span: Span,
-) -> tuple[dict[int, av.stream.Stream], dict[int, SoundTranscoder]]:
+) -> tuple[dict[int, av.stream.Stream], dict[int, Transcoder]]:
     """Add the coloured video and all streams to copy (see ``tracks.streams_to_copy``) to the coloured film.
 
     Returns:
@@ -188,7 +191,7 @@ def _add_streams(
     """
     copied = {stream.index for stream in tracks.streams_to_copy(source, reader.video.index)[0]}
     streams: dict[int, av.stream.Stream] = {}
-    transcoders: dict[int, SoundTranscoder] = {}
+    transcoders: dict[int, Transcoder] = {}
     for stream in source.streams:
         if stream.index == reader.video.index:
             streams[stream.index] = _add_video(out, template, stream, reader, options)
@@ -265,14 +268,16 @@ def _begins_late(stream: av.stream.Stream, span: Span) -> bool:
 
 def _transcoder(
     out: av.container.OutputContainer, stream: av.stream.Stream, path: Path, codec: str, reason: Exception
-) -> SoundTranscoder:
-    """Return a transcoder for a sound track whose codec the container cannot hold.
+) -> Transcoder:
+    """Return a transcoder for a track whose codec the container cannot hold.
 
     Raises:
-        FilmError: The track is not sound, or FFmpeg cannot decode it; or its sample rate is not 48 kHz, which MXF
-            requires.
+        FilmError: The track is neither sound nor text, or FFmpeg cannot decode it; or its sample rate is not 48 kHz,
+            which MXF requires.
     """
     name = out.format.name
+    if timed_text.becomes_timed_text(stream, name):
+        return TimedTextTranscoder(out, stream)
     if isinstance(stream, av.AudioStream) and stream.codec_context is not None and stream.codec_context.format:
         if name == "mxf" and stream.codec_context.sample_rate != MXF_HERTZ:
             raise FilmError(

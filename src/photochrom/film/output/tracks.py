@@ -16,9 +16,12 @@ from ..span import Span
 from ..times import time_text
 from .sound import SoundTranscoder, after, has_part_of_a_sample, is_pcm, length, silence
 from .subtitles import as_subrip, becomes_subrip
+from .timed_text import TimedTextTranscoder
 
 LEAST_GAP = Fraction(1, 10)
 """Seconds; shorter gaps in sound come from rounded times, or from clocks that differ a little."""
+Transcoder = SoundTranscoder | TimedTextTranscoder
+"""Converts the packets of a track that the container cannot hold."""
 Item = tuple[Fraction, int, av.Packet]
 """A packet to mux: the time in seconds by which packets are ordered, a number that orders those of equal time, and the
 packet."""
@@ -53,7 +56,7 @@ def _is_rebuilt(stream: av.stream.Stream, container: av.container.InputContainer
 def packets(
     source: av.container.InputContainer,
     streams: Mapping[int, av.stream.Stream],
-    transcoders: Mapping[int, SoundTranscoder],
+    transcoders: Mapping[int, Transcoder],
     span: Span,
     reader: FilmReader,
     damage: Damage,
@@ -145,7 +148,7 @@ def _output_time(time: Fraction, span: Span) -> Fraction:
 
 
 def _encoded(
-    transcoder: SoundTranscoder, packet: av.Packet | None, span: Span, on_damage: Callable[[], None]
+    transcoder: Transcoder, packet: av.Packet | None, span: Span, on_damage: Callable[[], None]
 ) -> Iterator[av.Packet]:
     """Re-encode a packet, and yield the results that lie in the span."""
     for encoded in transcoder.packets(packet, on_damage):
