@@ -7,11 +7,13 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from photochrom import photo
+from photochrom.color.spaces import luma_of_rgb
 from photochrom.errors import PhotoError
 from photochrom.photo.formats import icc
+from photochrom.photo.formats.image import open_image
 from tests.helpers import profiles
 from tests.helpers.photographs import coloured, opened, saved, smooth
 from tests.helpers.profiles import D50, gamma, grey_profile
@@ -161,6 +163,35 @@ def test_cmyk_through_its_profile() -> None:
     assert picture.metadata.icc is None
     with pytest.raises(PhotoError, match="does not fit its CMYK pixels"):
         photo.read_photo(saved(ink, "TIFF", icc_profile=PROFILES["linear"]))
+
+
+class TestUpright:
+    """Pictures in colour, such as references and stills, are upright and in sRGB, whatever they are stored in."""
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    @pytest.mark.parametrize("format", ["JPEG", "TIFF"])
+    def test_ink_is_converted_by_its_profile(self, format: str, orientation: int) -> None:
+        ink = Image.merge("CMYK", [Image.fromarray(smooth(40, 60) // n) for n in (1, 2, 3, 4)])
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        source = saved(
+            ink, format, icc_profile=profiles.CMYK, exif=exif, **({"quality": 100} if format == "JPEG" else {})
+        )
+        flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+        turned = ImageOps.exif_transpose(opened(source))
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(profiles.CMYK))
+        expected = ImageCms.profileToProfile(turned, profile, SRGB, INTENTS[0], outputMode="RGB", flags=flags)
+        found = icc.upright_srgb(open_image(source))
+        assert np.array_equal(found, np.asarray(expected))
+        assert np.abs(luma_of_rgb(found).astype(int) - photo.read_photo(source).luma).max() <= 1
+
+    def test_a_profile_may_be_kept(self) -> None:
+        wide = profiles.PROFILES["Display P3"]
+        rgb = np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype(np.uint8)
+        source = saved(Image.fromarray(rgb), "PNG", icc_profile=wide)
+        assert np.array_equal(icc.upright_srgb(open_image(source), kept=wide), rgb)
+        assert np.array_equal(icc.upright_srgb(open_image(source)), icc.rgb_to_srgb(rgb, wide))
+        assert icc.upright_srgb(open_image(source), 0.5).shape == (20, 25, 3)
 
 
 class TestOtherRgb:

@@ -16,6 +16,7 @@ from skimage import data
 
 from photochrom import Colorizer, Hint, Prediction, alternatives, photo, read_hints
 from photochrom.color.gamut import rgb_of_luma
+from photochrom.color.spaces import luma_of_rgb
 from photochrom.commands.main import main
 from photochrom.errors import OptionError, PhotoError
 from photochrom.studio import photographs
@@ -399,6 +400,14 @@ def test_a_reference_is_read_upright(tmp_path):
     expected = np.rot90(data.astronaut()[:300], -1)
     assert found.shape == expected.shape
     assert np.abs(found.astype(int) - expected).mean() < 5
+
+
+def test_a_reference_in_cmyk_is_read_by_its_profile(tmp_path):
+    ink = Image.fromarray(data.astronaut()).convert("CMYK")
+    ink.save(tmp_path / "lent.jpg", quality=100, icc_profile=profiles.CMYK)
+    found = read_in_color(tmp_path / "lent.jpg", 10**9)
+    assert np.abs(luma_of_rgb(found).astype(int) - read(tmp_path / "lent.jpg").luma).max() <= 1
+    assert np.abs(found.astype(int) - data.astronaut()).mean() > 8  # as without the profile
 
 
 @pytest.mark.parametrize("name", profiles.PROFILES)

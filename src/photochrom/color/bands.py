@@ -139,9 +139,14 @@ def at_8_bits(plane: np.ndarray) -> np.ndarray:
 
 
 def upright(plane: np.ndarray, orientation: int) -> np.ndarray:
-    """Rotate or mirror a plane ``[H, W]`` upright, given its EXIF orientation (1..8); the result is contiguous."""
+    """Rotate or mirror pixels upright, given their EXIF orientation (1..8).
+
+    Args:
+        plane: A plane ``[H, W]``, or channels ``[H, W, C]``; so is the result, which is contiguous.
+        orientation: The orientation; another number than 1..8 changes nothing.
+    """
     if orientation in (5, 6, 7, 8):
-        plane = plane.T
+        plane = plane.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         plane = plane[:, ::-1]
     if orientation in (3, 4, 7, 8):

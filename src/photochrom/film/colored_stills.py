@@ -143,17 +143,10 @@ def _read_still(path: str | os.PathLike[str], profile: bytes | None, side: int =
     Raises:
         OptionError: The picture cannot be read.
     """
-    from PIL import Image, ImageOps
-
     try:
         with open_image(Path(path)) as stored:
             check_size(*stored.size)
-            image = ImageOps.exif_transpose(stored).convert("RGB")
-            scale = min(1, side / min(image.size))
-            width, height = (max(1, round(side * scale)) for side in image.size)
-            rgb = np.asarray(image.resize((width, height), Image.Resampling.BOX))
-            stated = stored.info.get("icc_profile")
-            return rgb if stated == profile else icc.rgb_to_srgb(rgb, stated)
+            return icc.upright_srgb(stored, side / min(stored.size), kept=profile)
     except PhotoError as exc:
         raise OptionError(f"the still {exc}", path=path) from exc
     except (OSError, SyntaxError, ValueError) as exc:  # raised by Pillow

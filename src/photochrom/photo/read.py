@@ -21,6 +21,7 @@ from ..color.bands import upright
 from ..color.spaces import linear_to_srgb
 from ..errors import PhotoError
 from .formats import exif, heif, jpeg, png, tiff, tiff_pages, webp
+from .formats.icc import upright_srgb
 from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most, open_image
 from .formats.jpeg_coefficients import CodedLuma, upright_luma
 from .formats.splice import CannotSplice
@@ -281,7 +282,7 @@ def _upright_photo(decoded: Decoded, format: str, name: str) -> Photo:
     halftone = luma.shape == (height, width) and is_halftone(luma)  # jpeg.read never reduces a halftone
     kind: PictureKind = "linear" if decoded.linear else "halftone" if halftone else "ordinary"
     warnings = (*decoded.warnings, *([NO_TONES] if kind == "halftone" else []))
-    extra = None if decoded.extra is None else _upright_channels(decoded.extra, orientation)
+    extra = None if decoded.extra is None else upright(decoded.extra, orientation)
     return Photo(
         luma=luma,
         alpha=alpha,
@@ -309,10 +310,6 @@ def is_halftone(luma: np.ndarray) -> bool:
 
 def _is_black_and_white(luma: np.ndarray) -> bool:
     return bool(((luma == 0) | (luma == np.iinfo(luma.dtype).max)).all())
-
-
-def _upright_channels(channels: np.ndarray, orientation: int) -> np.ndarray:
-    return np.dstack([upright(channels[..., number], orientation) for number in range(channels.shape[2])])
 
 
 def _coded_luma(decoded: Decoded, orientation: int) -> tuple[CodedLuma | None, str]:
@@ -356,6 +353,8 @@ def _has_colors(image: Image.Image) -> bool:
     if image.mode in ("1", "L", "LA", "La") or image.mode.startswith(("I", "F")):
         return False
     image.draft("RGB", (_SMALL, _SMALL))  # JPEGs are decoded at a reduced size
+    if image.mode == "CMYK":
+        return has_colors(upright_srgb(image, _SMALL / max(image.size)))
     small = image.convert("RGBA" if image.has_transparency_data else "RGB")
     small.thumbnail((_SMALL, _SMALL), Image.Resampling.BOX)
     return has_colors(np.asarray(small.convert("RGB")))

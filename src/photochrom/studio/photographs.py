@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ImageOps
 
 from ..colorizer.alternative_captions import name_alternatives
 from ..colorizer.hints import Hint, hints_json, read_hints
@@ -16,7 +15,7 @@ from ..colorizer.options import ColorOptions
 from ..colorizer.suggestions import alternatives
 from ..errors import OptionError, PhotoError
 from ..photo import Photo, color_and_write, colored_path, read_photo
-from ..photo.formats.icc import rgb_to_srgb
+from ..photo.formats.icc import upright_srgb
 from ..photo.formats.image import MAX_PIXELS, at_most, check_size, open_image
 from .full_size import FullSize
 from .history import History
@@ -291,9 +290,7 @@ def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
         with at_most(max_pixels), open_image(upload) as image:
             check_size(*image.size)
             image.draft("RGB", (PREVIEW, PREVIEW))
-            image.thumbnail((PREVIEW, PREVIEW))
-            rgb = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-            return rgb_to_srgb(rgb, image.info.get("icc_profile"))
+            return upright_srgb(image, PREVIEW / max(image.size))
     except PhotoError as exc:
         raise PhotoError(exc.problem, path=upload.name, remedy=exc.remedy) from exc
     except (OSError, ValueError, SyntaxError) as exc:

@@ -15,8 +15,10 @@ import struct
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
+from PIL.ExifTags import Base as Tag
 
+from ...color.bands import upright
 from ...color.spaces import srgb_to_linear
 from ...errors import PhotoError, message_of
 from .image import HDR_REFUSED, HDR_TRANSFERS
@@ -82,6 +84,40 @@ def refuse_hdr(profile: bytes | None) -> None:
         return
     if code and code[0] in HDR_TRANSFERS:
         raise PhotoError(HDR_REFUSED.format(HDR_TRANSFERS[code[0]]))
+
+
+def upright_srgb(image: Image.Image, scale: float = 1, *, kept: bytes | None = None) -> np.ndarray:
+    """Return the pixels of an opened picture, upright and in sRGB by its ICC profile, uint8 ``[H, W, 3]``.
+
+    Args:
+        image: The picture, as it was opened; a copy lacks its format, and perhaps its orientation.
+        scale: Factor by which its sides are reduced, up to 1.
+        kept: An RGB profile whose pixels are not converted.
+
+    Raises:
+        PhotoError: The profile is damaged, or does not fit the pixels.
+        OSError, ValueError, SyntaxError: The picture is damaged.
+    """
+    image.load()  # perhaps turned by its decoder, which then changes the orientation
+    orientation, profile = image.getexif().get(Tag.Orientation, 1), image.info.get("icc_profile")
+    pixels = inks(image) if image.mode == "CMYK" else image.convert("RGB")
+    if scale < 1:
+        width, height = (max(1, round(side * scale)) for side in image.size)
+        pixels = pixels.resize((width, height), Image.Resampling.BOX)
+    if pixels.mode == "CMYK":
+        pixels, profile = cmyk_to_srgb(pixels, profile), None
+    rgb = upright(np.asarray(pixels), orientation)
+    return rgb if profile == kept else rgb_to_srgb(rgb, profile)
+
+
+def inks(image: Image.Image) -> Image.Image:
+    """Return the pixels of an opened CMYK picture as amounts of ink: 0 is no ink.
+
+    Raises:
+        OSError, ValueError, SyntaxError: The picture is damaged.
+    """
+    # Pillow assumes that all JPEGs are inverted, as Adobe's are. Other programs store the amount of ink.
+    return ImageChops.invert(image) if image.format == "JPEG" and "adobe" not in image.info else image
 
 
 def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:

@@ -13,14 +13,13 @@ from io import BytesIO
 from typing import BinaryIO, Final
 
 import numpy as np
-from PIL import ImageChops
 from PIL.JpegImagePlugin import JpegImageFile
 from simplejpeg import decode_jpeg, decode_jpeg_header, encode_jpeg_yuv_planes
 
 from ...color.pillow import from_pillow
 from ...errors import PhotoError
 from . import damage, exif
-from .icc import cmyk_to_srgb, refuse_hdr
+from .icc import cmyk_to_srgb, inks, refuse_hdr
 from .image import Decoded, Metadata, Planes, check_size
 from .jpeg_coefficients import CodedLuma, as_coefficients, luma_coefficients, with_chroma
 from .jpeg_metadata import APP1, APP2, APP13, COMMENT, JFIF, losses, metadata_of, metadata_segments
@@ -72,13 +71,7 @@ def read(data: bytes, *, may_reduce: bool = False) -> Decoded:
 def _read_cmyk(file: _JpegFile, metadata: Metadata) -> Decoded:
     bare = file.bare()
     image = JpegImageFile(BytesIO(bare))
-    if not any(marker == _APP14 and payload.startswith(_ADOBE) for marker, payload in file.segments):
-        # Pillow assumes that all CMYK files are inverted, as Adobe's are. Other programs store the amount of ink.
-        inked = ImageChops.invert(image)
-    else:
-        image.load()
-        inked = image
-    luma, alpha = from_pillow(cmyk_to_srgb(inked, metadata.icc))
+    luma, alpha = from_pillow(cmyk_to_srgb(inks(image), metadata.icc))
     warnings = (*file.losses(), *damage.in_jpeg(bare, "CMYK"))
     return Decoded(luma, alpha, metadata, srgb=True, warnings=warnings, recoded="it is a CMYK picture")
 

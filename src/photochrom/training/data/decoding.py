@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image
 
 from ...errors import PhotoError, TrainingError
 from ...photo.formats import icc
@@ -28,7 +28,7 @@ def decode(data: bytes, path: Path) -> np.ndarray:
     try:
         image = _header(data)
         if image is not None and image.mode == "CMYK":
-            return _cmyk_in_srgb(image)
+            return icc.upright_srgb(image)
         if (bgr := cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)) is None:
             raise ValueError("OpenCV cannot decode it")
         return icc.rgb_to_srgb(np.ascontiguousarray(bgr[..., ::-1]), _profile(image))
@@ -36,18 +36,6 @@ def decode(data: bytes, path: Path) -> np.ndarray:
         raise TrainingError(exc.problem, path=path, remedy=exc.remedy) from exc
     except (cv2.error, OSError, ValueError, SyntaxError) as exc:  # OpenCV's if the file is empty or claims to be huge
         raise TrainingError(f"{path} cannot be decoded", remedy="replace it by a whole JPEG, or remove it") from exc
-
-
-def _cmyk_in_srgb(image: Image.Image) -> np.ndarray:
-    """Return the pixels of a CMYK image, upright and in sRGB, uint8 ``[H, W, 3]``.
-
-    Raises:
-        PhotoError: The image has a profile that does not fit.
-        OSError, ValueError, SyntaxError: The image is damaged.
-    """
-    # Pillow assumes that all JPEGs are inverted, as Adobe's are. Other programs store the amount of ink.
-    inked = ImageChops.invert(image) if image.format == "JPEG" and "adobe" not in image.info else image
-    return np.asarray(icc.cmyk_to_srgb(ImageOps.exif_transpose(inked), image.info.get("icc_profile")))
 
 
 def in_srgb(rgb: np.ndarray, data: bytes, path: Path) -> np.ndarray:
