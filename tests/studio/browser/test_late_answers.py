@@ -206,6 +206,25 @@ def test_an_upload_that_ends_late_does_not_replace_what_the_user_looks_at(page, 
     assert page.locator("#name").inner_text() == "b.png"
 
 
+@pytest.mark.parametrize("acts", [False, True])
+def test_the_first_of_several_dropped_photographs_is_shown_unless_the_user_acts(page, tmp_path, acts):
+    names = ("c.png", "d.png", "e.png")
+    for number, name in enumerate(names):
+        Image.fromarray(np.roll(data.camera(), 100 * number, 0)).save(tmp_path / name)
+    shown = page.locator("#name")
+    with delayed(page, "**/api/items?name=c.png*") as held:
+        page.set_input_files("#files", [tmp_path / name for name in names])
+        wait(page, holds(held))
+        page.locator(".entry").nth(3).wait_for()
+        assert shown.inner_text() == "d.png"
+        if acts:
+            page.locator("[aria-current=true]").click()
+    page.get_by_text("3 of 3 added").wait_for()
+    wait(page, lambda: shown.inner_text() == ("d.png" if acts else "c.png"))
+    titles = page.locator(".entry .open").evaluate_all("all => all.map(each => each.title)")
+    assert titles == ["a.png", "b.png", *names]
+
+
 def test_an_upload_that_is_found_before_it_is_answered_is_there_once(page, photograph):
     answers = []
     page.route("**/api/items?*", lambda route: answers.append((route, route.fetch())))

@@ -24,8 +24,7 @@ async function addFiles(files) {
   const queue = wanted.map((each, i) => ({ each, order: now + i })); // two uploads may end in any order
   /** @type {string[]} */
   const failures = [];
-  const before = store.shown;
-  let isFirst = true;
+  const [show, stop] = showingFirst(now, now + wanted.length);
   const work = async () => {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const { each, order } = next;
@@ -33,13 +32,31 @@ async function addFiles(files) {
       announce([each], false);
       if (!item) continue;
       store.add(item);
-      if (isFirst && store.shown === before) store.show(item.id);
-      isFirst = false;
+      show(item);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
+  stop();
   if (failures.length) showMessage([...new Set(failures)].join("\n"), true);
   if (wanted.length > 1) showMessage(t("{count} of {all} added", { count: wanted.length - failures.length, all: wanted.length }));
+}
+
+/**
+ * Return a function that shows an added item, and one that ends this. The first item of the tray replaces those after it,
+ * whose uploads have ended earlier, unless the user has clicked or pressed a key meanwhile.
+ * @param {number} from the lowest `order` of the items @param {number} to above their `order`
+ * @returns {[(item: any) => void, () => void]}
+ */
+function showingFirst(from, to) {
+  const before = store.shown;
+  const over = new AbortController();
+  let isFree = true;
+  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => (isFree = false), { capture: true, signal: over.signal });
+  const show = (item) => {
+    const isLater = store.item && store.item.order > item.order && store.item.order >= from && store.item.order < to;
+    if (isFree && (isLater || store.shown === before)) store.show(item.id);
+  };
+  return [show, () => over.abort()];
 }
 
 /** Return all dropped files, including those in folders. @param {DataTransfer} transfer */
