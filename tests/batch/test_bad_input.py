@@ -372,6 +372,15 @@ def test_names_and_messages_are_escaped_in_the_contact_sheet(tmp_path):
     assert found.count("&lt;img src=x onerror=alert(1)&gt;&amp;amp;&#39;&#34;") > 4
 
 
+def test_an_unknown_confidence_does_not_count_as_the_lowest(tmp_path):
+    pytest.importorskip("jinja2")
+    confidences = {"a": None, "b": 0.9, "c": 0.0, "d": 0.4}
+    rows = [Row(f"{key}.jpg", "ok", f"{key}.jpg", confidence=value) for key, value in confidences.items()]
+    (page,) = write_sheet(tmp_path, rows)
+    text = page.read_text()
+    assert sorted(confidences, key=lambda key: text.index(f"{key}.jpg")) == ["c", "d", "b", "a"]
+
+
 def test_names_that_are_not_text_are_replaced_in_parquet(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     row = Row("\udcff.png", "ok", "\udcff.png", "", warnings=("its sidecar \udcff.xmp is not kept: it is not XMP",))

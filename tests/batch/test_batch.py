@@ -290,6 +290,19 @@ def test_a_dry_run_says_what_earlier_runs_did(tree, tmp_path, options):
     assert told.has_color
 
 
+@pytest.mark.slow
+def test_an_estimate_of_photographs_of_unknown_size(web, tmp_path, options):
+    address, folder = web
+    scan(folder / "a.jpg")
+    (tmp_path / "list.csv").write_text(f"path\n{address}/a.jpg\n")
+    told = estimate_batch(tmp_path / "list.csv", str(tmp_path / "out"), options)
+    assert (told.source_bytes, told.output_bytes) == (None, None)
+    first, second = str(told).splitlines()
+    assert first.endswith("1 to do, of unknown size")
+    assert second.endswith(" core-hours)")
+
+
+@pytest.mark.slow
 def test_an_estimate_that_is_impossible_says_why(tree, tmp_path, options):
     for path in tree.rglob("*"):
         if path.is_file():

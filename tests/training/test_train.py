@@ -480,10 +480,11 @@ class TestBestWeights:
         (11.9, 128, ""),
         (12.0, 256, "training has made the model no better: keep the one before, or train on more photographs\n"),
         (14.5, 128, "the model no better: keep .*, or train on more photographs, in squares of 256 pixels\n"),
+        (None, 128, ""),
     ],
 )
 def test_a_run_that_has_made_the_model_no_better_says_so(error, size, said, monkeypatch, tmp_path, capsys):
-    errors = {"grey": 17.0, "default": 12.0, "trained": error}
+    errors, figure = {"grey": 17.0, "default": 12.0, "trained": error}, "-" if error is None else f"{error:.2f}"
     evaluation = SimpleNamespace(photographs=range(19), summary=lambda kind: SimpleNamespace(ciede2000=errors[kind]))
     for name, result in (("load_trained", SimpleNamespace(network=None)), ("export", None), ("model_card", None)):
         monkeypatch.setattr(run_folder, name, lambda *_, result=result: result)
@@ -501,7 +502,7 @@ def test_a_run_that_has_made_the_model_no_better_says_so(error, size, said, monk
         epochs=1,
     )
     figures = (
-        rf"CIEDE2000 on 19 held-out photographs \(lower is better\): grey 17.00, default 12.00, trained {error}0\n"
+        rf"CIEDE2000 on 19 held-out photographs \(lower is better\): grey 17.00, default 12.00, trained {figure}\n"
     )
     assert re.fullmatch(figures + (f"[a-z ]*{said}" if said else ""), capsys.readouterr().out)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,7 +98,8 @@ def sums_of(rows: Sequence[Row]) -> Sums:
 def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> list[Path]:
     """Write the contact sheet of a batch: ``report.html``, and for many items also ``report-2.html`` and so on.
 
-    Items are sorted by confidence, the least confident first; skipped and unread items follow, and failures come last.
+    Items are sorted by confidence, the least confident first; then come those whose confidence is unknown, skipped and
+    unread items, and failures.
 
     Args:
         folder: Folder of the report and of the outputs.
@@ -115,7 +117,7 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
         from jinja2 import Environment, PackageLoader
     loader = PackageLoader("photochrom.batch", ".")
     template = Environment(loader=loader, autoescape=True, trim_blocks=True).get_template("contact_sheet.html.j2")
-    ordered = sorted(rows, key=lambda row: (_ORDER.get(row.status, 3), row.confidence or 0.0, row.key))
+    ordered = sorted(rows, key=_place)
     count = max(1, -(-len(ordered) // PER_PAGE))
     into = into or folder
     pages = [into / ("report.html" if number == 1 else f"report-{number}.html") for number in range(1, count + 1)]
@@ -127,6 +129,11 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
         with report_file(page) as stream:
             stream.write(text.encode("utf-8", "replace"))
     return pages
+
+
+def _place(row: Row) -> tuple[int, float, str]:
+    """Return the key by which rows are sorted on the contact sheet."""
+    return _ORDER.get(row.status, 3), math.inf if row.confidence is None else row.confidence, row.key
 
 
 class _Entry:

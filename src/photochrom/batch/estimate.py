@@ -48,10 +48,10 @@ class Estimate:
     """Number of pending items that were checked for colour."""
     in_color: int
     """Number of checked items that are in colour already."""
-    source_bytes: int
-    """Bytes of the items to colour, as far as known."""
+    source_bytes: int | None
+    """Bytes of the items to colour; None if the size of an item is unknown."""
     output_bytes: float | None
-    """Estimated bytes of the outputs; None if no item could be coloured on trial, or if no source's size is known."""
+    """Estimated bytes of the outputs; None if no item could be coloured on trial, or if ``source_bytes`` is None."""
     core_seconds: float | None
     """Estimated seconds on one core; None if no item could be coloured on trial."""
     workers: int
@@ -80,18 +80,20 @@ class Estimate:
         )
         about = "about " if self.in_color and self.searched < self.pending else ""
         items = f"{self.listed:,} item{'' if self.listed == 1 else 's'}"
-        lines = [f"{items} ({kinds or 'none'}), {about}{self.to_do:,} to do, {_size(self.source_bytes)}"]
+        size = "of unknown size" if self.source_bytes is None else _size(self.source_bytes)
+        lines = [f"{items} ({kinds or 'none'}), {about}{self.to_do:,} to do, {size}"]
         if self.before:
             lines.append(", ".join(f"{count:,} {state}" for state, count in sorted(self.before.items())))
         if self.in_color:
             basis = f", judging by {self.searched:,} of them" if about else ""
             are = "is" if self.skipped == 1 else "are"
             lines.append(f"{about}{self.skipped:,} {are} in colour already and will be skipped{basis}")
-        if self.core_seconds is not None and self.output_bytes is not None:
+        if self.core_seconds is not None:
             processes = "1 process" if self.workers == 1 else f"{self.workers} processes"
             lines.append(
                 f"about {clock(self.core_seconds / self.workers)} with {processes} "
-                f"({two_digits(self.core_seconds / 3600)} core-hours), outputs about {_size(self.output_bytes)}"
+                f"({two_digits(self.core_seconds / 3600)} core-hours)"
+                + ("" if self.output_bytes is None else f", outputs about {_size(self.output_bytes)}")
             )
         elif self.to_do:
             lines.append(f"no estimate, because none of the items tried could be coloured: {self.problem}")
@@ -122,7 +124,9 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
     grey = [item for item in chosen if not _is_in_color(item)] if chosen else pending
     check_seconds = time.perf_counter() - started
     share = len(grey) / len(chosen) if chosen else 1.0
-    size = _bytes(grey) if len(chosen) in (0, len(pending)) else round(share * _bytes(pending))
+    size: int | None = _bytes(grey) if len(chosen) in (0, len(pending)) else round(share * _bytes(pending))
+    if any(item.size < 0 for item in pending):
+        size = None
     seconds, growth, problem = _tried(grey, replace(options, recolor=True))
     return Estimate(
         listed=len(items),
@@ -133,7 +137,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
         searched=len(chosen),
         in_color=len(chosen) - len(grey) if chosen else 0,
         source_bytes=size,
-        output_bytes=None if growth is None else growth * size,
+        output_bytes=None if growth is None or size is None else growth * size,
         core_seconds=None
         if seconds is None
         else len(pending) * (share * seconds + check_seconds / max(1, len(chosen))),
@@ -168,6 +172,7 @@ def _is_in_color(item: Item) -> bool:
 
 
 def _bytes(items: Sequence[Item]) -> int:
+    """Return the size of the items, without those whose size is unknown."""
     return sum(max(0, item.size) for item in items)
 
 
@@ -203,8 +208,9 @@ def _measured(items: Sequence[Item], job: BatchJob) -> tuple[float | None, float
             problem = problem or colored.row.error
         else:
             seconds.append(time.perf_counter() - started)
-            bytes_in += max(0, item.size)
-            bytes_out += Path(job.target, colored.row.output).stat().st_size
+            if item.size >= 0:
+                bytes_in += item.size
+                bytes_out += Path(job.target, colored.row.output).stat().st_size
     if not seconds:
         return None, None, problem
     return sum(seconds) / len(seconds), bytes_out / bytes_in if bytes_in else None, ""

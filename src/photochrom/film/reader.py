@@ -342,7 +342,8 @@ class FilmReader:
     def _check_frame(self, frame: av.VideoFrame, last: int | None) -> None:
         """Raise an error if a frame differs from the first one in size or format, or if time stamps start over."""
         if (frame.width, frame.height, frame.format.name) != (self.width, self.height, self._format):
-            at = time_text(self.seconds(frame.pts or 0))
+            known = next(pts for pts in (frame.pts, last, self.first_pts) if pts is not None)
+            at = time_text(self.seconds(known))
             what = "format" if (frame.width, frame.height) == (self.width, self.height) else "size"
             raise FilmError(
                 f"{self.path}: the {what} of the picture changes at {at}", remedy="colour the parts one by one"

@@ -25,6 +25,7 @@ from .config import BEST, CHECKPOINT, MODEL
 from .data.dataset import Photograph
 from .evaluation import html_report, report
 from .evaluation.evaluate import evaluate, load, small_pictures, versions
+from .evaluation.metrics import difference
 from .export import capabilities, export, load_trained
 from .networks.colorization import Network, build_network
 from .preparation import REPORTED, TrainingRun
@@ -190,10 +191,10 @@ def finish(run: TrainingRun, epochs: float) -> Path:
     protocol = {"photographs of": run.config.photographs, "from": run.initial.label}
     html_report.write_page(evaluation, folder / "report.html", protocol)
     report.write_json(evaluation, folder / "report.json", protocol)
-    errors = {kind: evaluation.summary(kind).ciede2000 or 0.0 for kind in ("grey", before, TRAINED)}
-    figures = ", ".join(f"{kind} {error:.2f}" for kind, error in errors.items())
+    errors = {kind: evaluation.summary(kind).ciede2000 for kind in ("grey", before, TRAINED)}
+    figures = ", ".join(f"{kind} {report.cell(error, '.2f')}" for kind, error in errors.items())
     print(f"CIEDE2000 on {len(evaluation.photographs)} held-out photographs (lower is better): {figures}")
-    if errors[TRAINED] >= errors[before]:
+    if (gained := difference(errors[before], errors[TRAINED])) is not None and gained <= 0:
         print(advice(run.recipe.size, colorizers[before].card.working_size))
     return folder / MODEL
 
