@@ -24,13 +24,13 @@ def red(tmp_path):
     return colorizer(tmp_path, lambda lightness: (20 + 0 * lightness, 15 + 0 * lightness))
 
 
-def write_scans(folder, mode="L", count=3, *, suffix=".jpg", orientation=1, **how):
+def write_scans(folder, mode="L", count=3, *, suffix=".jpg", orientation=1, dpi=(2400, 2400), **how):
     folder.mkdir()
     block = Image.Exif()
     block[0x010E], block[0x0112] = "On the beach", orientation
     for i, luma in enumerate(pan(count, 98, 65)):
         picture = Image.fromarray(luma).convert("RGB").convert(mode)
-        picture.save(folder / f"scan{i:04}{suffix}", quality=90, dpi=(2400, 2400), exif=block, **how)
+        picture.save(folder / f"scan{i:04}{suffix}", quality=90, dpi=dpi, exif=block, **how)
     return folder
 
 
@@ -106,6 +106,37 @@ def test_luma_that_must_be_encoded_again_is_named(tmp_path, red):
 def test_cmyk_is_refused(tmp_path, red):
     with pytest.raises(FilmError, match=r"scan0000.jpg: is a CMYK picture: convert the frames to RGB"):
         colorize_film(write_scans(tmp_path / "reel", "CMYK"), None, RATE, colorizer=red)
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "problem"),
+    [
+        ({"mode": "RGB"}, {}, "has 1 sample of 8 bits a pixel, and the first frame has 3 samples of 8 bits a pixel"),
+        ({"mode": "RGB"}, {"mode": "RGB", "subsampling": "4:4:4"}, r".* \(YCbCr 444\), and .* \(YCbCr 420\)"),
+        ({"mode": "RGB"}, {"mode": "RGB", "keep_rgb": True, "dpi": (0, 0)}, r".* \(RGB 444\), and .* \(YCbCr 420\)"),
+        ({}, {"orientation": 3}, "has orientation 3 in EXIF's numbers, and the first frame has 1"),
+        ({"suffix": ".png"}, {"orientation": 3}, "has orientation 3 in EXIF's numbers, and the first frame has 1"),
+        ({"suffix": ".tif"}, {"orientation": 3}, "has orientation 3 in EXIF's numbers, and the first frame has 1"),
+    ],
+)
+def test_a_frame_of_another_kind_is_named_before_any_work(first, other, problem, tmp_path):
+    folder = write_scans(tmp_path / "reel", **first)
+    suffix = first.get("suffix", ".jpg")
+    odd = write_scans(tmp_path / "others", **{"suffix": suffix, **other}) / f"scan0001{suffix}"
+    odd.replace(folder / odd.name)
+    with pytest.raises(FilmError, match=f"{odd.name}: {problem}.*: move frames of each kind to a folder of their own"):
+        open_film(folder, RATE)
+
+
+def test_frames_that_differ_only_in_their_coding_keep_their_luma(tmp_path, red):
+    folder = write_scans(tmp_path / "reel")
+    for number, how in ((1, {"progressive": True}), (2, {"restart_marker_blocks": 4})):
+        other = write_scans(tmp_path / f"others{number}", **how) / f"scan{number:04}.jpg"
+        other.replace(folder / other.name)
+    report = colorize_film(folder, None, RATE, colorizer=red)
+    assert report.notes == []
+    for path in files(report):
+        assert np.array_equal(coded_luma(path), coded_luma(folder / path.name))
 
 
 def test_lossless_jpeg_is_refused(tmp_path, red):

@@ -1,4 +1,4 @@
-"""Reads size and depth of PNG, TIFF, JPEG and JPEG 2000 frames from their headers, to find mismatches early."""
+"""Reads the headers of PNG, TIFF, JPEG and JPEG 2000 frames, to find mismatches early."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from PIL.ExifTags import Base as Tag
 from simplejpeg import decode_jpeg_header
 
-from ...errors import FilmError, system_errors
-from ...photo.formats import exif
+from ...errors import FilmError, PhotoError, system_errors
+from ...photo.formats import exif, jpeg, png
 from .names import SUFFIXES
 
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # samples per pixel, by colour type (PNG specification, 11.2.2)
@@ -23,7 +23,7 @@ _TIFF_TAGS = {Tag.ImageWidth: 0, Tag.ImageLength: 0, Tag.SamplesPerPixel: 1, Tag
 
 @dataclass(frozen=True)
 class PictureHeader:
-    """Size and depth of a frame; its other fields are defaults, since these formats state no rate and no time code."""
+    """Size and kind of a frame; the last four fields are defaults, since these formats state no rate or time code."""
 
     width: int
     height: int
@@ -31,6 +31,10 @@ class PictureHeader:
     """Samples per pixel."""
     bits: int
     """Bits per sample."""
+    coding: str = ""
+    """Colour space and chroma subsampling of a JPEG, such as ``YCbCr 420``; empty for other formats."""
+    orientation: int = 1
+    """EXIF orientation in which the frame is stored, 1 to 8."""
     rate: Fraction | None = None
     time_code: str = ""
     reel_name: str = ""
@@ -38,8 +42,9 @@ class PictureHeader:
 
     @property
     def kind(self) -> str:
-        """Description of the pixel format for messages, such as ``3 samples of 8 bits a pixel``."""
-        return f"{self.samples} sample{'' if self.samples == 1 else 's'} of {self.bits} bits a pixel"
+        """Description of the pixel format for messages, such as ``3 samples of 8 bits a pixel (YCbCr 420)``."""
+        coding = self.coding and f" ({self.coding})"
+        return f"{self.samples} sample{'' if self.samples == 1 else 's'} of {self.bits} bits a pixel{coding}"
 
 
 def read_header(path: Path) -> PictureHeader | None:
@@ -52,7 +57,7 @@ def read_header(path: Path) -> PictureHeader | None:
         with system_errors(FilmError, path, "check its permissions, and the disk"), path.open("rb") as stream:
             data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)  # a TIFF's header may be at the end
             return _READERS[SUFFIXES[path.suffix.lower()]](data)
-    except (ValueError, IndexError, KeyError, struct.error):  # an empty file cannot be mapped
+    except (PhotoError, ValueError, IndexError, KeyError, struct.error):  # an empty file cannot be mapped
         return None
 
 
@@ -60,19 +65,20 @@ def _png(data: mmap.mmap) -> PictureHeader:
     name, width, height, bits, kind = struct.unpack_from(">4sIIBB", data, 12)
     if name != b"IHDR":
         raise ValueError("no header of the image")
-    return PictureHeader(width, height, _PNG_SAMPLES[kind], bits)
+    return PictureHeader(width, height, _PNG_SAMPLES[kind], bits, orientation=png.orientation(data))
 
 
 def _tiff(data: mmap.mmap) -> PictureHeader:
     tiff = exif.open_tiff(data)
     entries = tiff.directory(tiff.first)[0]
     width, height, samples, bits = (tiff.number(entries, tag, usual) for tag, usual in _TIFF_TAGS.items())
-    return PictureHeader(width, height, samples, bits)
+    return PictureHeader(width, height, samples, bits, orientation=exif.orientation_of(tiff, entries))
 
 
 def _jpeg(data: mmap.mmap) -> PictureHeader:
-    height, width, space, _ = decode_jpeg_header(data)
-    return PictureHeader(width, height, _JPEG_SAMPLES.get(space, 3), 8)
+    height, width, space, subsampling = decode_jpeg_header(data)
+    coding = "" if space == "Gray" else f"{space} {subsampling}"
+    return PictureHeader(width, height, _JPEG_SAMPLES.get(space, 3), 8, coding, jpeg.orientation(data))
 
 
 def _jp2(data: mmap.mmap) -> PictureHeader:

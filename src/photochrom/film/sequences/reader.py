@@ -387,10 +387,8 @@ def _difference(header: Header, first: Header) -> str:
         return f"has {header.width} x {header.height} pixels, and the first frame has {first.width} x {first.height}"
     if header.kind != first.kind:
         return f"has {header.kind}, and the first frame has {first.kind}"
-    if (
-        isinstance(header, dpx.DpxHeader)
-        and isinstance(first, dpx.DpxHeader)
-        and header.orientation != first.orientation
-    ):
+    if isinstance(header, exr.ExrHeader) or isinstance(first, exr.ExrHeader):
+        return ""
+    if header.orientation != first.orientation:
         return f"has orientation {header.orientation} in EXIF's numbers, and the first frame has {first.orientation}"
     return ""

@@ -152,7 +152,12 @@ def find(entries: Iterable[Entry], tag: int) -> bytes | None:
 def orientation(block: bytes | None) -> int:
     """Return the EXIF orientation, 1 to 8; 1 if the block is missing, damaged, or does not state one."""
     tiff = _readable(block)
-    value = 1 if tiff is None else tiff.number(tiff.directory(tiff.first)[0], Tag.Orientation, 1)
+    return 1 if tiff is None else orientation_of(tiff, tiff.directory(tiff.first)[0])
+
+
+def orientation_of(tiff: Tiff, entries: Iterable[Entry]) -> int:
+    """Return the orientation in the entries of a directory, 1 to 8; 1 if there is none."""
+    value = tiff.number(entries, Tag.Orientation, 1)
     return value if 1 <= value <= 8 else 1
 
 

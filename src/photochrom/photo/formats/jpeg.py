@@ -10,6 +10,7 @@ import functools
 import re
 from dataclasses import dataclass
 from io import BytesIO
+from mmap import mmap
 from typing import BinaryIO, Final
 
 import numpy as np
@@ -66,6 +67,15 @@ def read(data: bytes, *, may_reduce: bool = False) -> Decoded:
     except CannotSplice as exc:
         return _read_by_pillow(file, metadata, str(exc))
     return Decoded(luma, None, metadata, warnings=file.losses(coded), coded_luma=coded, recoded=reason)
+
+
+def orientation(data: bytes | mmap) -> int:
+    """Return the EXIF orientation of a JPEG file, 1 to 8, without decoding it.
+
+    Raises:
+        PhotoError: There is no scan, or no end of image.
+    """
+    return exif.orientation(metadata_of(_find_segments(data)[0]).exif)
 
 
 def _read_cmyk(file: _JpegFile, metadata: Metadata) -> Decoded:
@@ -262,7 +272,14 @@ class _JpegFile:
 
 
 def _find_parts(data: bytes) -> _JpegFile:
-    """Find the parts of a JPEG file. Stray bytes, which belong to no segment, are skipped, as in libjpeg.
+    """Find the parts of a JPEG file; errors are those of ``_find_segments``."""
+    return _JpegFile(data, *_find_segments(data))
+
+
+def _find_segments(data: bytes | mmap) -> tuple[list[tuple[int, bytes]], int, int]:
+    """Return the fields ``segments``, ``scan`` and ``stray`` of a ``_JpegFile``.
+
+    Stray bytes are skipped, as in libjpeg.
 
     Raises:
         PhotoError: There is no scan, or no end of image; libjpeg would fill the missing part with grey.
@@ -273,7 +290,7 @@ def _find_parts(data: bytes) -> _JpegFile:
         marker, start = found[1][0], found.end()
         stray += found.start() - position
         if marker == _SCAN and data.rfind(b"\xff\xd9", start) >= 0:
-            return _JpegFile(data, segments, start - 2, stray)
+            return segments, start - 2, stray
         if marker in (_SCAN, _EOI):
             break
         position = start

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from mmap import mmap
 from typing import BinaryIO, Final
 
 import numpy as np
@@ -50,6 +51,7 @@ _OF_SRGB: Final = {
     b"cHRM": struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),
 }
 """Content of the chunks that state gamma and primaries, for a picture in sRGB."""
+_EXIF: Final = b"Exif\0\0"  # some programs write it before the block
 _XMP_KEYWORD: Final = b"XML:com.adobe.xmp"
 _UP: Final = 2  # filter: subtract the byte above; choosing a filter per row would save a few per cent
 _MAX_TEXT: Final = 64 << 20  # largest inflated size of a chunk, in bytes
@@ -85,6 +87,21 @@ def read(data: bytes) -> Decoded:
     if _is_by_ffmpeg(chunks) and (density := metadata.density):
         metadata = replace(metadata, density=replace(density, x=density.y, y=density.x))
     return Decoded(luma, alpha, metadata, warnings=warnings)
+
+
+def orientation(data: bytes | mmap) -> int:
+    """Return the EXIF orientation of a PNG file, 1 to 8, if it is stated before the pixels; otherwise 1.
+
+    Raises:
+        struct.error: The file ends before the pixels.
+    """
+    position, size, name = len(SIGNATURE), 0, b""
+    while name != b"IDAT":
+        size, name = struct.unpack_from(">I4s", data, position)
+        if name == b"eXIf":
+            return exif.orientation(data[position + 8 : position + 8 + size].removeprefix(_EXIF))
+        position += 12 + size
+    return 1
 
 
 def coding_chunks(metadata: Metadata) -> list[str]:
@@ -164,7 +181,7 @@ def _metadata(chunks: Iterable[tuple[bytes, bytes]]) -> tuple[Metadata, tuple[st
     metadata, warnings = Metadata(), []
     for name, payload in chunks:
         if name == b"eXIf":
-            metadata = replace(metadata, exif=payload.removeprefix(b"Exif\0\0"))
+            metadata = replace(metadata, exif=payload.removeprefix(_EXIF))
         elif name == b"iCCP":
             try:
                 metadata = replace(metadata, icc=_inflated(payload.partition(b"\0")[2][1:]))
