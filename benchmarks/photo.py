@@ -58,7 +58,7 @@ _STAGES = {
     "read: the rest": "photo.job:read_photo",
     "margins and thumbnail": "colorizer.colorizer:Colorizer.predict",
     "network": "models.engines:OpenVinoEngine.run",
-    "cells that decide together": "colorizer.colorizer:coherent",
+    "cells that decide together": "colorizer.network:coherent",
     "is it a negative": "photo.job:looks_negative",
     "upsample to the thumbnail": "colorizer.colorizer:to_thumbnail",
     "a*b* to Cb and Cr": "colorizer.colorizer:ab_to_cbcr",

@@ -5,6 +5,7 @@ import pytest
 
 from photochrom import Colorizer, ColorOptions
 from photochrom.colorizer.coherence import coherent, mean_color
+from photochrom.colorizer.network import network_inputs
 from tests.helpers.suggesting import BINS, hinting_engine
 
 TUPLES = tuple(map(tuple, BINS.tolist()))
@@ -62,7 +63,8 @@ def test_the_colorizer_decodes_the_cells_together_and_raises_their_chroma(level,
     bins, probability = colorizer.card.bins, prediction.probability
     agreed = mean_color(coherent(probability, prediction.luma, bins, 0.002 + 0.006 * max(0, vividness - 0.5)), bins)
     assert np.allclose(prediction.ab, agreed * 2 ** min(vividness, 0.5), atol=1e-3)
-    assert colorizer.inputs(prediction.luma, options)["vividness"] == pytest.approx(0.7 * min(vividness, 0.5))
+    inputs = network_inputs(prediction.luma, options, colorizer.card)
+    assert inputs["vividness"] == pytest.approx(0.7 * min(vividness, 0.5))
 
 
 def test_leaning_makes_only_cells_vivid_that_expect_one_hue():

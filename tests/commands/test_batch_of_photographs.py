@@ -13,8 +13,8 @@ from photochrom.commands.main import main
 from photochrom.commands.photo_jobs import find_jobs
 from photochrom.label import is_labelled
 from photochrom.photo import OutputOptions
+from photochrom.photo.inspection import is_in_color
 from photochrom.photo.job import colorize_photo
-from photochrom.photo.read import is_in_color
 from tests.helpers.permissions import as_nobody, public_folder
 
 

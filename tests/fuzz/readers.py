@@ -71,9 +71,10 @@ def _read(made: Mutant, key: Key, folder: Path) -> Outcome:
 
 def _read_photograph(source: Path, *, is_asked: bool) -> None:
     """Decode a photograph, and build its metadata for its own format, for WebP and for TIFF."""
+    from photochrom.photo.inspection import check_source, count_pages, is_in_color
     from photochrom.photo.metadata import format_warnings, metadata_for
     from photochrom.photo.names import EXTENSIONS
-    from photochrom.photo.read import check_source, count_pages, is_in_color, read_photo
+    from photochrom.photo.read import read_photo
 
     check_source(source)
     if is_asked:

@@ -12,6 +12,7 @@ from skimage import data
 
 from photochrom import Colorizer, ColorOptions, ModelCard, ModelError
 from photochrom.color.spaces import luma_of_rgb
+from photochrom.colorizer.network import run_network
 from photochrom.models import registry, vgg16
 from photochrom.models.engines import OnnxRuntimeEngine
 from photochrom.models.registry import CARD_KEY
@@ -56,7 +57,7 @@ def test_the_embedded_model_gives_the_lower_corners_no_loud_colours(name):
     """A faulty loss once made their a*b* differ by 44 to 112 from the cells beside them."""
     colorizer = Colorizer()
     thumbnail = colorizer.thumbnail(luma_of_rgb(getattr(data, name)()))
-    ab = colorizer.engine.run(colorizer.inputs(thumbnail, ColorOptions()))["ab"][0]  # the network's own decoding
+    ab = run_network(colorizer.engine, colorizer.card, thumbnail, ColorOptions()).ab  # the network's own decoding
     for corner, beside in ((ab[:, -1, -1], ab[:, -4, -4]), (ab[:, -1, 0], ab[:, -4, 3])):
         assert np.linalg.norm(corner - beside) < 40
 

@@ -27,7 +27,7 @@ from photochrom.photo import write as photo_write
 from photochrom.photo.formats import png
 from photochrom.photo.formats.damage import DAMAGED, LEFT_OVER, WARNINGS
 from photochrom.photo.formats.deflate import inflated_size
-from photochrom.photo.read import is_in_color, upright_size
+from photochrom.photo.inspection import is_in_color, upright_size
 from tests.helpers.permissions import as_nobody, public_folder
 from tests.helpers.photographs import MODEL, coloured, neutral, saved, smooth
 from tests.photo.test_metadata import source

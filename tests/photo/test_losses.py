@@ -18,8 +18,8 @@ from photochrom import Colorizer, photo
 from photochrom.errors import PhotoError
 from photochrom.photo.formats import exif, tiff_cut, tiff_writer
 from photochrom.photo.formats.image import Metadata, Planes
+from photochrom.photo.inspection import count_pages
 from photochrom.photo.metadata import format_warnings
-from photochrom.photo.read import count_pages
 from tests.helpers.photographs import bt601, coloured, opened, saved, smooth
 
 GREY = smooth(90, 120)

@@ -16,9 +16,9 @@ from photochrom.commands.main import main
 from photochrom.label import is_labelled
 from photochrom.photo.formats import tiff as module
 from photochrom.photo.formats.exif import Tiff
+from photochrom.photo.inspection import upright_size
 from photochrom.photo.options import OutputOptions
 from photochrom.photo.pages import colorize_pages
-from photochrom.photo.read import upright_size
 
 from ..batch.conftest import XMP
 from ..helpers.fakes import tiny_model

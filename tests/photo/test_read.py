@@ -18,7 +18,7 @@ from photochrom import Colorizer, photo
 from photochrom.errors import PhotoError
 from photochrom.photo.formats import exif
 from photochrom.photo.formats.tiff_pages import LOOP_LOST
-from photochrom.photo.read import is_in_color, upright_size
+from photochrom.photo.inspection import is_in_color, upright_size
 from tests.helpers.photographs import bt601, coloured, colours, saved, smooth
 
 SAMPLES = Path(skimage.__file__).parent / "data"

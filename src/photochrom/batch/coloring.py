@@ -152,7 +152,7 @@ def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Color
     own: dict[str, Any] = {"vividness": item.vividness, "strength": item.strength}
     options = replace(job.options.color, **{dial: value for dial, value in own.items() if value is not None})
     with local_copy(item) as source, _target(job.target, name) as (path, publish):
-        from ..photo.read import is_in_color
+        from ..photo.inspection import is_in_color
 
         if not job.options.recolor and is_in_color(source):
             return Colored(replace(known, status="skipped", warnings=(IN_COLOR,)))

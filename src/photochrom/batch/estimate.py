@@ -162,7 +162,7 @@ def _spaced(items: Sequence[Item], most: int) -> list[Item]:
 
 def _is_in_color(item: Item) -> bool:
     """Return whether an item is in colour already; False if it cannot be read, because it will then fail."""
-    from ..photo.read import is_in_color
+    from ..photo.inspection import is_in_color
 
     try:
         with local_copy(item) as path:

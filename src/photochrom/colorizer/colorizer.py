@@ -24,13 +24,12 @@ from ..errors import OptionError, PhotoError
 from ..models.download import known_digest
 from ..models.engines import Engine, open_engine
 from ..models.registry import ModelCard, find_model
-from .coherence import checked_probability, coherent, mean_color
-from .hint_propagation import hint_planes, propagate_hints
+from .hint_propagation import propagate_hints
 from .hints import Hint
 from .margins import NOWHERE, Box, find_picture, is_flat
+from .network import decoded, run_network
 from .options import ColorOptions
 from .prediction import Prediction, blend_near_hints, mean_of_scales, with_margins
-from .vividness import chroma_gain, network_vividness, vivid_bias
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -275,53 +274,13 @@ class Colorizer:
         return replace(prediction, picture=NOWHERE) if flat else prediction
 
     def _run(self, luma: np.ndarray, options: ColorOptions) -> Prediction:
-        """Run the network; if the model has bins, decode a*b* jointly from the distributions of all cells."""
+        """Run the network at one size, or with ``detail`` at two; if the model has bins, decode a*b* from them."""
         thumbnail = self.thumbnail(luma, detail=options.detail)
-        prediction = self._undecoded(thumbnail, options)
+        prediction = run_network(self.engine, self.card, thumbnail, options)
         if self.thumbnail_size(*thumbnail.shape) != thumbnail.shape:
-            prediction = mean_of_scales(self._undecoded(self.thumbnail(thumbnail), options), prediction)
-        if not (bins := self.card.bins):
-            return prediction
-        vividness, given = self.vividness_of(options) or 0, checked_probability(prediction.probability, self.card)
-        agreed = coherent(given, prediction.luma, bins, vivid_bias(vividness))
-        return replace(prediction, ab=mean_color(agreed, bins) * np.float32(chroma_gain(vividness)))
-
-    def _undecoded(self, thumbnail: np.ndarray, options: ColorOptions) -> Prediction:
-        """Return the network's outputs for a thumbnail."""
-        outputs = self.engine.run(self.inputs(thumbnail, options))
-        confidence = outputs["confidence"][0, 0] if "confidence" in outputs else None
-        probability = outputs["probability"][0] if "probability" in outputs else None
-        return Prediction(thumbnail, outputs["ab"][0], confidence, probability)
-
-    def inputs(self, thumbnail: np.ndarray, options: ColorOptions) -> dict[str, np.ndarray]:
-        """Build the network's inputs from a result of ``thumbnail``.
-
-        Returns:
-            ``lightness`` float32 ``[1, 1, h, w]``, L*/100; and if the model has these inputs, ``vividness`` float32
-            ``[1]`` and ``hints`` float32 ``[1, 3, h, w]``.
-
-        Raises:
-            OptionError: The options ask for something that the model cannot do.
-        """
-        inputs = {"lightness": lightness_of_luma(thumbnail)[None, None] / np.float32(100)}
-        if (vividness := self.vividness_of(options)) is not None:
-            vividness = network_vividness(vividness) if self.card.bins else vividness
-            inputs["vividness"] = np.array([vividness], np.float32)
-        if self.card.hints:
-            inputs["hints"] = hint_planes(options.hints, *thumbnail.shape)[None]
-        return inputs
-
-    def vividness_of(self, options: ColorOptions) -> float | None:
-        """Return the vividness to use: that of the options, or else the model's default; None if the model has no dial.
-
-        Raises:
-            OptionError: The options ask for a vividness, and the model has no dial.
-        """
-        if options.vividness is not None and self.card.vividness is None:
-            raise OptionError(
-                f"the model {self.card.name!r} has no vividness", remedy="leave it out, or choose another model"
-            )
-        return self.card.vividness if options.vividness is None else options.vividness
+            usual = run_network(self.engine, self.card, self.thumbnail(thumbnail), options)
+            prediction = mean_of_scales(usual, prediction)
+        return decoded(prediction, options, self.card)
 
     def ab(self, prediction: Prediction, hints: Sequence[Hint] = (), thumbnail: np.ndarray | None = None) -> np.ndarray:
         """Upsample a prediction along the edges of a thumbnail; hinted pixels get exactly the hinted colours.

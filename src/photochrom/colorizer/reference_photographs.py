@@ -20,6 +20,7 @@ from ..color.spaces import lightness_of_luma, luma_of_rgb
 from ..errors import ModelError
 from ..models.engines import Engine, OpenVinoEngine, import_openvino
 from .hints import Hint
+from .network import network_inputs
 from .options import ColorOptions
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class References:
             EngineError, ModelError, PhotoError: As for ``borrow``.
         """
         thumbnail = self._colorizer.thumbnail(luma)
-        inputs = self._colorizer.inputs(thumbnail, ColorOptions())
+        inputs = network_inputs(thumbnail, ColorOptions(), self._colorizer.card)
         features = self._encoder().run(inputs)[_FEATURES][0]  # [channels, rows, columns]
         _, height, width = features.shape
         features -= features.mean((1, 2), keepdims=True)  # the mean feature tells nothing about a place

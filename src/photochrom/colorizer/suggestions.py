@@ -20,6 +20,7 @@ from ..errors import OptionError
 from .coherence import checked_probability, mean_color
 from .hint_propagation import hint_influence, propagate_hints
 from .hints import Hint, pixel_at
+from .network import vividness_of
 from .options import ColorOptions
 from .vividness import chroma_gain
 
@@ -96,7 +97,7 @@ def _shifted_to_hues(colorizer: Colorizer, prediction: Prediction, options: Colo
     """
     probability = checked_probability(prediction.probability, colorizer.card).astype(np.float64)
     bins = np.array(colorizer.card.bins, np.float64)
-    gain = chroma_gain(colorizer.vividness_of(options) or 0)
+    gain = chroma_gain(vividness_of(options, colorizer.card) or 0)
     found = []
     for angle in np.arange(_HUES) * (2 * np.pi / _HUES):
         weights = np.exp(_LEAN * bins @ (np.cos(angle), np.sin(angle)))

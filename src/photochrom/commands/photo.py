@@ -221,7 +221,7 @@ def _size_for_hint(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tup
     """
     if "px" not in hint or not jobs:
         return None
-    from ..photo.read import upright_size
+    from ..photo.inspection import upright_size
 
     return upright_size(Path(jobs[0].source), page_of(hint) or page)
 
@@ -306,7 +306,7 @@ class _Work:
             PhotoError: The photograph is a film, or cannot be read; its output is empty, or that of another photograph;
                 or the user named it, and it is in colour already.
         """
-        from ..photo.read import is_in_color
+        from ..photo.inspection import is_in_color
 
         if not job.is_stream and kind_of(Path(job.source)) == "film":
             raise PhotoError("is a film", path=job.source, remedy="colour it with 'photochrom film'")

@@ -19,6 +19,7 @@ from ..colorizer.prediction import Prediction
 from ..colorizer.suggestions import alternatives
 from ..errors import OptionError, PhotoError
 from .confidence import confidence_png, least_sure_places
+from .inspection import check_source, count_pages
 from .library_errors import THE_PICTURE, enough_memory, naming
 from .names import (
     STREAM,
@@ -35,9 +36,9 @@ from .negatives import LOOKS_NEGATIVE, looks_negative
 from .options import OutputOptions
 from .pages import OnPage, colorize_pages
 from .picture_kinds import chroma_of
-from .read import Photo, check_source, count_pages, read_photo
+from .read import Photo, read_photo
 from .report import PhotoReport, preview, report_on
-from .sidecars import without_former_sidecars
+from .sidecars import remove_former_sidecars
 from .write import chroma_sampling, write_data, write_output
 
 
@@ -139,12 +140,18 @@ def colorize_photo(
     if page is None and (data := _multipage_data(source)) is not None:
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else THE_PICTURE
         report = colorize_pages(colorizer, data, target, options, output, name=name, negative=negative, on_page=on_page)
-        return without_former_sidecars(report, overwrite=output.overwrite)
+        return _without_former_sidecars(report, output)
     photo = read_photo(source, negative=negative, may_reduce=format in (None, "JPEG"), page=page)
     _check_hints(options, page, photo.name)
     with enough_memory(photo.name):
         report = _color_with_companions(colorizer, photo, target, options, output)
-    return without_former_sidecars(report, overwrite=output.overwrite)
+    return _without_former_sidecars(report, output)
+
+
+def _without_former_sidecars(report: PhotoReport, output: OutputOptions) -> PhotoReport:
+    """Remove outdated sidecars of earlier runs beside the outputs; the report names those that are left."""
+    left = remove_former_sidecars(report.outputs, overwrite=output.overwrite)
+    return replace(report, warnings=(*report.warnings, *left))
 
 
 def _checked_format(

@@ -22,8 +22,9 @@ from .names import format_of, sidecar_path
 from .negatives import LOOKS_NEGATIVE, looks_negative
 from .options import OutputOptions
 from .picture_kinds import chroma_of
-from .read import Photo, read_page, read_sidecar
+from .read import Photo, read_page
 from .report import PhotoReport, preview, report_on
+from .sidecars import read_sidecar
 from .signing import signed
 from .write import write_data
 

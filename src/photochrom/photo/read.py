@@ -1,4 +1,4 @@
-"""Reads photographs: detects the format, decodes the luma, and updates the metadata.
+"""Reads photographs: decodes the luma, turns it upright, and updates the metadata.
 
 Luma is Y' (BT.601, full range, as in JPEG). The luma of a JPEG is its own Y plane; for other formats, luma is computed
 from R'G'B' once and rounded.
@@ -7,35 +7,28 @@ from R'G'B' once and rounded.
 from __future__ import annotations
 
 import os
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from mmap import mmap
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
 import numpy as np
-from PIL import Image
 
 from ..color.bands import upright
 from ..color.spaces import linear_to_srgb
 from ..errors import PhotoError
 from .formats import exif, heif, jpeg, png, tiff, tiff_pages, webp
-from .formats.icc import upright_srgb
-from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most, open_image
+from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most
 from .formats.jpeg_coefficients import CodedLuma, upright_luma
 from .formats.splice import CannotSplice
-from .formats.xmp import Packet
+from .inspection import format_of_data
 from .library_errors import THE_PICTURE, decoding, naming
 from .metadata import update_for_output
-from .names import sidecar_path
+from .sidecars import adopted, read_sidecar
 
 PictureKind = Literal["ordinary", "negative", "linear", "halftone"]
 """A picture's luma is that of the scene, its inversion, proportional to light, or only black and white."""
 NO_TONES: Final = "every pixel is black or white, so none can hold colour: scan it in grey; the output has 8 bits"
-_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SCREEN: Final = 2.5  # standard deviation, in pixels, of the blur that turns a newspaper's screen into grey tones
-_SMALL: Final = 256  # longest side, in pixels, of the copy that is examined for colours
 _SAMPLED_ROWS: Final = 64  # rows that are first searched for tones between black and white
 _READERS: Final = {
     "PNG": png.read,
@@ -142,7 +135,7 @@ def read_photo(
     name = os.fspath(source) if isinstance(source, str | os.PathLike) else THE_PICTURE
     with naming(name):
         data = _bytes_of(source)
-        format = _format_of(data)
+        format = format_of_data(data)
         if page not in (None, 1) and format != "TIFF":
             raise PhotoError(f"has a single page, and no page {page}: leave the page out")
         with decoding(), at_most(max_pixels):
@@ -154,7 +147,7 @@ def read_photo(
                 decoded = _READERS[format](data)
     sidecar = read_sidecar(Path(source)) if isinstance(source, str | os.PathLike) else None
     with naming(name):
-        photo = _upright_photo(_adopted(decoded, sidecar), format, name)
+        photo = _upright_photo(adopted(decoded, sidecar), format, name)
     can_be_read_again = isinstance(source, str | os.PathLike) and Path(source).is_file()
     photo = replace(photo, origin=Path(name) if can_be_read_again else data)
     return replace(photo, kind="negative") if negative else photo
@@ -186,86 +179,14 @@ def read_page(
     with naming(THE_PICTURE):
         with decoding():
             decoded = tiff.read_page(data, start)
-        photo = _upright_photo(_adopted(decoded, sidecar), "TIFF", name)
+        photo = _upright_photo(adopted(decoded, sidecar), "TIFF", name)
     return replace(photo, kind="negative") if negative else photo
-
-
-def count_pages(data: bytes | mmap) -> int:
-    """Return the number of pages of a file; 1 if it is not a TIFF, or is one that ``read_photo`` rejects as damaged."""
-    if data[:4] not in _TIFF:
-        return 1
-    try:
-        return len(tiff_pages.page_starts(data))
-    except (PhotoError, ValueError, struct.error):
-        return 1
-
-
-def read_sidecar(path: Path) -> tuple[str, bytes] | None:
-    """Return name and content of the XMP sidecar beside a photograph; None if there is none.
-
-    Raises:
-        PhotoError: The sidecar cannot be read, or is a link that leads nowhere.
-    """
-    for sidecar in (sidecar_path(path), path.with_suffix(".xmp")):
-        if sidecar.is_file() or (sidecar.is_symlink() and not sidecar.exists()):
-            with naming(str(sidecar)):
-                return sidecar.name, sidecar.read_bytes()
-    return None
-
-
-def _adopted(decoded: Decoded, sidecar: tuple[str, bytes] | None) -> Decoded:
-    """Return a decoded file with captions and rights added from a sidecar, if there is one."""
-    if sidecar is None:
-        return decoded
-    packet = Packet(decoded.metadata.xmp)
-    if not packet.adopt(sidecar[1]):
-        return replace(decoded, warnings=(*decoded.warnings, f"its sidecar {sidecar[0]} is not kept: it is not XMP"))
-    return replace(decoded, metadata=replace(decoded.metadata, xmp=packet.to_bytes()))
-
-
-def check_source(source: Path) -> None:
-    """Check by its first bytes that a file is a photograph; a pipe, whose bytes can be read only once, is not checked.
-
-    Raises:
-        PhotoError: The file does not exist, is empty, cannot be read, has an unknown format, or is a folder or device.
-    """
-    with naming(str(source)):
-        if source.is_char_device() or source.is_block_device():  # reading it may never end
-            raise PhotoError("is a device", remedy="name a file, or - for the standard input")
-        if not source.is_fifo():
-            with source.open("rb") as stream:
-                _format_of(stream.read(256))
 
 
 def _bytes_of(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
     if isinstance(source, bytes):
         return source
     return Path(source).read_bytes() if isinstance(source, str | os.PathLike) else source.read()
-
-
-def _format_of(data: bytes) -> str:
-    """Return the format of a file by its first bytes: a key of ``EXTENSIONS``.
-
-    Raises:
-        PhotoError: The file is empty, or has an unknown format.
-    """
-    if not data:
-        raise PhotoError("is empty", remedy="get a whole copy of the file")
-    if data.startswith(b"\xff\xd8"):  # whatever follows, since decoders skip stray bytes
-        return "JPEG"
-    if data.startswith(png.SIGNATURE):
-        return "PNG"
-    if data[:4] in _TIFF:
-        return "TIFF"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data[4:8] == b"ftyp":
-        brands = {data[i : i + 4] for i in range(8, min(int.from_bytes(data[:4], "big"), 256), 4)}
-        if brands & {b"avif", b"avis"}:
-            return "AVIF"
-        if brands & {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
-            return "HEIF"
-    raise PhotoError("is not a JPEG, PNG, TIFF, WebP, HEIF or AVIF", remedy="convert it to one of these")
 
 
 def _upright_photo(decoded: Decoded, format: str, name: str) -> Photo:
@@ -320,80 +241,3 @@ def _coded_luma(decoded: Decoded, orientation: int) -> tuple[CodedLuma | None, s
         return upright_luma(decoded.coded_luma, orientation), ""
     except CannotSplice as exc:
         return None, str(exc)
-
-
-def is_in_color(path: Path, page: int | None = None) -> bool:
-    """Return whether a photograph is in colour (see ``color.toning``); False for a file that cannot be read.
-
-    Of a TIFF, ``page`` is looked at (from 1), or all pages if it is None.
-    """
-    try:
-        if not path.is_file():
-            return False
-        with decoding():
-            return any(map(_has_colors, _images(path, page)))
-    except (PhotoError, MemoryError, OSError, ValueError):
-        return False  # the error is reported when the photograph is read
-
-
-def _images(path: Path, page: int | None) -> Iterator[Image.Image]:
-    """Yield a photograph, but of a TIFF its pages in colour, or only ``page``; errors are those of their readers."""
-    if not _is_tiff(path):
-        with _opened(path) as image:
-            yield image
-        return
-    data = path.read_bytes()
-    starts = tiff_pages.page_starts(data) if page is None else [tiff_pages.page_start(data, page)]
-    yield from filter(None, (tiff.color_image(data, start) for start in starts))
-
-
-def _has_colors(image: Image.Image) -> bool:
-    from ..color.toning import has_colors  # OpenCV takes a tenth of a second to import
-
-    if image.mode in ("1", "L", "LA", "La") or image.mode.startswith(("I", "F")):
-        return False
-    image.draft("RGB", (_SMALL, _SMALL))  # JPEGs are decoded at a reduced size
-    if image.mode == "CMYK":
-        return has_colors(upright_srgb(image, _SMALL / max(image.size)))
-    small = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    small.thumbnail((_SMALL, _SMALL), Image.Resampling.BOX)
-    return has_colors(np.asarray(small.convert("RGB")))
-
-
-def _opened(path: Path) -> Image.Image:
-    """Open a photograph of any size with Pillow, or HEIF with pillow-heif.
-
-    Raises:
-        PhotoError: The file is empty, has an unknown format, or is HEIF, and pillow-heif is not installed.
-        OSError, ValueError, SyntaxError, LookupError, RuntimeError, EOFError: The file is damaged or cannot be read.
-    """
-    with path.open("rb") as stream:
-        format = _format_of(stream.read(256))
-    if format == "HEIF":
-        return heif.opened(path)
-    return open_image(path, (format,))
-
-
-def _is_tiff(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) in _TIFF
-
-
-def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
-    """Return width and height of the upright picture, in pixels.
-
-    Args:
-        path: The photograph.
-        page: Page of a TIFF, from 1; None if the file has only one page.
-
-    Raises:
-        PhotoError: The file or its size cannot be read.
-    """
-    try:
-        if page is not None or _is_tiff(path):
-            return tiff_pages.upright_size(path.read_bytes(), page or 1)
-        with decoding(), _opened(path) as image:
-            width, height = image.size
-            return (height, width) if image.getexif().get(0x0112, 1) >= 5 else (width, height)
-    except (PhotoError, MemoryError, OSError, ValueError, IndexError, struct.error) as exc:
-        raise PhotoError("its size cannot be read", path=path, remedy="give the place of the hint in percent") from exc

@@ -1,4 +1,4 @@
-"""XMP sidecars of outputs: removes the label that an earlier run wrote beside a photograph that now has its own."""
+"""XMP sidecars: adds captions from those of sources, and removes outdated labels of earlier runs beside outputs."""
 
 from __future__ import annotations
 
@@ -7,29 +7,52 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..label import has_label
-from .formats.xmp import is_unedited
+from .formats.image import Decoded
+from .formats.xmp import Packet, is_unedited
 from .library_errors import naming
 from .names import sidecar_path
-from .report import PhotoReport
 
 
-def without_former_sidecars(report: PhotoReport, *, overwrite: bool) -> PhotoReport:
+def read_sidecar(path: Path) -> tuple[str, bytes] | None:
+    """Return name and content of the XMP sidecar beside a photograph; None if there is none.
+
+    Raises:
+        PhotoError: The sidecar cannot be read, or is a link that leads nowhere.
+    """
+    for sidecar in (sidecar_path(path), path.with_suffix(".xmp")):
+        if sidecar.is_file() or (sidecar.is_symlink() and not sidecar.exists()):
+            with naming(str(sidecar)):
+                return sidecar.name, sidecar.read_bytes()
+    return None
+
+
+def adopted(decoded: Decoded, sidecar: tuple[str, bytes] | None) -> Decoded:
+    """Return a decoded file with captions and rights added from a sidecar, if there is one."""
+    if sidecar is None:
+        return decoded
+    packet = Packet(decoded.metadata.xmp)
+    if not packet.adopt(sidecar[1]):
+        return replace(decoded, warnings=(*decoded.warnings, f"its sidecar {sidecar[0]} is not kept: it is not XMP"))
+    return replace(decoded, metadata=replace(decoded.metadata, xmp=packet.to_bytes()))
+
+
+def remove_former_sidecars(outputs: Sequence[Path], *, overwrite: bool) -> tuple[str, ...]:
     """Remove the sidecars that earlier runs wrote beside outputs that have none now; they describe replaced pictures.
 
-    Sidecars of others are left alone. A warning names those that have a label, but were edited since they were written.
+    Sidecars of others are left alone, and so are those that have a label, but were edited since they were written.
 
     Args:
-        report: Report on the files that have just been written.
-        overwrite: Whether files are removed; otherwise, a warning names them.
+        outputs: The files that have just been written.
+        overwrite: Whether files may be removed.
 
     Returns:
-        The report, with the warnings.
+        Warnings about sidecars with a label that are left.
 
     Raises:
         PhotoError: A sidecar cannot be read or removed.
     """
     warnings = []
-    for sidecar in former_sidecars(report.outputs):
+    for sidecar in former_sidecars(outputs):
         if not sidecar.is_file():
             continue
         with naming(str(sidecar)):
@@ -38,7 +61,7 @@ def without_former_sidecars(report: PhotoReport, *, overwrite: bool) -> PhotoRep
                 sidecar.unlink()
             elif has_label(data):
                 warnings.append(outdated(sidecar.name))
-    return replace(report, warnings=(*report.warnings, *warnings))
+    return tuple(warnings)
 
 
 def former_sidecars(outputs: Sequence[Path]) -> list[Path]:

@@ -22,8 +22,9 @@ from ...errors import FilmError, PhotoError
 from ...label import short_statement
 from ...photo.formats import png, tiff_writer
 from ...photo.formats.image import NO_UNIT, Density, Metadata, Planes
+from ...photo.inspection import count_pages
 from ...photo.metadata import metadata_for
-from ...photo.read import Photo, count_pages, read_photo
+from ...photo.read import Photo, read_photo
 from ...photo.write import encode_photo
 from ..frame_buffers import frames_within, pool, view
 from ..planes import PlaneFormat

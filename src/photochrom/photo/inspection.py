@@ -1,0 +1,147 @@
+"""Examines files before they are read: their format, number of pages and size, and whether they are in colour."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from mmap import mmap
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from ..errors import PhotoError
+from .formats import heif, png, tiff, tiff_pages
+from .formats.icc import upright_srgb
+from .formats.image import open_image
+from .library_errors import decoding, naming
+
+_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_SMALL: Final = 256  # longest side, in pixels, of the copy that is examined for colours
+
+
+def check_source(source: Path) -> None:
+    """Check by its first bytes that a file is a photograph; a pipe, whose bytes can be read only once, is not checked.
+
+    Raises:
+        PhotoError: The file does not exist, is empty, cannot be read, has an unknown format, or is a folder or device.
+    """
+    with naming(str(source)):
+        if source.is_char_device() or source.is_block_device():  # reading it may never end
+            raise PhotoError("is a device", remedy="name a file, or - for the standard input")
+        if not source.is_fifo():
+            with source.open("rb") as stream:
+                format_of_data(stream.read(256))
+
+
+def format_of_data(data: bytes) -> str:
+    """Return the format of a file by its first bytes: a key of ``EXTENSIONS``.
+
+    Raises:
+        PhotoError: The file is empty, or has an unknown format.
+    """
+    if not data:
+        raise PhotoError("is empty", remedy="get a whole copy of the file")
+    if data.startswith(b"\xff\xd8"):  # whatever follows, since decoders skip stray bytes
+        return "JPEG"
+    if data.startswith(png.SIGNATURE):
+        return "PNG"
+    if data[:4] in _TIFF:
+        return "TIFF"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[4:8] == b"ftyp":
+        brands = {data[i : i + 4] for i in range(8, min(int.from_bytes(data[:4], "big"), 256), 4)}
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        if brands & {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
+            return "HEIF"
+    raise PhotoError("is not a JPEG, PNG, TIFF, WebP, HEIF or AVIF", remedy="convert it to one of these")
+
+
+def count_pages(data: bytes | mmap) -> int:
+    """Return the number of pages of a file; 1 if it is not a TIFF, or is one that ``read_photo`` rejects as damaged."""
+    if data[:4] not in _TIFF:
+        return 1
+    try:
+        return len(tiff_pages.page_starts(data))
+    except (PhotoError, ValueError, struct.error):
+        return 1
+
+
+def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
+    """Return width and height of the upright picture, in pixels.
+
+    Args:
+        path: The photograph.
+        page: Page of a TIFF, from 1; None if the file has only one page.
+
+    Raises:
+        PhotoError: The file or its size cannot be read.
+    """
+    try:
+        if page is not None or _is_tiff(path):
+            return tiff_pages.upright_size(path.read_bytes(), page or 1)
+        with decoding(), _opened(path) as image:
+            width, height = image.size
+            return (height, width) if image.getexif().get(0x0112, 1) >= 5 else (width, height)
+    except (PhotoError, MemoryError, OSError, ValueError, IndexError, struct.error) as exc:
+        raise PhotoError("its size cannot be read", path=path, remedy="give the place of the hint in percent") from exc
+
+
+def is_in_color(path: Path, page: int | None = None) -> bool:
+    """Return whether a photograph is in colour (see ``color.toning``); False for a file that cannot be read.
+
+    Of a TIFF, ``page`` is looked at (from 1), or all pages if it is None.
+    """
+    try:
+        if not path.is_file():
+            return False
+        with decoding():
+            return any(map(_has_colors, _images(path, page)))
+    except (PhotoError, MemoryError, OSError, ValueError):
+        return False  # the error is reported when the photograph is read
+
+
+def _images(path: Path, page: int | None) -> Iterator[Image.Image]:
+    """Yield a photograph, but of a TIFF its pages in colour, or only ``page``; errors are those of their readers."""
+    if not _is_tiff(path):
+        with _opened(path) as image:
+            yield image
+        return
+    data = path.read_bytes()
+    starts = tiff_pages.page_starts(data) if page is None else [tiff_pages.page_start(data, page)]
+    yield from filter(None, (tiff.color_image(data, start) for start in starts))
+
+
+def _has_colors(image: Image.Image) -> bool:
+    from ..color.toning import has_colors  # OpenCV takes a tenth of a second to import
+
+    if image.mode in ("1", "L", "LA", "La") or image.mode.startswith(("I", "F")):
+        return False
+    image.draft("RGB", (_SMALL, _SMALL))  # JPEGs are decoded at a reduced size
+    if image.mode == "CMYK":
+        return has_colors(upright_srgb(image, _SMALL / max(image.size)))
+    small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    small.thumbnail((_SMALL, _SMALL), Image.Resampling.BOX)
+    return has_colors(np.asarray(small.convert("RGB")))
+
+
+def _opened(path: Path) -> Image.Image:
+    """Open a photograph of any size with Pillow, or HEIF with pillow-heif.
+
+    Raises:
+        PhotoError: The file is empty, has an unknown format, or is HEIF, and pillow-heif is not installed.
+        OSError, ValueError, SyntaxError, LookupError, RuntimeError, EOFError: The file is damaged or cannot be read.
+    """
+    with path.open("rb") as stream:
+        format = format_of_data(stream.read(256))
+    if format == "HEIF":
+        return heif.opened(path)
+    return open_image(path, (format,))
+
+
+def _is_tiff(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in _TIFF
