@@ -8,8 +8,9 @@ from PIL import Image
 
 from photochrom import FilmError, OptionError, PhotoError, color_batch, colorize_file, colorize_film
 from photochrom.commands.main import main
-from photochrom.output_folders import check_folder, create_folder
+from photochrom.output_folders import check_folder, create_folder, needed_folder
 from tests.helpers.films import pan, write_film
+from tests.helpers.permissions import as_nobody, public_folder
 
 FOR_EVERY_VERB = {
     "film": ["film", "old.mkv", "-o", "note/new.mkv"],
@@ -71,3 +72,18 @@ def test_an_output_with_too_long_a_name(tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "old.png")
     with pytest.raises(PhotoError, match=r"has too long a name: shorten it$"):
         colorize_file(tmp_path / "old.png", tmp_path / ("a" * 300))
+
+
+def test_a_folder_that_may_not_be_entered_is_named_with_a_remedy():
+    with public_folder() as folder:
+        closed = folder / "closed"
+        closed.mkdir(mode=0)
+        denied = r"\(Permission denied\): choose another output$"
+        with as_nobody():
+            with pytest.raises(PhotoError, match=rf"closed/a/b: cannot be written {denied}"):
+                check_folder(closed / "a" / "b", PhotoError)
+            with pytest.raises(PhotoError, match=rf"closed/a: the folder cannot be created {denied}"):
+                create_folder(closed / "a", PhotoError)
+            with pytest.raises(PhotoError, match=denied), needed_folder(closed / "a", PhotoError):
+                pass
+        closed.chmod(0o700)

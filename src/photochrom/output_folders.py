@@ -7,19 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import PhotochromError
+from .errors import PhotochromError, system_errors
 
 
 def check_folder(output: Path, error: type[PhotochromError]) -> None:
     """Check that the folder in which an output is to be written exists.
 
     Raises:
-        PhotochromError: It does not exist, is a file, or no file can have the output's name. The exception is of type
-            ``error``.
+        PhotochromError: It does not exist, is a file, or cannot be examined, or no file can have the output's name. The
+            exception is of type ``error``.
     """
     check_name(output, error)
-    if output.parent.is_dir():
-        return
+    with system_errors(error, output, "choose another output", "written"):
+        if output.parent.is_dir():
+            return
     if problem := _obstacle(output):
         raise error(problem, path=output, remedy="choose another output")
     raise error(f"there is no folder {output.parent}", path=output, remedy="create it first")
@@ -60,7 +61,7 @@ def needed_folder(folder: Path, error: type[PhotochromError]) -> Iterator[None]:
     Raises:
         PhotochromError: The folder is a file, or cannot be created. The exception is of type ``error``.
     """
-    created = [path for path in (folder, *folder.parents) if not path.exists()]
+    created = [path for path in (folder, *folder.parents) if not os.path.exists(path)]  # noqa: PTH110
     create_folder(folder, error)
     try:
         yield
@@ -74,10 +75,11 @@ def _obstacle(path: Path) -> str:
     """Describe the file or broken link in place of a folder, which is ``path`` or a parent; empty if there is none."""
     for part in (path, *path.parents):
         name = "" if part == path else f"{part} "
-        if part.is_dir():
+        # Unlike the methods of Path, these functions raise no error for what is in a folder without permissions.
+        if os.path.isdir(part):  # noqa: PTH112
             break
-        if part.exists():
+        if os.path.exists(part):  # noqa: PTH110
             return f"{name}is a file, not a folder"
-        if part.is_symlink():
+        if os.path.islink(part):  # noqa: PTH114
             return f"{name}is a link that leads nowhere"
     return ""

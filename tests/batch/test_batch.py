@@ -300,6 +300,9 @@ def test_an_estimate_of_photographs_of_unknown_size(web, tmp_path, options):
     first, second = str(told).splitlines()
     assert first.endswith("1 to do, of unknown size")
     assert second.endswith(" core-hours)")
+    (folder / "gone.jpg").symlink_to("nowhere.jpg")
+    told = estimate_batch(folder, str(tmp_path / "out"), options)
+    assert told.source_bytes == 2 * (folder / "a.jpg").stat().st_size
 
 
 @pytest.mark.slow

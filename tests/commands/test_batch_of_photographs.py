@@ -11,6 +11,7 @@ from skimage import data
 
 from photochrom.commands.main import main
 from photochrom.commands.photo_jobs import find_jobs
+from photochrom.errors import PhotoError
 from photochrom.label import is_labelled
 from photochrom.photo import OutputOptions
 from photochrom.photo.inspection import is_in_color
@@ -72,6 +73,21 @@ def test_a_folder_that_cannot_be_listed_is_an_error_beside_the_others():
         told = f"{folder / 'closed'}: cannot be listed (Permission denied): check its permissions"
         assert [job.source for job in jobs] == [str(folder / "a.jpg")]
         assert [str(error) for error in errors] == [str(error) for error in alone[2]] == [told]
+
+
+def test_a_photograph_in_a_folder_that_may_not_be_entered_does_not_stop_the_others():
+    with public_folder() as folder:
+        names = [str(folder / "a.jpg"), str(folder / "closed" / "b.jpg")]
+        (folder / "closed").mkdir()
+        for name in names:
+            Path(name).touch(0o644)
+        (folder / "closed").chmod(0)
+        with as_nobody():
+            jobs, _, _ = find_jobs(names, None, OutputOptions())
+            with pytest.raises(PhotoError, match=r"closed/out: permission denied: ask for it, or choose"):
+                find_jobs(names[:1], str(folder / "closed" / "out"), OutputOptions())
+        (folder / "closed").chmod(0o700)
+        assert [job.source for job in jobs] == names
 
 
 def test_links_to_folders_elsewhere_are_followed_and_no_folder_is_entered_twice(shoebox, tmp_path):

@@ -49,7 +49,7 @@ class Estimate:
     in_color: int
     """Number of checked items that are in colour already."""
     source_bytes: int | None
-    """Bytes of the items to colour; None if the size of an item is unknown."""
+    """Bytes of the items to colour, those of unknown size counted as the mean of the others; None if none is known."""
     output_bytes: float | None
     """Estimated bytes of the outputs; None if no item could be coloured on trial, or if ``source_bytes`` is None."""
     core_seconds: float | None
@@ -124,9 +124,9 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
     grey = [item for item in chosen if not _is_in_color(item)] if chosen else pending
     check_seconds = time.perf_counter() - started
     share = len(grey) / len(chosen) if chosen else 1.0
-    size: int | None = _bytes(grey) if len(chosen) in (0, len(pending)) else round(share * _bytes(pending))
-    if any(item.size < 0 for item in pending):
-        size = None
+    is_sample = 0 < len(chosen) < len(pending)
+    whole = _bytes(pending if is_sample else grey)
+    size = round(share * whole) if is_sample and whole is not None else whole
     seconds, growth, problem = _tried(grey, replace(options, recolor=True))
     return Estimate(
         listed=len(items),
@@ -150,7 +150,7 @@ def _to_check(items: Sequence[Item]) -> list[Item]:
     """Choose the items to check for colour, evenly spaced in the list."""
     if any(is_remote(item.source) for item in items):
         return _spaced(items, _TRIED)
-    mean = max(1.0, _bytes(items) / max(1, len(items)))
+    mean = max(1.0, (_bytes(items) or 0) / max(1, len(items)))
     return _spaced(items, max(_TRIED, min(_CHECKED, int(_READ / mean))))
 
 
@@ -171,9 +171,12 @@ def _is_in_color(item: Item) -> bool:
         return False
 
 
-def _bytes(items: Sequence[Item]) -> int:
-    """Return the size of the items, without those whose size is unknown."""
-    return sum(max(0, item.size) for item in items)
+def _bytes(items: Sequence[Item]) -> int | None:
+    """Return the size of the items, those of unknown size counted as the mean of the others; None if none is known."""
+    known = [item.size for item in items if item.size >= 0]
+    if not known:
+        return None if items else 0
+    return round(sum(known) * len(items) / len(known))
 
 
 def _tried(items: Sequence[Item], options: BatchOptions) -> tuple[float | None, float | None, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import OptionError
+from ..errors import OptionError, system_errors
 from ..signals import not_ignored
 from . import INTERRUPTED
 from .arguments import add_dials, add_model, add_verb, color_options
@@ -320,7 +320,8 @@ def _report(args: argparse.Namespace) -> int:
 
     if ignored := [option for option in options_given(args.parser, args) if option not in _OF_REPORT]:
         raise OptionError(f"a report takes only {' and '.join(_OF_REPORT)}", remedy=f"leave out {', '.join(ignored)}")
-    folder = args.folder / "data" if (args.folder / "bagit.txt").is_file() else args.folder
+    with system_errors(OptionError, args.folder, "check the path and its permissions"):
+        folder = args.folder / "data" if (args.folder / "bagit.txt").is_file() else args.folder
     rows = rows_of(folder)
     print("\n".join(map(note_text, str(sums_of(rows)).splitlines())))
     pages = write_sheet(folder, rows, args.folder)

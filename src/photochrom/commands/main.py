@@ -102,7 +102,8 @@ def _with_verbs(arguments: list[str], verbs: Sequence[str]) -> list[list[str]]:
         return [arguments]
     count = next((i for i, text in enumerate(arguments) if is_option(text)), len(arguments))
     files, options = arguments[:count], arguments[count:]
-    if not (Path(files[0]).exists() or Path(files[0]).suffix or os.sep in files[0] or files[0] == "-"):
+    is_file = os.path.exists(files[0])  # noqa: PTH110
+    if not (is_file or Path(files[0]).suffix or os.sep in files[0] or files[0] == "-"):
         raise OptionError(
             f"{files[0]!r} is neither a verb nor a file",
             remedy=did_you_mean(files[0], verbs).removeprefix(": ") or f"the verbs are {', '.join(verbs)}",

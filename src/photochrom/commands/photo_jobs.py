@@ -92,10 +92,10 @@ def find_jobs(
 
     Raises:
         OptionError: The destination cannot hold several photographs, or an input is the root of the file system.
-        PhotoError: A source has no file name.
+        PhotoError: A source has no file name, or the destination cannot be examined.
     """
     distinct = list(dict.fromkeys(inputs))
-    folders = [name for name in distinct if name != STREAM and name and Path(name).is_dir()]
+    folders = [name for name in distinct if name != STREAM and name and os.path.isdir(name)]  # noqa: PTH112
     for name in folders:
         if Path(name).resolve() == Path(Path(name).resolve().anchor):  # probably a mistake
             raise OptionError("is the root of the file system", path=name, remedy="name the folder of the photographs")
@@ -149,17 +149,19 @@ def _output_folder(destination: str | None, *, several: bool) -> Path | None:
 
     Raises:
         OptionError: A folder is needed, but the destination is a file or has a suffix; or the destination is empty.
+        PhotoError: The destination cannot be examined.
     """
     if destination is None:
         return None
     if not destination:
         raise OptionError("the output has no name", remedy="give a file, a folder, or -")
     path, ends = Path(destination), destination.endswith((os.sep, "/"))
-    is_folder = destination != STREAM and (ends or path.is_dir())
-    if is_folder or (several and destination != STREAM and not path.suffix):
-        if path.exists() and not path.is_dir():
-            raise OptionError(f"{destination} is a file, not a folder", remedy="choose another output")
-        return path
+    with naming(destination):
+        is_folder = destination != STREAM and (ends or path.is_dir())
+        if is_folder or (several and destination != STREAM and not path.suffix):
+            if path.exists() and not path.is_dir():
+                raise OptionError(f"{destination} is a file, not a folder", remedy="choose another output")
+            return path
     if several:
         raise OptionError(
             f"several photographs need a folder as output, and {destination} is not one", remedy="name a folder"
