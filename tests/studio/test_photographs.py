@@ -392,6 +392,14 @@ def test_a_file_that_is_not_a_photograph_is_named(tmp_path, content):
         assert str(tmp_path) not in str(caught.value)
 
 
+def test_a_photograph_without_the_extension_of_its_format_gets_one(open_studio):
+    visitor = Visitor(open_studio()())
+    for name, named in (("old", "old.color.png"), ("old.bmp", "old.bmp.color.png"), ("old.tif", "old.color.tif")):
+        assert visitor.download(visitor.add(name, png(data.camera())))[0] == named
+        answer = visitor.client.post("/api/colorize", params={"name": name}, content=png(data.camera()))
+        assert f'filename="{named}"' in answer.headers["content-disposition"]
+
+
 def test_a_reference_is_read_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -14,7 +14,7 @@ from ..colorizer.hints import Hint, hints_json, read_hints
 from ..colorizer.options import ColorOptions
 from ..colorizer.suggestions import alternatives
 from ..errors import OptionError, PhotoError
-from ..photo import Photo, color_and_write, colored_path, read_photo
+from ..photo import EXTENSIONS, Photo, color_and_write, colored_path, format_of, read_photo
 from ..photo.formats.icc import upright_srgb
 from ..photo.formats.image import MAX_PIXELS, at_most, check_size, open_image
 from .full_size import FullSize
@@ -62,6 +62,7 @@ class Photograph(Item[Choices]):
 
     Raises:
         PhotoError: The file cannot be read or is too large.
+        OSError: The file has no extension of its format, and cannot be renamed.
     """
 
     kind = "photo"
@@ -69,8 +70,9 @@ class Photograph(Item[Choices]):
     def __init__(self, state: AppState, source: Path, dropped_in: str = "") -> None:
         super().__init__(state, source, Choices(state.colorizer.card.vividness), dropped_in)
         self._guesses, self._guess_requests = {0: Guesses(0, None)}, 0  # by their number
-        self._size = (1, 1)  # height and width at full size, until the file is read
+        self._size, self._format = (1, 1), ""  # until the file is read
         state.pictures.put(self.id, self._load())
+        self.source = with_extension(source, self._format)
 
     def options(self) -> ColorOptions:
         """Return the options for colouring the photograph; if several hints share a place, the last one counts."""
@@ -114,9 +116,9 @@ class Photograph(Item[Choices]):
         return self._history.choose(marks=marks)
 
     def _load(self) -> Picture:
-        luma = read(self.source, self._state.max_pixels).luma
-        self._size = (luma.shape[0], luma.shape[1])
-        return Picture(small(luma), self._colorizer.scan_thumbnail(luma, detail=self._state.detail))
+        photo = read(self.source, self._state.max_pixels)
+        self._size, self._format = photo.shape, photo.format
+        return Picture(small(photo.luma), self._colorizer.scan_thumbnail(photo.luma, detail=self._state.detail))
 
     def guesses(self) -> Guesses:
         """Return other colourings (``alternatives``) that the model finds plausible, given the marks so far.
@@ -278,6 +280,25 @@ def read(upload: Path, max_pixels: int = MAX_PIXELS) -> Photo:
     """
     with hiding_folder(upload):
         return read_photo(upload, max_pixels=max_pixels)
+
+
+def with_extension(upload: Path, format: str) -> Path:
+    """Return the path of an uploaded photograph, which gets the extension of its format if it has none that is written.
+
+    Otherwise its coloured version, whose name follows from its own, would have no format.
+
+    Args:
+        upload: The file.
+        format: Its format, a key of ``EXTENSIONS``.
+
+    Raises:
+        OSError: The file cannot be renamed.
+    """
+    try:
+        format_of(colored_path(upload))
+    except PhotoError:
+        return upload.rename(upload.with_name(upload.name + EXTENSIONS[format][0]))
+    return upload
 
 
 def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from ..colorizer.options import ColorOptions
 from ..colorizer.suggestions import likely_colors
 from ..photo import color_and_write, colored_path
 from .items import hiding_folder
-from .photographs import read
+from .photographs import read, with_extension
 from .queries import color_options, place
 from .responses import TemporaryFile
 from .state import AppState
@@ -49,9 +49,9 @@ class StatelessApi:
 
     def _colored(self, path: Path, options: ColorOptions) -> Path:
         self._state.disk.check(path.stat().st_size)
-        result = path.parent / colored_path(path).name
         with hiding_folder(path):
             photograph = read(path, self._state.max_pixels)
+            result = colored_path(with_extension(path, photograph.format))
             color_and_write(self._state.colorizer, photograph, result, options, output=self._state.output)
         return result
 
