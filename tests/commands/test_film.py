@@ -136,7 +136,7 @@ def test_shots_are_listed_and_nothing_else_done(film, tmp_path, capsys):
     ("arguments", "said"),
     [
         (["-o", "none/b.mkv"], "there is no folder none"),
-        (["-o", "taken.mkv"], "taken.mkv exists"),
+        (["-o", "taken.mkv"], "taken.mkv: exists"),
         (["--codec", "libx265", "-o", "b.mkv"], "interlaced"),
     ],
 )
@@ -169,7 +169,7 @@ def test_a_preview_is_a_sheet_with_a_row_for_each_shot(film, tmp_path, capsys):
     assert (orange[..., 0] - orange[..., 2]).mean() > 30
     content = (tmp_path / "reel.preview.png").read_bytes()
     assert main(["film", str(film), "--preview"]) == 1
-    assert "reel.preview.png exists: choose another output, or --overwrite" in capsys.readouterr().err
+    assert "reel.preview.png: exists: choose another output, or --overwrite" in capsys.readouterr().err
     assert (tmp_path / "reel.preview.png").read_bytes() == content
     assert main(["film", str(film), "--preview", "--overwrite"]) == 0
 
@@ -380,7 +380,7 @@ def raising(kind):
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["none.mp4"], 1, "none.mp4 does not exist"),
+        (["none.mp4"], 1, "none.mp4: does not exist"),
         (["reel.mkv", "--codec", "vp9"], 2, "codec is 'vp9': choose one of libx264, libx265, ffv1"),
         (["reel.mkv", "--json"], 2, "--json is a format of the list of shots: add --list-shots"),
         (["reel.mkv", "--preset", "quick"], 2, "choose one of ultrafast"),
@@ -398,7 +398,7 @@ def raising(kind):
             "no frame at 0:01:30.000: it is shorter, and its last frame begins at 0:00:02.208",
         ),
         (["reel.mkv", "-o", "reel.mkv", "--overwrite"], 1, "is the film itself"),
-        (["reel.mkv", "-o", "a.txt"], 1, "a.txt has no suffix of a container"),
+        (["reel.mkv", "-o", "a.txt"], 1, "a.txt: has no suffix of a container"),
         (["reel.mkv", "--hints", "none.json"], 2, "none.json"),
     ],
 )

@@ -234,7 +234,7 @@ class TestExport:
     def test_a_file_that_is_not_a_checkpoint_gives_a_one_line_error(self, tmp_path, capsys):
         (tmp_path / "x.safetensors").write_bytes(b"nothing")
         assert main_of_training(["export", str(tmp_path / "x.safetensors"), str(tmp_path / "mine.onnx")]) == 1
-        assert re.fullmatch(r"photochrom: .*x.safetensors is not a checkpoint.*\n", capsys.readouterr().err)
+        assert re.fullmatch(r"photochrom: .*x.safetensors: is not a checkpoint.*\n", capsys.readouterr().err)
 
 
 def test_the_example_resumes_where_it_stopped(toy, tmp_path, monkeypatch):
@@ -462,14 +462,14 @@ class TestBadInput:
         assert recipe.learning_rate == pytest.approx(FINE_TUNING_RATE * DEFAULT.learning_rate)
 
     def test_no_such_folder(self, tmp_path):
-        with pytest.raises(TrainingError, match="there is no"):
+        with pytest.raises(TrainingError, match="nothing: does not exist"):
             TrainingConfig(str(tmp_path / "nothing"), tmp_path)
 
     def test_no_photographs(self, tmp_path, capsys):
         (tmp_path / "photographs").mkdir()
         assert main(["train", str(tmp_path / "photographs"), "-o", str(tmp_path / "run")]) == 1
         said = capsys.readouterr().err
-        assert "no photographs in " in said
+        assert "photographs: contains no photographs: " in said
         assert "put .jpg, " in said
         assert said.count("\n") == 1
         assert not (tmp_path / "run").exists()
@@ -511,7 +511,10 @@ class TestBadInput:
         (tmp_path / "set").mkdir()
         (tmp_path / "set" / "index.csv").write_text("\n".join(["file,source,sha1,colourfulness", *rows]))
         assert main(["train", str(tmp_path / "set"), "-o", str(tmp_path / "run")]) == 1
-        assert "set are held out, and none are left to train on: add photographs" in capsys.readouterr().err
+        assert (
+            "set: all its 30 photographs are held out, and none are left to train on: add photographs"
+            in capsys.readouterr().err
+        )
 
     @pytest.mark.slow
     @pytest.mark.parametrize("options", [["--batch", "5000"], ["-o", "/dev/null/run"]])

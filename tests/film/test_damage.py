@@ -104,7 +104,7 @@ def test_a_film_that_disappears_while_it_is_planned(tmp_path, fake_colorizer):
     film = write_film(tmp_path / "a.mkv", pan(2))
     with FilmReader(film) as reader:
         film.unlink()
-        with pytest.raises(FilmError, match=r"a\.mkv does not exist"):
+        with pytest.raises(FilmError, match=r"a\.mkv: does not exist"):
             make_plan(reader, tmp_path / "b.avi", LOSSLESS)
 
 
@@ -331,7 +331,7 @@ def test_an_output_that_exists_is_kept(tmp_path, fake_colorizer):
     path = write_film(tmp_path / "a.mkv", pan(5))
     output = tmp_path / "b.mkv"
     output.write_bytes(b"mine")
-    refused(path, fake_colorizer, "b.mkv exists: .*overwrite=True", output)
+    refused(path, fake_colorizer, "b.mkv: exists: .*overwrite=True", output)
     assert output.read_bytes() == b"mine"
     colorize_film(path, output, LOSSLESS, colorizer=fake_colorizer, overwrite=True)
     assert same_lumas(path, output)

@@ -319,7 +319,7 @@ def test_a_full_disk_gives_a_one_line_error_and_the_job_resumes(codec, film, tmp
     result = run_in_a_process(film, output, file_size=whole.stat().st_size // 2, codec=codec)
     assert result.returncode == 1
     assert len(result.stderr.strip().splitlines()) == 1
-    assert "b.mkv cannot be written (File too large)" in result.stderr
+    assert "b.mkv: cannot be written (File too large)" in result.stderr
     assert not output.exists()
     reported = []
     colorize_film(film, output, options, colorizer=varied_model(tmp_path), progress=reported.append)

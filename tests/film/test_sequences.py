@@ -238,9 +238,9 @@ def test_one_of_several_sequences_in_a_folder_is_colored_by_its_pattern(tmp_path
 
 def test_errors_name_the_sequence_as_the_user_did(reel, tmp_path, red):
     colorize_film(reel, tmp_path / "a.mkv", FilmOptions(codec="ffv1"), colorizer=red)
-    with pytest.raises(FilmError, match=r"a\.mkv exists: choose another output"):
+    with pytest.raises(FilmError, match=r"a\.mkv: exists: choose another output"):
         colorize_film(reel, tmp_path / "a.mkv", FilmOptions(codec="ffv1"), colorizer=red)
-    with pytest.raises(FilmError, match=f"^{reel} has no frame at 0:01:40"):
+    with pytest.raises(FilmError, match=f"^{reel}: has no frame at 0:01:40"):
         colorize_film(reel, None, FilmOptions(start=100), colorizer=red)
     with pytest.raises(FilmError, match=f"^{reel}/f.###.dpx: names no frame that exists"):
         colorize_film(reel / "f.###.dpx", None, colorizer=red)
@@ -477,7 +477,7 @@ def test_frames_before_0_are_not_overwritten_unasked(tmp_path, red):
     options = FilmOptions(rate=24)
     report = colorize_film(folder, tmp_path / "out" / "x%04d.png", options, colorizer=red)
     assert files(report)[0].name == "x-001.png"
-    with pytest.raises(FilmError, match=r"x-003.png exists"):
+    with pytest.raises(FilmError, match=r"x-003.png: exists"):
         colorize_film(folder, tmp_path / "out" / "x%04d.png", options, colorizer=red)
 
 
@@ -543,7 +543,7 @@ def test_frames_that_exist_stay(reel, tmp_path, red):
     target = tmp_path / "out"
     target.mkdir()
     (target / "reel.0000003.dpx").write_bytes(b"another's")
-    with pytest.raises(FilmError, match=r"reel.0000003.dpx exists: choose another output, or overwrite=True"):
+    with pytest.raises(FilmError, match=r"reel.0000003.dpx: exists: choose another output, or overwrite=True"):
         colorize_film(reel, target, colorizer=red)
     with pytest.raises(FilmError, match="holds the film itself"):
         colorize_film(reel, reel, colorizer=red)
@@ -603,7 +603,7 @@ def test_a_preview_film_with_another_suffix_is_refused(name, reel, tmp_path, red
     with open_film(reel, FilmOptions()) as reader:
         plan = make_plan(reader, None, FilmOptions(codec="libx264"))
         frames = FrameColorizer(red, reader, plan.planes, FilmOptions(codec="libx264"))
-        with pytest.raises(FilmError, match=rf"{name} has no suffix of a container that can be written: use"):
+        with pytest.raises(FilmError, match=rf"{name}: has no suffix of a container that can be written: use"):
             preview_film(frames, plan, tmp_path / name)
 
 

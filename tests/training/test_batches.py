@@ -45,7 +45,7 @@ def test_an_undecodable_photograph_is_reported_in_one_line(pictures):
     coming = pictures.stream(iter(indices()))
     next(coming)
     with pytest.raises(
-        TrainingError, match=rf"{path.name} cannot be decoded: replace it by a whole JPEG, or remove it"
+        TrainingError, match=rf"{path.name}: cannot be decoded: replace it by a whole JPEG, or remove it"
     ) as told:
         next(coming)
     assert "\n" not in str(told.value)

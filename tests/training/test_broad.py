@@ -297,7 +297,7 @@ class TestColorQueries:
         for count in queries:
             trainer_of(tmp_path, lite, bins, color_queries=count).save_result(tmp_path / f"{count}.safetensors")
         one, other = (tmp_path / f"{count}.safetensors" for count in queries)
-        with pytest.raises(TrainingError, match=rf"{other.name} has another network than .*{one.name}"):
+        with pytest.raises(TrainingError, match=rf"{other.name}: has another network than .*{one.name}"):
             load_mean([one, other])
 
     @pytest.mark.slow

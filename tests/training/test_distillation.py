@@ -355,4 +355,4 @@ class TestRefused:
 
     def test_a_missing_folder_of_photographs(self, tmp_path, capsys):
         assert main(["distillation", str(tmp_path / "none"), str(tmp_path / "start")]) == 1
-        assert f"there is no {tmp_path / 'none'}" in capsys.readouterr().err
+        assert f"{tmp_path / 'none'}: does not exist" in capsys.readouterr().err

@@ -245,18 +245,18 @@ class TestEarlierRun:
     def test_a_checkpoint_that_lacks_something_is_reported(self, missing, run):
         tensors, facts = ({k: v for k, v in part.items() if k != missing} for part in checkpoint.load(run / BEST))
         checkpoint.save(run / BEST, tensors, facts)
-        with pytest.raises(TrainingError, match=rf"best\.safetensors is not a checkpoint .*{missing}"):
+        with pytest.raises(TrainingError, match=rf"best\.safetensors: is not a checkpoint .*{missing}"):
             export.load_trained(run / BEST)
 
     def test_an_earlier_run_without_bins_is_reported(self, run):
         tensors, facts = checkpoint.load(run / BEST)
         checkpoint.save(run / BEST, {name: value for name, value in tensors.items() if "bins" not in name}, facts)
-        with pytest.raises(TrainingError, match=r"best\.safetensors is not a checkpoint"):
+        with pytest.raises(TrainingError, match=r"best\.safetensors: is not a checkpoint"):
             load_initial_model(str(run), None, None)
 
     def test_an_empty_folder_is_reported(self, tmp_path):
         with pytest.raises(
-            TrainingError, match=r"there is no .*best\.safetensors: give a checkpoint that a training run wrote"
+            TrainingError, match=r"best\.safetensors: does not exist: give a checkpoint that a training run wrote"
         ):
             load_initial_model(str(tmp_path), None, None)
 

@@ -167,7 +167,7 @@ class TestInspection:
             return scandir(path)
 
         monkeypatch.setattr(os, "scandir", refuse)
-        with pytest.raises(TrainingError, match=r"/a cannot be read \(Permission denied\): give yourself access"):
+        with pytest.raises(TrainingError, match=r"/a: cannot be read \(Permission denied\): give yourself access"):
             inspect(folder, table(tmp_path))
 
     def test_files_are_inspected_once(self, folder, tmp_path, monkeypatch):
@@ -263,7 +263,7 @@ class TestInspection:
     )
     def test_an_index_of_another_kind_is_named(self, text, folder, tmp_path):
         (folder / "index.csv").write_text(text)
-        with pytest.raises(TrainingError, match=r"index\.csv is not a list of photographs"):
+        with pytest.raises(TrainingError, match=r"index\.csv: is not a list of photographs"):
             inspect(folder, table(tmp_path))
 
     def test_a_table_that_a_spreadsheet_has_saved_is_read(self, folder, tmp_path, monkeypatch):
@@ -348,7 +348,7 @@ def test_a_damaged_picture_for_which_opencv_raises_is_reported_as_any_other(fold
     (folder / "z.bmp").write_bytes(HUGE)
     told = []
     assert len(find_photographs(folder, told.append)) == 24
-    assert ["z.bmp cannot be decoded" in str(exc) for exc in told] == [True]
+    assert ["z.bmp: cannot be decoded" in str(exc) for exc in told] == [True]
     assert inspect(folder, table(tmp_path)).dropped == {"too large": 1}
 
 
@@ -496,7 +496,7 @@ class TestIccProfiles:
         assert np.abs(found.astype(int) - rgb).mean() > 8
         assert is_converted(path.read_bytes())
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-        with pytest.raises(TrainingError, match=r"photograph\.\w+ cannot be decoded"):
+        with pytest.raises(TrainingError, match=r"photograph\.\w+: cannot be decoded"):
             decode(path.read_bytes(), path)
 
     def test_cmyk_without_the_marker_of_adobe_is_the_amount_of_ink(self, tmp_path):

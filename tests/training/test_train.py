@@ -313,7 +313,7 @@ class TestCheckpointsOfOtherRuns:
     def test_a_checkpoint_without_the_losses_is_named(self, path, tmp_path):
         tensors, facts = checkpoint.load(path)
         checkpoint.save(path, tensors, {name: value for name, value in facts.items() if name != "losses"})
-        with pytest.raises(TrainingError, match=r"checkpoint\.safetensors is not a checkpoint .*'losses'"):
+        with pytest.raises(TrainingError, match=r"checkpoint\.safetensors: is not a checkpoint .*'losses'"):
             new_trainer("reference", tmp_path).resume(path)
 
     def test_another_architecture_is_reported(self, path, tmp_path):

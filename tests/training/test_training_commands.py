@@ -37,7 +37,7 @@ def test_wrong_arguments_end_with_status_2(arguments, capsys):
 def test_a_file_that_is_not_a_model_is_named(tmp_path, capsys):
     (tmp_path / "old.onnx").write_bytes(b"nothing")
     assert main(["reexport", str(tmp_path / "old.onnx"), str(tmp_path / "new.onnx")]) == 1
-    assert "old.onnx is not a whole ONNX file" in capsys.readouterr().err
+    assert "old.onnx: is not a whole ONNX file" in capsys.readouterr().err
 
 
 def test_no_file_is_overwritten(tmp_path, capsys):

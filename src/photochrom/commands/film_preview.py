@@ -123,7 +123,7 @@ def _check_preview(path: Path, reader: FilmReader, stills: list[Path], *, overwr
     if any(is_same_file(source, path) for source in (*frames, *stills) if source.suffix.lower() == path.suffix.lower()):
         raise FilmError("would be replaced, but the preview is made from it", path=path, remedy="choose another output")
     if path.exists() and not overwrite:
-        raise FilmError(f"{path} exists", remedy="choose another output, or overwrite=True")
+        raise FilmError("exists", path=path, remedy="choose another output, or overwrite=True")
     check_folder(path, FilmError)
 
 

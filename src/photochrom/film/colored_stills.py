@@ -151,7 +151,7 @@ def _read_still(path: str | os.PathLike[str], profile: bytes | None, side: int =
         raise OptionError(f"the still {exc}", path=path) from exc
     except (OSError, SyntaxError, ValueError) as exc:  # raised by Pillow
         reason = getattr(exc, "strerror", None) or exc
-        raise OptionError(f"{os.fspath(path)}: the still cannot be read ({reason})", remedy="check the path") from exc
+        raise OptionError(f"the still cannot be read ({reason})", path=path, remedy="check the path") from exc
 
 
 def _check_still(rgb: np.ndarray, frame: np.ndarray, path: str | os.PathLike[str], time: Fraction) -> None:

@@ -245,7 +245,7 @@ class _SegmentWriter:
             OSError, av.error.FFmpegError: The segment cannot be written.
         """
         if self._encoder is None:
-            raise FilmError(f"{self._reader.path}: none of its frames can be decoded", remedy="check the file")
+            raise FilmError("none of its frames can be decoded", path=self._reader.path, remedy="check the file")
         self._encoder.finish()
         if following is None and self._plan.span.end is None:
             self._reader.check_end(self._end, self._damage)

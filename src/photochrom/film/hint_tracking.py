@@ -90,7 +90,7 @@ def track_hints(
             break
     if remaining:
         time = time_text(remaining[0].time)
-        raise FilmError(f"{reader.path} has no frame at {time}, the time of a hint", remedy="change that time")
+        raise FilmError(f"has no frame at {time}, the time of a hint", path=reader.path, remedy="change that time")
     _track_back(frame_colorizer, starts, at_start, found, on_frame)
     return {pts: of_frame for pts, of_frame in found.items() if of_frame}
 

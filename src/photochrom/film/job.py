@@ -198,7 +198,7 @@ def _disk_errors(source: Path, output: Path) -> Iterator[None]:
         else:
             is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
             remedy = f"{'make room' if is_full else 'check the disk'}, {RESUMES}"
-        raise FilmError(f"{output} cannot be written ({exc.strerror or exc})", remedy=remedy) from exc
+        raise FilmError(f"cannot be written ({exc.strerror or exc})", path=output, remedy=remedy) from exc
 
 
 def _assemble(
@@ -243,7 +243,7 @@ def _assemble(
         sync(whole)
         publish(whole, plan.output, overwrite=overwrite)
     except FileExistsError as exc:
-        raise FilmError(f"{plan.output} has appeared meanwhile", remedy="start again with overwrite=True") from exc
+        raise FilmError("has appeared meanwhile", path=plan.output, remedy="start again with overwrite=True") from exc
     finally:
         whole.unlink(missing_ok=True)  # published by now, or incomplete
     if not options.keep_parts:
@@ -262,7 +262,7 @@ def _publish_frames(
     assert plan.frames is not None
     numbers = [plan.number(reader, pts) for segment in segments for pts in segment.pts]
     if not overwrite and not is_publishing(folder.folder) and (found := first_existing(plan.frames, numbers)):
-        raise FilmError(f"{found} has appeared meanwhile", remedy="start again with overwrite=True")
+        raise FilmError("has appeared meanwhile", path=found, remedy="start again with overwrite=True")
     folder.start_publishing()
     publish_frames(replace(plan.frames, folder=folder.frames), plan.frames, numbers)
 

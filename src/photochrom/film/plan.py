@@ -128,11 +128,14 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
     container = options.codec if frames else container_for(output, options)
     planes = plane_format(reader, CODECS[options.codec], options.profile, options.bits)
     if options.codec == "ffv1" and planes.coding.full_range and container not in _CONTAINERS_WITH_RANGE:
-        raise FilmError(f"{output}: FFV1 in {container} files cannot state full range", remedy="write to a .mkv file")
+        raise FilmError(
+            f"FFV1 in {container} files cannot state full range", path=output, remedy="write to a .mkv file"
+        )
     if container in CONSTANT_RATE and (at := reader.irregular_at()) is not None:
         raise FilmError(
-            f"{output}: {container} stores no time stamps, but the frame rate of {reader.path} varies "
-            f"(first at {time_text(at)}): write to a .mov or .mkv file"
+            f"{container} stores no time stamps, but the frame rate of {reader.path} varies (first at {time_text(at)})",
+            path=output,
+            remedy="write to a .mov or .mkv file",
         )
     first, span, total = _part(reader, options, container)
     notes = losses.notes(reader, planes, container, options)
@@ -157,7 +160,7 @@ def _part(reader: FilmReader, options: FilmOptions, container: str) -> tuple[int
     span = Span(begins, end, moves or begins != 0)
     if not span.is_before_end(begins):
         times = f"{time_text(start)} and {time_text(until or 0)}"
-        raise FilmError(f"{reader.path} has no frame between {times}", remedy="give a later end")
+        raise FilmError(f"has no frame between {times}", path=reader.path, remedy="give a later end")
     duration = reader.duration if until is None else min(until, reader.duration or until)
     stated = reader.stated_frames
     return first, span, max(0, round((duration - start) * reader.rate)) if is_cut or not stated else stated
@@ -174,7 +177,9 @@ def _frames(reader: FilmReader, output: Path | None, options: FilmOptions) -> Pa
             is not scene-linear; or JPEG is to be written and the source is not a sequence of JPEG files.
     """
     if output is not None and output.suffix.lower() in FORMATS:
-        raise FilmError(f"{output}: {options.codec} writes numbered frames", remedy="name a folder, or reel.%07d.dpx")
+        raise FilmError(
+            f"{options.codec} writes numbered frames", path=output, remedy="name a folder, or reel.%07d.dpx"
+        )
     suffix = CODECS[options.codec].suffix
     if options.codec == "exr" and not (isinstance(reader, SequenceReader) and reader.is_linear):
         raise FilmError(
@@ -205,10 +210,12 @@ def container_for(output: Path, options: FilmOptions) -> str:
     """
     codec = CODECS[options.codec]
     if (container := FORMATS.get(output.suffix.lower())) is None:
-        raise FilmError(f"{output} has no suffix of a container that can be written", remedy=f"use {suffixes(codec)}")
+        raise FilmError(
+            "has no suffix of a container that can be written", path=output, remedy=f"use {suffixes(codec)}"
+        )
     if container not in codec.containers:
         raise FilmError(
-            f"{output}: {container} files cannot hold {options.codec}", remedy=f"write to a {suffixes(codec)} file"
+            f"{container} files cannot hold {options.codec}", path=output, remedy=f"write to a {suffixes(codec)} file"
         )
     return container
 
@@ -268,9 +275,9 @@ def check(
         plan.notes.append(found)
     if plan.frames is None and plan.output.exists():
         if not reader.is_sequence and plan.output.samefile(reader.path):
-            raise FilmError(f"{plan.output} is the film itself", remedy="choose another output")
+            raise FilmError("is the film itself", path=plan.output, remedy="choose another output")
         if not overwrite:
-            raise FilmError(f"{plan.output} exists", remedy="choose another output, or overwrite=True")
+            raise FilmError("exists", path=plan.output, remedy="choose another output, or overwrite=True")
     if plan.frames is None or not plan.output.parent.is_dir():  # the folder of the frames is created
         check_folder(plan.place, FilmError)
     return check_pictures(reader, plan, options, on_frame)
@@ -313,8 +320,9 @@ def in_color_error(reader: FilmReader, shots: str = "") -> FilmError:
         reader: The film.
         shots: Those shots with a verb, such as ``shots 2, 3 are``; empty for the whole film.
     """
-    subject = f": {shots}" if shots else " is"
-    return FilmError(f"{reader.path}{subject} in colour already", remedy='recolor="all" colours from the luma')
+    return FilmError(
+        f"{shots or 'is'} in colour already", path=reader.path, remedy='recolor="all" colours from the luma'
+    )
 
 
 def _refuse_negatives(reader: FilmReader, plan: Plan, samples: FrameSamples) -> None:
@@ -324,7 +332,8 @@ def _refuse_negatives(reader: FilmReader, plan: Plan, samples: FrameSamples) -> 
     frames = (in_format(frame, plan.planes, chroma=False) for frame in samples.frames())
     if is_surely_negative([at_small_size(luma_plane(frame), plan.planes.coding) for frame in frames]):
         raise FilmError(
-            f"{reader.path} is a negative: the film around its pictures is clear",
+            "is a negative: the film around its pictures is clear",
+            path=reader.path,
             remedy="negative=True colours it as such, negative=False as a positive",
         )
 
@@ -340,11 +349,11 @@ def _check_sequence(reader: FilmReader, plan: Plan, options: FilmOptions, *, ove
     if isinstance(reader, SequenceReader) and target.folder.is_dir():
         same = target.folder.samefile(reader.pattern.folder)
         if same and _share_names(target, reader.pattern, reader.numbers):
-            raise FilmError(f"{target.folder} holds the film itself", remedy="choose another output")
+            raise FilmError("holds the film itself", path=target.folder, remedy="choose another output")
     last = plan.number(reader, plan.first) + max(plan.total, 1)
     found = first_existing(target, list(range(plan.number(reader, plan.first), last)))
     if found is not None and not overwrite and not is_publishing(work_folder(plan.output)):
-        raise FilmError(f"{found} exists", remedy="choose another output, or overwrite=True")
+        raise FilmError("exists", path=found, remedy="choose another output, or overwrite=True")
 
 
 def _share_names(target: Pattern, source: Pattern, numbers: list[int]) -> bool:
@@ -380,9 +389,10 @@ def _rehearse(reader: FilmReader, plan: Plan, options: FilmOptions) -> list[str]
             number: int = errno.ENOMEM if lacks_memory(exc) else getattr(exc, "errno", 0)
             if number in _MACHINE_ERRORS:
                 raise FilmError(
-                    f"{folder} cannot be written ({os.strerror(number)})", remedy="make room there"
+                    f"cannot be written ({os.strerror(number)})", path=folder, remedy="make room there"
                 ) from exc
             raise FilmError(
-                f"{plan.output}: {plan.container} files with {options.codec} cannot hold all tracks of {reader.path} "
-                f"({exc}): {remedy_for(plan.container, options.codec)}"
+                f"{plan.container} files with {options.codec} cannot hold all tracks of {reader.path} ({exc})",
+                path=plan.output,
+                remedy=remedy_for(plan.container, options.codec),
             ) from exc

@@ -112,7 +112,7 @@ class FilmReader:
     def _check_pixels(self, width: int, height: int) -> None:
         if width * height > self._max_pixels:
             most = f"{self._max_pixels / 1e6:g} million"
-            raise FilmError(f"{self.path}: its picture is {width} x {height} pixels, more than {most}")
+            raise FilmError(f"its picture is {width} x {height} pixels, more than {most}", path=self.path)
 
     def _rewind(self) -> None:
         """Return to the film's beginning by reopening the file, because not every film is seekable."""
@@ -178,7 +178,7 @@ class FilmReader:
     def _first_frame(self) -> av.VideoFrame:
         for frame in FilmReader._decoded(self, Damage()):
             return frame
-        raise FilmError(f"{self.path}: none of its frames can be decoded", remedy="check the file")
+        raise FilmError("none of its frames can be decoded", path=self.path, remedy="check the file")
 
     def _unstated_first_pts(self) -> int:
         """Return the pts of the first frame, from that of the first one that has any; 0 if none has.
@@ -285,7 +285,7 @@ class FilmReader:
             return last
         end = time_text(self.seconds(last))
         raise FilmError(
-            f"{self.path} has no frame at {time_text(seconds)}: it is shorter, and its last frame begins at {end}"
+            f"has no frame at {time_text(seconds)}: it is shorter, and its last frame begins at {end}", path=self.path
         )
 
     def _decoded_from(self, pts: int, damage: Damage) -> Iterator[av.VideoFrame]:
@@ -346,12 +346,13 @@ class FilmReader:
             at = time_text(self.seconds(known))
             what = "format" if (frame.width, frame.height) == (self.width, self.height) else "size"
             raise FilmError(
-                f"{self.path}: the {what} of the picture changes at {at}", remedy="colour the parts one by one"
+                f"the {what} of the picture changes at {at}", path=self.path, remedy="colour the parts one by one"
             )
         if frame.pts is not None and last is not None and (last - frame.pts) * self.time_base > _MOST_BACKWARD:
             at = time_text(self.seconds(last))
             raise FilmError(
-                f"{self.path}: its time stamps start over at {at}",
+                f"its time stamps start over at {at}",
+                path=self.path,
                 remedy="colour the parts that were joined one by one",
             )
 

@@ -42,7 +42,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
             file.write(serialize({k: v.contiguous() for k, v in tensors.items()}, {"facts": json.dumps(facts)}))
     except (OSError, SafetensorError) as exc:
         raise TrainingError(
-            f"cannot write the checkpoint {path} ({exc})", remedy="make room; the previous checkpoint is kept"
+            f"cannot be written ({exc})", path=path, remedy="make room; the previous checkpoint is kept"
         ) from exc
 
 
@@ -77,12 +77,12 @@ def reading(path: Path, remedy: str = "") -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as exc:
-        problem = f"{path} is not a checkpoint of Photochrom ({exc})"
+        problem = f"is not a checkpoint of Photochrom ({exc})"
         if isinstance(exc, FileNotFoundError):
-            problem = f"there is no {path}"
+            problem = "does not exist"
         elif path.is_dir():
-            problem = f"{path} is a folder"
-        raise TrainingError(problem, remedy=remedy or "give a checkpoint that a training run wrote") from exc
+            problem = "is a folder"
+        raise TrainingError(problem, path=path, remedy=remedy or "give a checkpoint that a training run wrote") from exc
 
 
 def _facts(file: Any) -> Facts:
@@ -166,7 +166,8 @@ def check_conditions(path: Path, facts: Facts, conditions: Mapping[str, object])
     ]
     if changes:
         raise TrainingError(
-            f"{path} belongs to a run with other options: {', '.join(changes)}",
+            f"belongs to a run with other options: {', '.join(changes)}",
+            path=path,
             remedy="give the same ones (if settings.json was edited, correct it), and the same photographs under the "
             "same names, or another folder",
         )
@@ -213,7 +214,7 @@ def restore(
             value.copy_(tensors[f"ema.{name}"])
         _unpack_optimizer(optimizer, tensors)
     except (RuntimeError, KeyError, ValueError, IndexError) as exc:
-        raise TrainingError(f"{path} has another architecture", remedy="train in another folder") from exc
+        raise TrainingError("has another architecture", path=path, remedy="train in another folder") from exc
     return facts
 
 

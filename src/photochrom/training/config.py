@@ -100,7 +100,9 @@ class TrainingConfig:
         if not self.dry_run:
             self._check_folder()
         if not is_remote(self.photographs) and not Path(self.photographs).exists():
-            raise TrainingError(f"there is no {self.photographs}", remedy="give a folder of photographs or a tar shard")
+            raise TrainingError(
+                "does not exist", path=self.photographs, remedy="give a folder of photographs or a tar shard"
+            )
 
     def _check_folder(self) -> None:
         """Check that the run does not replace the weights or the model of another."""

@@ -106,7 +106,7 @@ def _check_disk(needed: int, run: TrainingRun) -> None:
     if needed > free:
         remedy = "give cache_gb=0, which is slower but needs less" if run.cached else "free some space"
         raise TrainingError(
-            f"the run takes {gigabytes(needed)} in {folder}, but {gigabytes(free)} are free", remedy=remedy
+            f"the run takes {gigabytes(needed)} there, but {gigabytes(free)} are free", path=folder, remedy=remedy
         )
 
 

@@ -93,7 +93,9 @@ def load_mean(paths: Sequence[Path], encoder_weights: Path | None = None) -> Tra
     for count, (path, other) in enumerate(zip(paths[1:], others, strict=True), 2):
         if difference := _difference(first, other):
             raise TrainingError(
-                f"{path} has {difference} than {paths[0]}", remedy="give runs with the same recipe and initial model"
+                f"has {difference} than {paths[0]}",
+                path=path,
+                remedy="give runs with the same recipe and initial model",
             )
         for name, value in other.network.named_parameters():
             mean[name].lerp_(value, 1 / count)
@@ -151,7 +153,7 @@ def _load(part: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
     try:
         part.load_state_dict(weights)
     except RuntimeError as exc:
-        raise TrainingError(f"{path} has another architecture than its recipe", remedy="train again") from exc
+        raise TrainingError("has another architecture than its recipe", path=path, remedy="train again") from exc
 
 
 def export(trained: Trained, card: ModelCard, path: Path, *, stripped: bool = False) -> float:

@@ -112,7 +112,8 @@ def _model(path: Path, compared: str | Path, encoder_weights: Path | None) -> In
     card, weights = read_model(path)
     if not card.bins or "log_class_weights" not in weights:
         raise TrainingError(
-            f"{path} does not predict a distribution of colours",
+            "does not predict a distribution of colours",
+            path=path,
             remedy="start from 'reference', or from the folder of its run",
         )
     bins = read_bins(card, weights, DIAL_LAMBDA)

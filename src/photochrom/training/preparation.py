@@ -238,7 +238,8 @@ def training_and_validation(
     training, held_out = split(inspection.photographs)
     if not training:
         raise TrainingError(
-            f"all {len(held_out):,} photographs of {config.photographs} are held out, and none are left to train on",
+            f"all its {len(held_out):,} photographs are held out, and none are left to train on",
+            path=config.photographs,
             remedy="add photographs",
         )
     per_source = max(VALIDATION // 10, math.ceil(VALIDATION / len({p.source for p in held_out})))

@@ -36,8 +36,9 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
     try:
         model = onnx.load(path)
     except (DecodeError, OSError, onnx.checker.ValidationError) as exc:  # the last for weights in another file
-        problem = f"{path} is not a whole ONNX file"
-        raise TrainingError(problem, remedy="start from a model that Photochrom wrote") from exc
+        raise TrainingError(
+            "is not a whole ONNX file", path=path, remedy="start from a model that Photochrom wrote"
+        ) from exc
     card = ModelCard.of({entry.key: entry.value for entry in model.metadata_props if entry.key == CARD_KEY}, path)
     try:
         arrays = restored(model)
@@ -89,7 +90,7 @@ def load_part(part: nn.Module, prefix: str, weights: Weights, path: Path) -> Non
         part.load_state_dict({name: add_hint_planes(found_weights[name], name, value) for name, value in state.items()})
     except (KeyError, RuntimeError, StopIteration) as exc:
         raise TrainingError(
-            f"{path} contains a network of another architecture", remedy="start from another model"
+            "contains a network of another architecture", path=path, remedy="start from another model"
         ) from exc
 
 

@@ -67,7 +67,8 @@ class KeptParts:
         self._before = _Appearance(**facts) if facts else self._now
         if not self._before.starts and self._before.asked != asked:
             raise FilmError(
-                f"{folder.folder} holds unfinished work with other shots or hints",
+                "holds unfinished work with other shots or hints",
+                path=folder.folder,
                 remedy="use the earlier ones, or start over with restart=True",
             )
 

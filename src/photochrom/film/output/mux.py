@@ -281,12 +281,16 @@ def _transcoder(
     if isinstance(stream, av.AudioStream) and stream.codec_context is not None and stream.codec_context.format:
         if name == "mxf" and stream.codec_context.sample_rate != MXF_HERTZ:
             raise FilmError(
-                f"{path}: mxf holds sound of {MXF_HERTZ} Hz only, and track {stream.index} has "
-                f"{stream.codec_context.sample_rate} Hz: {remedy_for(name, codec)}"
+                f"mxf holds sound of {MXF_HERTZ} Hz only, and track {stream.index} has "
+                f"{stream.codec_context.sample_rate} Hz",
+                path=path,
+                remedy=remedy_for(name, codec),
             )
         return SoundTranscoder(out, stream)
     raise FilmError(
-        f"{path}: {name} cannot hold its {stream.type} track {stream.index} ({reason}): {remedy_for(name, codec)}"
+        f"{name} cannot hold its {stream.type} track {stream.index} ({reason})",
+        path=path,
+        remedy=remedy_for(name, codec),
     ) from reason
 
 

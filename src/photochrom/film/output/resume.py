@@ -127,7 +127,9 @@ class ResumeFolder:
         try:
             self._lock.acquire(blocking=False)
         except Timeout as exc:
-            raise FilmError(f"another process is at work in {self.folder}", remedy="wait for it, or stop it") from exc
+            raise FilmError(
+                "another process is at work in this folder", path=self.folder, remedy="wait for it, or stop it"
+            ) from exc
         try:
             self._check_key()
         except BaseException:
@@ -149,8 +151,8 @@ class ResumeFolder:
             elif changed := self._changed(_read(file)):
                 whole = (self.folder / "appearance.json").exists()
                 raise FilmError(
-                    f"{self.folder} holds {'kept parts' if whole else 'unfinished work'} with other settings "
-                    f"({', '.join(changed)})",
+                    f"holds {'kept parts' if whole else 'unfinished work'} with other settings ({', '.join(changed)})",
+                    path=self.folder,
                     remedy=f"use the earlier ones{' and keep_parts=True' if whole else ''}, "
                     "or start over with restart=True",
                 )

@@ -86,11 +86,11 @@ def pattern_of(path: Path) -> Pattern:
     """
     places = list(_PLACEHOLDER.finditer(path.name))
     if len(places) != 1 or path.suffix.lower() not in SUFFIXES:
-        raise FilmError(f"{path} is not a pattern of frames", remedy="write one like reel.%07d.dpx")
+        raise FilmError("is not a pattern of frames", path=path, remedy="write one like reel.%07d.dpx")
     place = places[0]
     width = int(place[1] or 1) if place[0].startswith("%") else len(place[0])
     if width > _WIDEST:
-        raise FilmError(f"{path} is not a pattern of frames", remedy="write one like reel.%07d.dpx")
+        raise FilmError("is not a pattern of frames", path=path, remedy="write one like reel.%07d.dpx")
     rest = path.name[place.end() :]
     if rest != path.suffix:
         raise FilmError("has text after the number", path=path, remedy="write a pattern like reel.%07d.dpx")

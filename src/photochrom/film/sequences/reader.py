@@ -298,7 +298,7 @@ class SequenceReader(FilmReader):
             found = min(found, self.count - 1)
         if found >= self.count:
             end = time_text(self.seconds(self.count - 1))
-            raise FilmError(f"{self.path} has no frame at {time_text(seconds)}: its last frame begins at {end}")
+            raise FilmError(f"has no frame at {time_text(seconds)}: its last frame begins at {end}", path=self.path)
         return max(0, found)
 
     def irregular_at(self) -> Fraction | None:

@@ -46,7 +46,7 @@ def make_shot_plan(
     count = len(options.shots or starts)
     if numbers and max(numbers) >= count:
         found = "1 shot" if count == 1 else f"{count} shots"
-        raise FilmError(f"{reader.path} has {found}, and not {max(numbers) + 1}", remedy="list them first")
+        raise FilmError(f"has {found}, and not {max(numbers) + 1}", path=reader.path, remedy="list them first")
     left_out = frozenset(i for i, entry in enumerate(entries) if numbers and entry not in numbers)
     return ShotPlan(tuple(starts), colors_of(starts, options, reader), left_out)
 

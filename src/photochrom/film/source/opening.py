@@ -41,15 +41,17 @@ def open_container(path: Path, options: dict[str, str]) -> av.container.InputCon
     try:
         container = av.open(address(path), metadata_errors="replace", options=options | _FILES_ALONE)
     except FileNotFoundError as exc:
-        raise FilmError(f"{path} does not exist", remedy="check the path") from exc
+        raise FilmError("does not exist", path=path, remedy="check the path") from exc
     except (IsADirectoryError, PermissionError) as exc:
-        raise FilmError(f"{path} cannot be read ({exc.strerror})", remedy="check its permissions") from exc
+        raise FilmError(f"cannot be read ({exc.strerror})", path=path, remedy="check its permissions") from exc
     except (av.error.FFmpegError, OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc  # FFmpeg's "invalid data" error is not an OSError
-        raise FilmError(f"{path} cannot be read as a film ({reason})", remedy="check that the file is whole") from exc
+        raise FilmError(
+            f"cannot be read as a film ({reason})", path=path, remedy="check that the file is whole"
+        ) from exc
     if container.format.name in _LISTS:
         container.close()
-        raise FilmError(f"{path} is not a film but lists other files", remedy="name the film itself")
+        raise FilmError("is not a film but lists other files", path=path, remedy="name the film itself")
     return container
 
 
@@ -62,4 +64,4 @@ def main_stream(container: av.container.InputContainer, path: Path) -> av.VideoS
     for stream in container.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None:
             return stream
-    raise FilmError(f"{path} has no picture: it is not a film")
+    raise FilmError("has no picture: it is not a film", path=path)

@@ -120,7 +120,8 @@ def inspect(folder: Path, table: Path) -> Inspection:
     if len(inspection.photographs) < MIN_PHOTOGRAPHS:
         reasons = f"; {table} says which were left out, and why" if table.is_file() and inspection.dropped else ""
         raise TrainingError(
-            f"{folder}: {inspection}; training needs at least {MIN_PHOTOGRAPHS} colour photographs",
+            f"{inspection}; training needs at least {MIN_PHOTOGRAPHS} colour photographs",
+            path=folder,
             remedy=f"add photographs{reasons}",
         )
     return inspection
@@ -272,7 +273,7 @@ def read_table(path: Path) -> list[InspectedFile]:
             return [_parsed(row) for row in csv.DictReader(file)]
     except (OSError, ValueError, TypeError, csv.Error) as exc:
         raise TrainingError(
-            f"{path} cannot be read ({exc})", remedy="delete it to inspect the photographs again"
+            f"cannot be read ({exc})", path=path, remedy="delete it to inspect the photographs again"
         ) from exc
 
 

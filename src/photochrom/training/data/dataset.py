@@ -109,7 +109,7 @@ def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
             listed, a shard is damaged, or a photograph cannot be read and ``skip`` raises the error.
     """
     if not folder.exists():
-        raise TrainingError(f"there is no {folder}", remedy="give a folder of photographs")
+        raise TrainingError("does not exist", path=folder, remedy="give a folder of photographs")
     index = folder / "index.csv"
     photographs = from_index(index) if index.is_file() else list(_from_files(folder, skip))
     if not photographs:
@@ -120,7 +120,7 @@ def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
 def no_photographs(folder: Path) -> TrainingError:
     """Return the error for a folder without photographs."""
     return TrainingError(
-        f"no photographs in {folder}", remedy=f"put {', '.join(SUFFIXES)} files into it or into its subfolders"
+        "contains no photographs", path=folder, remedy=f"put {', '.join(SUFFIXES)} files into it or into its subfolders"
     )
 
 
@@ -140,7 +140,8 @@ def from_index(index: Path) -> list[Photograph]:
             ]
     except (OSError, KeyError, ValueError, TypeError, csv.Error) as exc:  # TypeError: a row is too short
         raise TrainingError(
-            f"{index} is not a list of photographs ({exc})",
+            f"is not a list of photographs ({exc})",
+            path=index,
             remedy="move it away, or give it the columns file, source, sha1 and colourfulness, separated by commas",
         ) from exc
 

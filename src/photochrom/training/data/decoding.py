@@ -35,7 +35,7 @@ def decode(data: bytes, path: Path) -> np.ndarray:
     except PhotoError as exc:
         raise TrainingError(exc.problem, path=path, remedy=exc.remedy) from exc
     except (cv2.error, OSError, ValueError, SyntaxError) as exc:  # OpenCV's if the file is empty or claims to be huge
-        raise TrainingError(f"{path} cannot be decoded", remedy="replace it by a whole JPEG, or remove it") from exc
+        raise TrainingError("cannot be decoded", path=path, remedy="replace it by a whole JPEG, or remove it") from exc
 
 
 def in_srgb(rgb: np.ndarray, data: bytes, path: Path) -> np.ndarray:

@@ -101,7 +101,7 @@ def _listed(folder: Path) -> list[Path]:
 
     def refuse(exc: OSError) -> None:
         raise TrainingError(
-            f"{exc.filename} cannot be read ({exc.strerror})", remedy="give yourself access, or move it away"
+            f"cannot be read ({exc.strerror})", path=exc.filename, remedy="give yourself access, or move it away"
         )
 
     paths, seen = [], {os.path.realpath(folder)}
@@ -127,7 +127,9 @@ def _members(shard: Path) -> Iterator[File]:
                     yield File(shard, parts[0] if len(parts) > 1 else "", entry.name, entry.offset_data, entry.size)
             _check_end(shard, tar.offset)
     except (tarfile.TarError, OSError) as exc:
-        raise TrainingError(f"{shard} is not a whole tar file ({exc})", remedy="replace it, or move it away") from exc
+        raise TrainingError(
+            f"is not a whole tar file ({exc})", path=shard, remedy="replace it, or move it away"
+        ) from exc
 
 
 def _check_end(shard: Path, offset: int) -> None:
@@ -165,7 +167,8 @@ def copy_here(photographs: str, folder: Path) -> None:
         _note_address(photographs, folder.with_name(f"{folder.name}.address"))
         if len({name for _, name in there}) < len(there):
             raise TrainingError(
-                f"{photographs} contains files of the same name in different folders",
+                "contains files of the same name in different folders",
+                path=photographs,
                 remedy="give the folder above them",
             )
         for remote, name in tqdm(there, "copying", disable=None):
@@ -184,7 +187,7 @@ def _note_address(photographs: str, note: Path) -> None:
     """
     if note.is_file() and (other := note.read_text()) != photographs:
         raise TrainingError(
-            f"{note.parent} contains photographs from {other}", remedy=f"give another run folder for {photographs}"
+            f"contains photographs from {other}", path=note.parent, remedy=f"give another run folder for {photographs}"
         )
     write(note, photographs.encode())
 

@@ -119,7 +119,7 @@ def chosen(
         note(_left_out(grey, duplicates))
     if not photographs:
         raise TrainingError(
-            f"no colour photographs to evaluate on in {folder}", remedy="give another folder of photographs"
+            "contains no colour photographs to evaluate on", path=folder, remedy="give another folder of photographs"
         )
     return sample(photographs, limit, limit)
 

@@ -319,7 +319,7 @@ def lite_state(variant: int) -> State:
     with system_errors(TrainingError, path, f"reinstall {package}"):
         is_whole = hashlib.sha256(path.read_bytes()).hexdigest() == digest
     if not is_whole:
-        raise TrainingError(f"{path} is not the file expected (sha256 {digest})", remedy=f"reinstall {package}")
+        raise TrainingError(f"is not the file expected (sha256 {digest})", path=path, remedy=f"reinstall {package}")
     state: State = torch.load(path, map_location="cpu", weights_only=True)  # tensors only, so that no code is run
     return state
 
