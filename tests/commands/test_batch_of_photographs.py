@@ -90,6 +90,28 @@ def test_a_photograph_in_a_folder_that_may_not_be_entered_does_not_stop_the_othe
         assert [job.source for job in jobs] == names
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_photograph_that_another_program_colours_meanwhile_is_skipped(shoebox, moment, monkeypatch, capsys):
+    """The output appears before the colouring begins, or when it is about to be written."""
+
+    def coloring(source, destination, *arguments, output, **options):
+        other = Path(destination)
+        if moment == "before":
+            other.write_bytes(b"of another program")
+        else:
+            monkeypatch.setattr(
+                "photochrom.photo.write.check_destination", lambda *_, **__: other.write_bytes(b"other")
+            )
+        return colorize_photo(source, destination, *arguments, output=output, **options)
+
+    monkeypatch.setattr("photochrom.photo.job.colorize_photo", coloring)
+    assert main(["photo", str(shoebox / "a.jpg"), str(shoebox / "1920")]) == 0
+    said = capsys.readouterr()
+    assert "a.color.jpg has just been written by another program: skipped" in said.err
+    assert "0 coloured, 2 skipped, 0 failed" in said.out
+    assert (shoebox / "a.color.jpg").read_bytes().startswith(b"o")
+
+
 def test_links_to_folders_elsewhere_are_followed_and_no_folder_is_entered_twice(shoebox, tmp_path):
     shelf = tmp_path / "shelf"
     for name in ("c.png", "deep/d.png"):

@@ -296,8 +296,11 @@ class _Work:
             else:
                 self._color(job, bar)
         except PhotochromError as exc:
-            self.failed += 1
-            self.console.error_of(job.source, exc, alone=alone)
+            if job.was_written_meanwhile(exc):
+                self.skip(job, f"{job.destination} has just been written by another program: skipped", _EXISTING)
+            else:
+                self.failed += 1
+                self.console.error_of(job.source, exc, alone=alone)
 
     def _reasons_to_skip(self, job: PhotoJob) -> tuple[str, str] | None:
         """Return why a photograph is skipped, and a message that counts all such photographs; None to colour it.

@@ -53,6 +53,11 @@ class PhotoJob:
         with naming(self.destination):
             return Path(self.destination).exists()
 
+    def was_written_meanwhile(self, error: PhotochromError) -> bool:
+        """Return whether a skippable job failed only because its destination, which was missing before, exists now."""
+        is_own = error.path is not None and str(error.path) == self.destination
+        return self.is_skippable and is_own and isinstance(error.__cause__, FileExistsError)
+
     def make_folder(self) -> None:
         """Create the folder of the destination, unless it exists.
 

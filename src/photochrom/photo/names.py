@@ -115,7 +115,7 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
                 "is not a regular file but a device or a pipe", remedy="name a file, or - for the standard output"
             )
         if path.exists() and not overwrite:
-            raise PhotoError(REMEDIES[errno.EEXIST])
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     check_folder(path, PhotoError)
 
 
