@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 import os
@@ -14,12 +13,13 @@ import av
 
 from ..errors import FilmError
 from .damage_log import Damage
-from .source.decoding import decoded, is_avi, time_of
+from .source.decoding import decoded, is_avi
 from .source.frame_facts import display_matrix, fields
 from .source.keyframes import keyframe_pairs, lone_keyframes
 from .source.opening import main_stream, open_container
 from .source.side_data import kinds
 from .source.time_code import reel_name_of, time_code_of
+from .source.time_stamps import increasing, irregular_pts
 from .source.timing import clock_start, frame_rate, is_cut_short, other_stated_rate, picture_length
 from .times import ROUNDED, time_text
 
@@ -317,43 +317,32 @@ class FilmReader:
     def _checked_frames(
         self, frames: Iterator[av.VideoFrame], damage: Damage, on_frame: Callable[[], None]
     ) -> Iterator[av.VideoFrame]:
-        """Check each frame, replace its pts if that is missing or does not increase, and record its side data.
+        """Check each frame, repair its pts (see ``increasing``), and record its side data."""
 
-        A pts that is later than that of the next frame does not count.
-        """
-        last: int | None = None
-        for frame, following in itertools.pairwise(itertools.chain(frames, [None])):
-            assert frame is not None  # only the last element is None
-            self._check_frame(frame, last)
-            if _is_ahead(frame, following, last):
-                damage.clocks.setdefault(self.video.index, self.seconds(last or 0))
-                frame.pts = None
-            if frame.pts is not None and last is not None and frame.pts < last:
-                damage.clocks.setdefault(self.video.index, self.seconds(last))
-            if frame.pts is None or (last is not None and frame.pts <= last):
-                frame.pts = self.first_pts if last is None else last + (self._step if frame.pts is None else 1)
-            last = frame.pts
+        def on_repair(last: int, pts: int) -> None:
+            if (last - pts) * self.time_base > _MOST_BACKWARD:
+                raise FilmError(
+                    f"its time stamps start over at {time_text(self.seconds(last))}",
+                    path=self.path,
+                    remedy="colour the parts that were joined one by one",
+                )
+            damage.clocks.setdefault(self.video.index, self.seconds(last))
+
+        for frame in increasing(frames, self.first_pts, self._step, on_repair):
+            self._check_frame(frame)
             if bool(frame.interlaced_frame) != bool(self.fields):
-                damage.other_fields = damage.other_fields or time_text(self.seconds(last))
+                damage.other_fields = damage.other_fields or time_text(self.seconds(frame.pts))
             damage.side_data |= kinds(frame)
             on_frame()
             yield frame
 
-    def _check_frame(self, frame: av.VideoFrame, last: int | None) -> None:
-        """Raise an error if a frame differs from the first one in size or format, or if time stamps start over."""
+    def _check_frame(self, frame: av.VideoFrame) -> None:
+        """Raise an error if a frame differs from the first one in size or format."""
         if (frame.width, frame.height, frame.format.name) != (self.width, self.height, self._format):
-            known = next(pts for pts in (frame.pts, last, self.first_pts) if pts is not None)
-            at = time_text(self.seconds(known))
+            at = time_text(self.seconds(frame.pts))
             what = "format" if (frame.width, frame.height) == (self.width, self.height) else "size"
             raise FilmError(
                 f"the {what} of the picture changes at {at}", path=self.path, remedy="colour the parts one by one"
-            )
-        if frame.pts is not None and last is not None and (last - frame.pts) * self.time_base > _MOST_BACKWARD:
-            at = time_text(self.seconds(last))
-            raise FilmError(
-                f"its time stamps start over at {at}",
-                path=self.path,
-                remedy="colour the parts that were joined one by one",
             )
 
     def seconds(self, pts: int) -> Fraction:
@@ -377,24 +366,13 @@ class FilmReader:
         Raises:
             FilmError: The film cannot be read again.
         """
-        found: list[int | None] = []
-        with self._container() as container, contextlib.suppress(av.error.FFmpegError):  # colouring reports damage
-            found += [time_of(p) for p in container.demux(container.streams[self.video.index]) if p.size]
-        times = sorted(pts for pts in found if pts is not None)
-        for number, pts in enumerate(times, found.count(None)):  # those without a time come first
-            if abs(self.seconds(pts) - number / self.rate) > 1 / (2 * self.rate):
-                return self.seconds(pts)
-        return None
+        with self._container() as container:
+            video = container.streams[self.video.index]
+            pts = irregular_pts(container, video, self.first_pts, 1 / (self.rate * self.time_base))
+        return None if pts is None else self.seconds(pts)
 
     @property
     def may_have_colors(self) -> bool:
         """Whether the film's pixel format holds chroma."""
         format = self.video.codec_context.format
         return len(format.components) >= 3 or format.has_palette
-
-
-def _is_ahead(frame: av.VideoFrame, following: av.VideoFrame | None, last: int | None) -> bool:
-    """Return whether only this frame's pts is out of order: the next frame's is between the last one's and this one."""
-    if last is None or frame.pts is None or following is None or following.pts is None:
-        return False
-    return last < following.pts < frame.pts

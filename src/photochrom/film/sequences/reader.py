@@ -359,11 +359,11 @@ class SequenceReader(FilmReader):
         self, frames: Iterator[av.VideoFrame], damage: Damage, on_frame: Callable[[], None]
     ) -> Iterator[av.VideoFrame]:
         for frame in frames:
-            self._check_frame(frame, None)
+            self._check_frame(frame)
             on_frame()
             yield frame
 
-    def _check_frame(self, frame: av.VideoFrame, last: int | None) -> None:
+    def _check_frame(self, frame: av.VideoFrame) -> None:
         if (frame.width, frame.height, frame.format.name) != (self.width, self.height, self._format):
             raise FilmError(
                 f"has {frame.width} x {frame.height} pixels of {frame.format.name}, and the first frame has "
