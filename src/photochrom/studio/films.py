@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import av
 import numpy as np
 
-from ..color.thumbnail import thumbnail
-from ..colorizer.colorizer import Colorizer
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 from ..film import FilmOptions, Progress, colorize_film
-from ..film.frame_buffers import luma_plane
-from ..film.frames import FrameColorizer, PreparedFrame
+from ..film.frames import FrameColorizer
 from ..film.hints import FilmHint, film_hints_json, read_film_hints
-from ..film.plan import Plan, make_plan
-from ..film.preview import in_own_colors, shot_pictures
-from ..film.reader import FilmReader
+from ..film.preview import shot_pictures
 from ..film.shots.already_in_color import find_colored_shots
 from ..film.shots.detection import MarkedShots, Shot
 from ..film.shots.options import ShotOptions
-from ..film.source.color_detection import GAP, has_colors
 from ..film.source.samples import FrameSamples
 from ..film.times import ROUNDED
+from .film_frames import open_film, read_frame
 from .history import History
 from .items import Item, hiding_folder
 from .jobs import Job
 from .marks import Mark, hints_of, points_of
-from .pictures import PREVIEW, Picture, small
+from .pictures import Picture, small
 from .render import jpeg
 from .state import AppState
 
@@ -202,16 +193,10 @@ class Film(Item[FilmChoices]):
             return self._frame(frame_colorizer, self._time if time is None else time)
 
     def _frame(self, frame_colorizer: FrameColorizer, time: Fraction) -> Picture:
-        reader = frame_colorizer.reader
-        first = reader.pts_at(time, or_last=True)
-        frames = list(islice(reader.frames(first), GAP + 1 if self.colored_part == "some" else 1))
-        self._is_frame_colored = self.colored_part == "some" and self._is_colored(frames)
-        prepared = frame_colorizer.prepare(frames[0])
-        self._time = reader.seconds(prepared.pts)
-        luma = _display_luma(frame_colorizer, prepared)
-        self._shape = luma.shape
-        own = in_own_colors(frame_colorizer, prepared, luma) if self._is_frame_colored else None
-        return Picture(luma, prepared.thumbnail, own)
+        may_be_colored = self.colored_part == "some"
+        frame = read_frame(frame_colorizer, time, self._colored_shots, may_be_colored=may_be_colored)
+        self._time, self._shape, self._is_frame_colored = frame.time, frame.picture.luma.shape, frame.is_colored
+        return frame.picture
 
     def rendered(self, longest: int) -> np.ndarray:
         """Return the displayed frame as it will be in the coloured film; errors are those of ``Item.rendered``."""
@@ -221,12 +206,6 @@ class Film(Item[FilmChoices]):
     def _is_kept(self) -> bool:
         """Return whether colouring the film leaves the displayed frame unchanged."""
         return self._is_frame_colored and not self._recolor
-
-    def _is_colored(self, frames: list[av.VideoFrame]) -> bool:
-        """Return whether the first of consecutive frames is in a shot that is in colour already."""
-        if self._colored_shots is None:
-            return has_colors(frames[::GAP])
-        return self._colored_shots.has(cast(int, frames[0].pts))
 
     # Shots -----------------------------------------------------------------------------------------------------
 
@@ -373,27 +352,3 @@ def _seconds(time: Any) -> Fraction:
 
 def _is_at(mark: Mark, time: Fraction) -> bool:
     return mark.time is not None and abs(mark.time - time) <= ROUNDED
-
-
-@contextmanager
-def open_film(
-    colorizer: Colorizer, path: Path, options: FilmOptions, max_pixels: float = math.inf
-) -> Iterator[tuple[FrameColorizer, Plan]]:
-    """Yield a film's frame colorizer and plan, to display frames; the film is closed after the block.
-
-    Raises:
-        FilmError: The film cannot be read or coloured, or is too large.
-    """
-    with hiding_folder(path), FilmReader(path, max_pixels) as reader:
-        plan = make_plan(reader, None, options)
-        yield FrameColorizer(colorizer, reader, plan.planes, options), plan
-
-
-def _display_luma(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.ndarray:
-    """Return a frame's luma, uint8 ``[h, w]``, upright, with square pixels and sides of at most ``PREVIEW``."""
-    reader = frame_colorizer.reader
-    height, width = reader.height, reader.width * float(reader.aspect)
-    scale = min(1, PREVIEW / max(height, width))
-    sides = (max(1, round(side * scale)) for side in (height, width))
-    luma = thumbnail(luma_plane(prepared.frame), frame_colorizer.planes.coding, *sides)
-    return np.ascontiguousarray(np.rot90(luma, reader.turns))
