@@ -20,9 +20,13 @@ Remedies name arguments of the Python API (``overwrite=True``). The command line
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class PhotochromError(Exception):
@@ -127,3 +131,8 @@ def needed_for(purpose: str, extra: str, kind: type[PhotochromError] = Photochro
 def message_of(exc: Exception) -> str:
     """Return the message of a library's exception as one line, or the name of its class if it has no message."""
     return " ".join(str(exc).split()) or type(exc).__name__
+
+
+def one_line(text: str) -> str:
+    """Return a text in one line: control characters, which file names may contain, are escaped."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

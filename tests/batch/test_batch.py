@@ -17,7 +17,7 @@ from PIL import Image
 
 from photochrom import ColorOptions, OptionError
 from photochrom.batch import BatchSummary, Item, color_batch
-from photochrom.batch.contact_sheet import rows_of
+from photochrom.batch.contact_sheet import rows_of, sums_of
 from photochrom.batch.estimate import estimate_batch
 from photochrom.batch.listing import list_items
 from photochrom.batch.report import Row, read_rows
@@ -234,7 +234,7 @@ def test_a_raw_scan_becomes_a_tiff(tmp_path):
 @pytest.mark.slow
 def test_colour_photographs_are_skipped_with_a_row_unless_recolor_is_set(tree, tmp_path, options, capsys):
     from photochrom.batch.archival import write_premis
-    from photochrom.batch.contact_sheet import sums_of, write_sheet
+    from photochrom.batch.contact_sheet import write_sheet
 
     in_color(tree / "autochrome.png", 0)
     target = tmp_path / "out"
@@ -288,6 +288,11 @@ def test_a_dry_run_says_what_earlier_runs_did(tree, tmp_path, options):
         "4 done before, 1 skipped before",
     ]
     assert told.has_color
+
+
+def test_the_sums_of_a_report_have_a_line_for_each_warning():
+    row = Row("a", "ok", "a.jpg", warnings=("its sidecar in two\nlines.xmp is not kept: it is not XMP",))
+    assert str(sums_of([row])).splitlines()[-1] == "  1 x its sidecar in two\\nlines.xmp is not kept: it is not XMP"
 
 
 @pytest.mark.slow

@@ -132,6 +132,7 @@ def test_a_sheet_shows_the_first_picture_and_the_alternatives_by_name(folder, hi
 
 def test_a_sheet_shows_several_photographs_without_failed_ones(folder, hinting):
     (folder / "bad.jpg").write_bytes(b"no picture")
+    (folder / "a.jpg").rename(folder / "in two\nlines.jpg")
     sheet = folder / "sheet.webp"
     assert main(["photo", str(folder), "--sheet", str(sheet), *hinting[0]]) == 1
     with Image.open(sheet) as image:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from ..errors import OptionError, needed_for
+from ..errors import OptionError, needed_for, one_line
 from .report import Row, read_rows, report_paths
 from .report_folder import report_file
 from .summary import two_digits
@@ -52,8 +52,8 @@ class Sums:
         ]
         if self.mean_confidence is not None:
             lines.append(f"mean confidence {self.mean_confidence:.2f}")
-        lines += [f"  {count:,} x failed: {text}" for text, count in self.errors.most_common(_NAMED)]
-        lines += [f"  {count:,} x {text}" for text, count in self.warnings.most_common(_NAMED)]
+        lines += [f"  {count:,} x failed: {one_line(text)}" for text, count in self.errors.most_common(_NAMED)]
+        lines += [f"  {count:,} x {one_line(text)}" for text, count in self.warnings.most_common(_NAMED)]
         return "\n".join(lines)
 
     def _skipped(self) -> str:

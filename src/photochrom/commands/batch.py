@@ -12,12 +12,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import OptionError, system_errors
+from ..errors import OptionError, one_line, system_errors
 from ..signals import not_ignored
 from . import INTERRUPTED
 from .arguments import add_dials, add_model, add_verb, color_options
 from .console import counted, print_to_stderr
-from .messages import note_text, one_line, unread_text
+from .messages import note_text, unread_text
 from .parser import Verbs, options_given
 from .photo_arguments import add_photo_arguments, output_options
 from .shutdown import after_imports

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from ..errors import OptionError, PhotochromError
-from .messages import error_text, one_line
+from ..errors import OptionError, PhotochromError, one_line
+from .messages import error_text
 
 _REFRESH_SECONDS = 1.0  # interval between updates of the bar's clock
 _LOG_SECONDS = 30.0  # interval between progress lines if there is no terminal

@@ -7,9 +7,9 @@ import shlex
 from collections import Counter
 from typing import Final
 
-_ARGUMENT: Final = re.compile(r"""\b([a-z]+(?:_[a-z]+)*)=(?:True\b|(False)\b|"([^"]*)"|(\d[\d.]*))""")
+from ..errors import one_line
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_ARGUMENT: Final = re.compile(r"""\b([a-z]+(?:_[a-z]+)*)=(?:True\b|(False)\b|"([^"]*)"|(\d[\d.]*))""")
 _SPELLED: Final = {"initial": "from"}  # arguments whose flags are named differently
 
 
@@ -30,11 +30,6 @@ def note_text(note: str) -> str:
     """Return a note on a photograph or film in one line; Python arguments after its last colon become flags."""
     fact, colon, remedy = note.rpartition(": ")
     return one_line(fact + colon + _ARGUMENT.sub(_flag, remedy))
-
-
-def one_line(text: str) -> str:
-    """Return a text in one line: control characters, which file names may contain, are escaped."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def unread_text(unread: Counter[str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..atomic import new_file
-from ..errors import OptionError
+from ..errors import OptionError, one_line
 from ..label import statement
 from .formats.xmp import Packet
 from .library_errors import encoding, naming
@@ -133,7 +133,7 @@ def _draw_line(image: Image.Image, at: tuple[int, int], text: str) -> None:
 
     draw: ImageDraw.ImageDraw = ImageDraw.Draw(image)
     font = ImageFont.load_default(15)
-    text = text.encode("utf-8", "replace").decode()
+    text = one_line(text.encode("utf-8", "replace").decode())
     while text and draw.textlength(text, font) > image.width - at[0]:
         text = f"{text.removesuffix('…')[:-1]}…" if len(text) > 1 else ""
     draw.text(at, text, fill="black", font=font)
