@@ -8,6 +8,7 @@ import types
 import pytest
 
 from photochrom.commands import console
+from photochrom.errors import PhotochromError
 
 
 class Terminal(io.StringIO):
@@ -59,3 +60,12 @@ def test_a_line_can_be_printed_while_tqdm_is_being_imported(monkeypatch, capsys)
     monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
     console.print_to_stderr("finishing the items in progress")
     assert capsys.readouterr().err == "finishing the items in progress\n"
+
+
+@pytest.mark.parametrize(
+    ("alone", "path", "text"),
+    [(False, None, "a.jpg: it failed"), (True, None, "it failed"), (False, "b.jpg", "b.jpg: it failed")],
+)
+def test_an_error_of_one_of_several_files_names_a_file(alone, path, text, capsys):
+    console.Console(quiet=False, verbose=False).error_of("a.jpg", PhotochromError("it failed", path=path), alone=alone)
+    assert capsys.readouterr().err == f"photochrom: {text}\n"

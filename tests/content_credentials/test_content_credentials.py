@@ -61,6 +61,14 @@ def test_the_manifest_says_that_a_model_made_the_colours(tmp_path, identity):
     assert path.stat().st_size - len(picture()) < 20_000
 
 
+def test_the_original_may_have_any_name(tmp_path, identity, capsys):
+    """Bytes that are not UTF-8 are replaced, and control characters reach no terminal."""
+    path = signed(tmp_path / "old.color.jpg", identity, picture(), name="caf\udce9\x1b[31m\n.jpg")
+    assert read_claim(path).ingredients == ("caf\ufffd\x1b[31m\n.jpg",)
+    assert main(["c2pa", "check", str(path)]) == 0
+    assert capsys.readouterr().out.endswith("  made from caf\ufffd\\x1b[31m\\n.jpg\n")
+
+
 def test_the_picture_itself_is_untouched(tmp_path, identity):
     data = picture("PNG", "orange")
     path = signed(tmp_path / "old.color.png", identity, data)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OptionError, PhotochromError
+from ..errors import OptionError, PhotochromError, one_line
 from .arguments import add_verb
 from .console import print_to_stderr
 from .messages import error_text
@@ -103,12 +103,13 @@ def _check(args: argparse.Namespace) -> int:
             print_to_stderr(f"photochrom: {error_text(exc)}")
             continue
         if claim is None:
-            print(f"{path}: no content credentials")
+            print(one_line(f"{path}: no content credentials"))
             continue
         unchanged += claim.is_whole
         state = "unchanged" if claim.is_whole else f"CHANGED since it was signed ({', '.join(claim.problems)})"
         trust = "trusted" if claim.is_trusted else "not known to be trusted"
-        print(f"{path}: {state}; signed by {claim.signer} ({trust}) with {claim.generator} {claim.time}".rstrip())
+        signed = f"{path}: {state}; signed by {claim.signer} ({trust}) with {claim.generator} {claim.time}"
+        print(one_line(signed.rstrip()))
         for line in (*claim.actions, *(f"made from {name}" for name in claim.ingredients)):
-            print(f"  {line}")
+            print(f"  {one_line(line)}")
     return 0 if unchanged == len(args.files) else 1

@@ -53,7 +53,7 @@ class Console:
         print_to_stderr(f"photochrom: {one_line(text)}")
 
     def error_of(self, file: str, error: PhotochromError, *, alone: bool) -> None:
-        """Print an error that one file has caused; the others are still coloured.
+        """Print an error that one file has caused, with its name if there are others; these are still coloured.
 
         Args:
             file: The file that was to be coloured.
@@ -66,7 +66,9 @@ class Console:
         """
         if isinstance(error, OptionError) and (alone or error.path != Path(file)):
             raise error
-        self.error(error_text(error))
+        text = error_text(error)
+        is_named = alone or error.path is not None or file in str(error)
+        self.error(text if is_named else f"{file}: {text}")
 
     def progress(self, unit: str, total: int | None = None) -> Progress:
         """Return a progress bar, to be used in a ``with`` block.

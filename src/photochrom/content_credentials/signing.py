@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -148,6 +149,7 @@ def sign(
     """
     sdk = library()
     mime = MIME_TYPES.get(extension.lower())
+    original_name = os.fsencode(original_name).decode("utf-8", "replace")  # a manifest holds Unicode only
     try:
         context = sdk.Context(sdk.Settings.from_dict(_SETTINGS))
         with sdk.Builder(json.dumps(_manifest(original_name, credit)), context) as builder:
