@@ -12,7 +12,7 @@ from typing import Final
 
 from ..atomic import temporary_folder
 from ..color.bands import limited_threads
-from ..errors import PhotochromError
+from ..errors import PhotochromError, one_line
 from .coloring import BatchJob, local_copy, prepare
 from .coordinator import extensions, listed_items
 from .distribute import worker_count
@@ -96,7 +96,7 @@ class Estimate:
                 + ("" if self.output_bytes is None else f", outputs about {_size(self.output_bytes)}")
             )
         elif self.to_do:
-            lines.append(f"no estimate, because none of the items tried could be coloured: {self.problem}")
+            lines.append(f"no estimate, because none of the items tried could be coloured: {one_line(self.problem)}")
         return "\n".join(lines)
 
 
