@@ -177,7 +177,7 @@ class TestRun:
         for value, found in zip(one.parameters(), mean.parameters(), strict=True):
             torch.testing.assert_close(found, value + 1)
         checkpoint.save(higher[1], tensors | {"bins.centres": tensors["bins.centres"] + 1}, facts)
-        with pytest.raises(TrainingError, match=r"2.safetensors has other bins than .*best.safetensors"):
+        with pytest.raises(TrainingError, match=r"2.safetensors: has other bins than .*best.safetensors"):
             export.load_mean([best, higher[1]])
         assert main_of_training(["export", str(best), str(best), str(tmp_path / "model.onnx"), "--name", "mean"]) == 0
         assert Colorizer(tmp_path / "model.onnx").card.name == "mean"
