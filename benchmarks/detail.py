@@ -3,7 +3,7 @@
     python benchmarks/detail.py FOLDER_OR_PHOTOGRAPH ... [--model NAME] [--limit N]
 
 Photographs whose short side is over 512 pixels are reduced to that, which is the most that the network sees. Smaller
-ones are taken as they are. ``photochrom evaluate`` cannot measure this, since its squares have 256 pixels a side.
+ones are taken as they are. ``photochrom evaluate --detail`` measures squares of 256 pixels, which are enlarged for it.
 """
 
 import argparse

@@ -218,6 +218,14 @@ def test_detail_averages_the_predictions_of_two_thumbnails(detail, tmp_path):
     np.testing.assert_allclose(prediction.ab[1, 0, 1:-1], gradient[1:-1], atol=1e-6)  # the ends are extrapolated
 
 
+def test_small_pictures_are_enlarged_for_detail_and_the_usual_thumbnail_stays_sharp(tmp_path):
+    luma = np.random.default_rng(0).integers(80, 176, (64, 96), np.uint8)
+    colorizer = Colorizer(_file(tmp_path), engine=FakeEngine(constant_answer(0, 0), card_metadata()))
+    enlarged = colorizer.thumbnail(luma, detail=2)
+    assert enlarged.shape == (128, 192)
+    assert np.abs(colorizer.thumbnail(enlarged).astype(int) - luma).max() <= 1
+
+
 def test_detail_keeps_distributions_hints_and_margins(tmp_path):
     options = ColorOptions(hints=(Hint(0.5, 0.5, (30, 90, 120)),), detail=2)
     luma = np.full((240, 320), 255, np.uint8)

@@ -291,15 +291,3 @@ def test_detail_shows_the_network_a_larger_frame_as_well(tmp_path):
         assert {rows for rows, _ in seen} == set(range(8, 8 * detail + 1, 8))
         chroma[detail] = np.mean([plane(frame, 2).astype(float) - 128 for frame in decoded(film)])
     assert chroma[2] == pytest.approx(1.5 * chroma[1], rel=0.1)
-
-
-def test_detail_changes_nothing_in_a_film_of_no_more_pixels_than_the_usual_thumbnail(tmp_path):
-    write_film(tmp_path / "old.mkv", pan(6, 96, 64))
-    network = colorizer(tmp_path, lambda lightness: (100 * lightness - 50, 40 * lightness))
-    frames = []
-    for detail in (1, 1.3, 2):
-        options = FilmOptions(ColorOptions(detail=detail), codec="ffv1")
-        colorize_film(tmp_path / "old.mkv", tmp_path / f"{detail}.mkv", options, colorizer=network)
-        frames.append([plane(frame, 2) for frame in decoded(tmp_path / f"{detail}.mkv")])
-    np.testing.assert_array_equal(frames[1], frames[0])
-    np.testing.assert_array_equal(frames[2], frames[0])

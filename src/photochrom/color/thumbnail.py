@@ -25,11 +25,25 @@ def thumbnail(luma: np.ndarray, coding: Coding, height: int, width: int) -> np.n
     while luma.shape[0] >= 4 * height and luma.shape[1] >= 4 * width:
         luma = halved(luma)
     shrinks = height <= luma.shape[0] and width <= luma.shape[1]
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    small = cv2.resize(luma, (width, height), interpolation=interpolation)
+    small = (
+        cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA) if shrinks else _enlarged(luma, height, width)
+    )
     if coding.bits > 8:
         return _at_8_bits(small, coding)
     return small if coding.full_range else cv2.LUT(small, _table(coding))
+
+
+def _enlarged(luma: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Enlarge a plane so that reducing the result gives nearly the same plane again (back-projection).
+
+    Interpolation alone blurs: a usual thumbnail that is made from an enlarged one would be less sharp than the picture.
+    """
+    plane = luma.astype(np.float32)
+    large = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
+    lost = plane - cv2.resize(large, plane.shape[::-1], interpolation=cv2.INTER_AREA)
+    sharpened = cv2.add(large, cv2.resize(lost, (width, height), interpolation=cv2.INTER_NEAREST))
+    limits = np.iinfo(luma.dtype)
+    return np.clip(np.rint(sharpened), limits.min, limits.max).astype(luma.dtype)
 
 
 @functools.cache

@@ -172,13 +172,12 @@ class Colorizer:
 
         The short side is the card's working size, the long side follows from the aspect ratio, and both are multiples
         of 32. Panoramas are reduced further, so that the long side is at most four times the working size. ``detail``
-        multiplies the working size, rounded to a multiple of 32, but does not enlarge the picture. A picture that is
-        already a thumbnail for this ``detail`` keeps its size.
+        multiplies the working size, rounded to a multiple of 32. A picture that is already a thumbnail for this
+        ``detail`` keeps its size.
         """
         short, long = sorted((height, width))
         working = int(self.card.working_size * detail / _MULTIPLE + 0.5) * _MULTIPLE
-        fit = min(1 / short, _LONGEST / long)
-        scale = min(working * fit, max(self.card.working_size * fit, 1))
+        scale = working * min(1 / short, _LONGEST / long)
         height, width = (max(_MULTIPLE, int(side * scale / _MULTIPLE + 0.5) * _MULTIPLE) for side in (height, width))
         return height, width
 

@@ -34,9 +34,9 @@ class ColorOptions:
     """Known colours at places of the picture."""
 
     detail: float = 1.0
-    """Size of a second thumbnail that the network sees, relative to the usual one: 1 (no second one) to 2. It is never
-    larger than the picture. The colours are decoded from the mean of both predictions, so that small things more often
-    get a colour of their own. The network takes up to five times as long."""
+    """Size of a second thumbnail that the network sees, relative to the usual one: 1 (no second one) to 2. The colours
+    are decoded from the mean of both predictions, so that small things more often get a colour of their own. The
+    network takes up to five times as long."""
 
     def __post_init__(self) -> None:
         if self.vividness is not None:

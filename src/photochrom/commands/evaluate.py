@@ -9,7 +9,7 @@ from pathlib import Path
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError, TrainingError, needed_for
 from ..output_folders import check_folder
-from .arguments import add_overwrite, add_verb
+from .arguments import add_detail, add_overwrite, add_verb
 from .console import counted, print_to_stderr
 from .messages import error_text
 from .parser import Verbs
@@ -44,6 +44,7 @@ def add(verbs: Verbs) -> None:
     evaluate.add_argument(
         "--vividness", type=float, metavar="0..1", help="0: cautious and muted, 1: bold (default: each model's own)"
     )
+    add_detail(evaluate)
     evaluate.add_argument(
         "--full", action="store_true", help="also measure aged pictures, hints and confidence; takes longer"
     )
@@ -74,11 +75,11 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         TrainingError: A package or weights of ``photochrom[train]`` are missing, no photographs can be measured, or a
             file cannot be written.
-        OptionError: The vividness or a number is out of range, a size is given without its file, or a requested file
-            exists or cannot be written.
+        OptionError: The vividness, the detail or a number is out of range, a size is given without its file, or a
+            requested file exists or cannot be written.
         ModelError, EngineError: A model cannot be loaded or run.
     """
-    options = ColorOptions(vividness=args.vividness)
+    options = ColorOptions(vividness=args.vividness, detail=args.detail)
     _check(args)
 
     from ..colorizer.colorizer import Colorizer
@@ -108,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         skip=skip,
     )
     print(f"{counted(len(found.photographs), 'photograph')}\n\n{report.markdown(found)}")
-    protocol = {name: getattr(args, name) for name in ("held_out", "limit", "vividness", "full", "frontier")}
+    protocol = {name: getattr(args, name) for name in ("held_out", "limit", "vividness", "detail", "full", "frontier")}
     if args.json:
         report.write_json(found, args.json, protocol)
     if args.sheet:

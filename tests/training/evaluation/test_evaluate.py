@@ -84,11 +84,12 @@ class TestCommand:
     def test_all_requested_files_are_written_with_the_embedded_model(self, photographs, folder, tmp_path, capsys):
         outputs = [tmp_path / name for name in ("f.json", "s.png", "p.html")]
         flags = [f"--{kind}={path}" for kind, path in zip(("json", "sheet", "html"), outputs, strict=True)]
-        flags += ["--limit", "2", "--full", "--frontier", "--html-size", "1"]
+        flags += ["--limit", "2", "--full", "--frontier", "--html-size", "1", "--detail", "1.25"]
         assert main(["evaluate", str(folder), *flags]) == 0
         assert capsys.readouterr().out.startswith("2 photographs\n\n### Fidelity\n\n| picture | PSNR |")
         facts = strict(outputs[0].read_text())
-        assert facts["protocol"] | {"held_out": False, "limit": 2, "vividness": None, "full": True} == facts["protocol"]
+        protocol = {"held_out": False, "limit": 2, "vividness": None, "detail": 1.25, "full": True}
+        assert facts["protocol"] | protocol == facts["protocol"]
         assert re.fullmatch(r"default \S+, sha256 [0-9a-f]{64}", facts["models"]["default"])
         assert [point["setting"] for point in facts["frontier"]["default"]["points"]] == [0, 0.2, 0.4, 0.6, 0.8, 1]
         assert all(np.isfinite(v) for v in facts["robustness"]["default"].values() if v is not None)
@@ -155,7 +156,7 @@ class TestCommand:
         said = capsys.readouterr()
         assert said.out.startswith("4 photographs\n")
         lines = [line for line in said.err.splitlines() if line.startswith("photochrom: ")]
-        assert [line.split("/")[-1].split()[0] for line in lines] == ["bad.jpg", "worse.jpg"]
+        assert [line.split("/")[-1].split(":")[0] for line in lines] == ["bad.jpg", "worse.jpg"]
 
     @pytest.mark.slow
     @pytest.mark.parametrize(("name", "kind"), [("f.json", "json"), ("s.png", "sheet"), ("p.html", "html")])
