@@ -183,7 +183,7 @@ class TestCommand:
     @pytest.mark.slow
     def test_a_missing_folder_and_a_missing_model_are_named(self, tmp_path, capsys):
         assert main(["evaluate", str(tmp_path / "nothing")]) == 1
-        assert "there is no" in capsys.readouterr().err
+        assert "nothing: does not exist: give a folder of photographs" in capsys.readouterr().err
         (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 nothing")
         assert main(["evaluate", str(tmp_path), "--model", "nope"]) == 1
         said = capsys.readouterr().err
