@@ -1,5 +1,6 @@
 """All other tracks of a film, and their times, stay as they were."""
 
+import io
 import itertools
 import struct
 from fractions import Fraction
@@ -231,6 +232,43 @@ def test_metadata_that_a_container_cannot_hold_is_named(end, lost, tmp_path, fak
     name = "comment_{}" if end == "mxf" else "{}"
     assert metadata[name.format("title")] == "The Film"
     assert metadata[name.format("comment")].startswith("Colours added by software (photochrom")
+
+
+@pytest.mark.parametrize(
+    ("end", "languages", "found"),
+    [
+        ("mov", ("fre", "deu"), ["fra", "ger"]),  # MOV numbers its languages, and FFmpeg has one code for each number
+        ("mov", ("fra", "tlh"), ["fra", None]),
+        ("mp4", ("fre", "deu"), ["fre", "deu"]),
+        ("mp4", ("fre", "ENG"), ["fre", None]),
+    ],
+)
+def test_a_language_is_kept_or_its_loss_is_named(end, languages, found, tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mkv", pan(4), sound="aac", titles="subrip", languages=languages)
+    report = colorize_film(source, tmp_path / f"b.{end}", FAST, colorizer=fake_colorizer)
+    with av.open(str(report.output)) as film:
+        assert [stream.metadata.get("language") for stream in film.streams][1:] == found
+    lost = [code for code, kept in zip(languages, found, strict=True) if kept is None]
+    notes = [f"not kept: languages of tracks ({code}), which {end} cannot hold" for code in lost]
+    assert [note for note in report.notes if "languages" in note] == notes
+
+
+def test_languages_of_mov_are_those_that_ffmpeg_writes():
+    codes, file = [*tracks._MOV_LANGUAGES.split(), *tracks._MOV_NAMES], io.BytesIO()
+    with av.open(file, "w", format="mov") as film:
+        streams = [film.add_stream("pcm_s16le", rate=8000) for _ in codes]
+        for stream, code in zip(streams, codes, strict=True):
+            stream.metadata["language"] = code
+        for stream in streams:
+            packet = av.Packet(bytes(4))  # one stereo sample
+            packet.stream, packet.pts, packet.dts, packet.duration = stream, 0, 0, 1
+            film.mux(packet)
+    file.seek(0)
+    with av.open(file) as film:
+        assert [stream.language for stream in film.streams] == tracks._MOV_LANGUAGES.split() + [None] * len(
+            tracks._MOV_NAMES
+        )
+    assert {*tracks._MOV_NAMES.values()} <= {*tracks._MOV_LANGUAGES.split()}
 
 
 def test_user_comments_of_mxf_are_metadata_elsewhere(tmp_path, fake_colorizer):

@@ -21,8 +21,7 @@ from .mux import metadata_to_copy
 
 _WITHOUT_TIME_CODE = ("avi", "tiff", "png", "jpeg", "jp2")  # containers and frame formats that store no time code
 _WITHOUT_ASPECT = ("nut",)  # containers whose pixel aspect ratio PyAV cannot set
-_LOST_OF_TRACKS = {"mxf": {"language": "languages", "title": "titles"}, "avi": {"language": "languages"}}
-"""Metadata of tracks, by container, that it does not store."""
+_WITHOUT_TITLES = ("mxf",)  # containers that store no titles of tracks
 _UNKNOWN = "und"  # the language of a track that states none
 _OVERSCAN = "not kept: the pixels outside the display window"
 _OVERSCAN_IN_EXR = "pixels outside the display window get the colours of the nearest pixel inside it"
@@ -91,12 +90,21 @@ def lost_metadata(reader: FilmReader, film: Path, container: str, span: Span) ->
         chapters = len([chapter for chapter in reader.container.chapters() if span.chapter(chapter)])
         if chapters and not written.chapters():
             found.append(f"{chapters} chapter{'' if chapters == 1 else 's'}")
-        for key, word in _LOST_OF_TRACKS.get(container, {}).items():
-            values = sorted({stream.metadata.get(key, _UNKNOWN) for stream in reader.container.streams} - {_UNKNOWN})
-            found += [f"{word} of tracks ({', '.join(values)})"] if values else []
+        if languages := _lost_languages(reader, container):
+            found.append(f"languages of tracks ({', '.join(languages)})")
+        titles = {stream.metadata["title"] for stream in reader.container.streams if "title" in stream.metadata}
+        if titles and container in _WITHOUT_TITLES:
+            found.append(f"titles of tracks ({', '.join(sorted(titles))})")
         if reader.turns and not next(written.decode(video=0)).rotation:
             found.append(f"the rotation by {90 * reader.turns} degrees")
     return [f"not kept: {part}, which {container} cannot hold" for part in found]
+
+
+def _lost_languages(reader: FilmReader, container: str) -> list[str]:
+    """Return the languages of the coloured and the copied tracks that a container cannot state."""
+    streams = (reader.video, *tracks.streams_to_copy(reader.container, reader.video.index)[0])
+    lost = {stream.metadata.get("language", _UNKNOWN) for stream in streams if not tracks.language(stream, container)}
+    return sorted(lost - {_UNKNOWN})
 
 
 def _folded(key: str) -> str:

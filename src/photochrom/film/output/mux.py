@@ -208,6 +208,8 @@ def _add_streams(
                 streams[stream.index] = transcoders[stream.index].stream
             streams[stream.index].metadata.update(stream.metadata)
             streams[stream.index].disposition = int(stream.disposition)
+        if stream.index in streams and (code := tracks.language(stream, out.format.name)):
+            streams[stream.index].metadata["language"] = code
     return streams, transcoders
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 
@@ -25,6 +26,33 @@ Transcoder = SoundTranscoder | TimedTextTranscoder
 Item = tuple[Fraction, int, av.Packet]
 """A packet to mux: the time in seconds by which packets are ordered, a number that orders those of equal time, and the
 packet."""
+_MOV_LANGUAGES = (
+    "alb amh ara arm asm aym aze baq bel ben bul bur cat ces chi dan dut dzo eng epo est fin fra geo ger gre grn "
+    "guj heb hin hun ice ind iri ita jav jpn kan kas kaz khm kin kir kor kur lao lat lav lit mac mal mar may mlg "
+    "mlt mol mon nep nor nya ori orm per pol por pus que ron run rus san sin slk slv smi snd som spa sve swa tam "
+    "tat tel tgk tgl tha tib tir tuk tur uig ukr urd uzb vie wel yid"
+)
+"""Codes of the languages that FFmpeg can write to MOV, which numbers its languages."""
+_MOV_NAMES = {
+    "deu": "ger", "nld": "dut", "ell": "gre", "zho": "chi", "cym": "wel", "isl": "ice", "sqi": "alb", "hye": "arm",
+    "eus": "baq", "mya": "bur", "kat": "geo", "mkd": "mac", "msa": "may", "bod": "tib", "fas": "per", "swe": "sve",
+    "fre": "fra", "cze": "ces", "rum": "ron", "slo": "slk",
+}  # fmt: skip
+"""FFmpeg's codes in MOV of languages that have another code too; most have two in ISO 639-2."""
+
+
+def language(stream: av.stream.Stream, container: str) -> str:
+    """Return the code with which a container states the language of a stream of the source.
+
+    It is empty if the source states no language, or the container cannot hold it.
+    """
+    code = stream.metadata.get("language", "")
+    if container == "mov":
+        code = _MOV_NAMES.get(code, code)
+        return code if code in _MOV_LANGUAGES.split() else ""
+    if container == "mp4":
+        return code if re.fullmatch("[a-z]{3}", code) else ""
+    return "" if container in ("avi", "mxf") else code
 
 
 def streams_to_copy(container: av.container.InputContainer, main: int) -> tuple[list[av.stream.Stream], list[str]]:
