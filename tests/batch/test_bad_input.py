@@ -225,6 +225,27 @@ def test_a_sidecar_of_an_earlier_run_is_removed_unless_it_was_edited(tree, tmp_p
     assert all(is_labelled(target / name.removesuffix(".xmp")) for name in ("a.color.jpg.xmp", "b.color.png.xmp"))
 
 
+@pytest.mark.slow
+def test_an_output_whose_sidecar_is_missing_is_made_again_unless_it_was_edited(tree, tmp_path, options):
+    beside = replace(options, output=replace(options.output, sidecar=True))
+    target = tmp_path / "out"
+    color_batch(tree, target, beside)
+    written, edited = (target / f"{name}.xmp" for name in ("a.color.jpg", "b.color.png"))
+    written.unlink()
+    edited.unlink()
+    with edited.with_suffix("").open("ab") as file:
+        file.write(b"edited")
+    again = color_batch(tree, target, beside)
+    assert (again.colored, again.done_before) == (1, 3)
+    assert is_labelled(written)
+    assert not edited.exists()
+    written.unlink()
+    with pytest.raises(OptionError, match=r"out/b\.color\.png: would be replaced, but was not made by Photochrom"):
+        color_batch(tree, target, options)
+    edited.with_suffix("").unlink()
+    assert color_batch(tree, target, options).colored == 4  # the report shows whose a picture without a label is
+
+
 def test_a_sidecar_of_others_is_not_replaced(tree, tmp_path, options):
     foreign = scan(tmp_path / "out" / "x.png").with_name("b.color.png.xmp")
     foreign.write_bytes(XMP)

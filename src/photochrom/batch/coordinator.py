@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import OptionError, PhotochromError, system_errors
 from ..label import is_labelled
+from ..models.download import digest
 from ..models.registry import find_model
 from ..photo.names import is_own_output, sidecar_path
 from .coloring import BatchJob, Colored, coloring, unread_row
@@ -204,7 +205,7 @@ def _check_outputs(pending: list[Item], items: list[Item], job: BatchJob, folder
     """
     if is_remote(job.target):
         return
-    own, foreign = dict[str, Item](), list[Path]()
+    own, unlabelled, foreign = dict[str, Item](), dict[str, Item](), list[Path]()
     for item in pending:
         name = possible_name(item, job.options.name)
         path = Path(job.target, name)
@@ -213,22 +214,30 @@ def _check_outputs(pending: list[Item], items: list[Item], job: BatchJob, folder
                 continue
             if job.options.output.sidecar and _is_filled(sidecar := sidecar_path(path)) and not is_labelled(sidecar):
                 foreign.append(sidecar)
-            if not _is_filled(path):
-                continue
-            if is_own_output(path):
-                own[name] = item
-            else:
-                foreign.append(path)
-    _refuse(foreign, "was not made by Photochrom")
-    if not own:
-        return
-    inputs = {os.path.realpath(item.source) for item in items}
+            if _is_filled(path):
+                (own if is_own_output(path) else unlabelled)[name] = item
+    sources, reports = dict[str, str](), report_paths(folder) if own or unlabelled else []
+    for row in (row for report in reports for row in read_rows(report)):
+        if row.output in unlabelled and _is_as_written(Path(job.target, row.output), row):
+            own[row.output] = unlabelled.pop(row.output)
+        if row.output in own:
+            sources[row.output] = row.source
+    _refuse([*foreign, *(Path(job.target, name) for name in unlabelled)], "was not made by Photochrom")
     paths = {name: Path(job.target, name) for name in own}
+    inputs = {os.path.realpath(item.source) for item in items}
     _refuse([path for path in paths.values() if os.path.realpath(path) in inputs], "is itself to be coloured")
-    rows = (row for path in report_paths(folder) for row in read_rows(path) if row.output in own)
-    sources = {row.output: row.source for row in rows}
     others = [paths[name] for name, source in sources.items() if _is_another(source, own[name].source)]
     _refuse(others, "was coloured from another photograph, which still exists")
+
+
+def _is_as_written(path: Path, row: Row) -> bool:
+    """Return whether an output is the very file that a row of the report records.
+
+    Raises:
+        OptionError: The file cannot be read.
+    """
+    with system_errors(OptionError, path, "name another target"):
+        return path.is_file() and path.stat().st_size == row.output_size and digest(path) == row.output_sha256
 
 
 def _is_another(former: str, source: str) -> bool:

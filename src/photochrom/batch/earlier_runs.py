@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from ..models.download import known_digest
 from ..models.registry import find_model
+from ..photo.names import sidecar_path
 from .coloring import BatchJob
 from .items import Item
 from .naming import possible_name
@@ -21,7 +23,8 @@ _UNKNOWN: Final = -1  # size of a remote file if the file system does not tell i
 def pending_items(items: list[Item], reported: Mapping[str, bytes], job: BatchJob) -> Iterator[tuple[Item, str]]:
     """Yield each item with its state, according to the report and the target.
 
-    - ``done before``: The item was coloured; its output exists.
+    - ``done before``: The item was coloured; its output exists, and so does its sidecar if one is requested. An output
+      that was edited since may lack it.
     - ``cut short before``: The item was coloured, but its output is now smaller. It is not coloured again unless
       ``retry_errors`` is set, because somebody may have edited it.
     - ``failed before``: The item failed, and ``retry_errors`` is not set.
@@ -48,7 +51,10 @@ def pending_items(items: list[Item], reported: Mapping[str, bytes], job: BatchJo
         marked = partial(mark, item.size, item.version, model, job.recorded(item))
         state = "to do"
         if known[:MARK_BYTES] == marked("ok", name):
-            state = _state_of_output(size_of(name), recorded_size(known), retry=options.retry_errors)
+            size, recorded = size_of(name), recorded_size(known)
+            state = _state_of_output(size, recorded, retry=options.retry_errors)
+            if size == recorded and options.output.sidecar and not size_of(str(sidecar_path(Path(name)))):
+                state = "to do"  # the label was in the sidecar
         elif known[:MARK_BYTES] == marked("error") and not options.retry_errors:
             state = "failed before"
         elif known[:MARK_BYTES] == marked("skipped") and not options.recolor:
