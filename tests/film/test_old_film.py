@@ -328,7 +328,9 @@ def test_a_part_is_searched_for_pulldown_up_to_its_end(tmp_path):
 def test_a_rate_given_for_a_film_that_has_one_is_said_to_be_unused(tmp_path, orange):
     film = write_film(tmp_path / "a.mov", pan(8), rate=25)
     report = made(film, tmp_path / "b.mov", FilmOptions(rate=18), orange)
-    assert report.notes == ["the film keeps its own 25 frames a second, since a rate is for numbered frames only"]
+    assert report.notes == [
+        "the film keeps its own 25 frames a second, since a rate is for numbered frames and raw streams without one"
+    ]
 
 
 @pytest.mark.parametrize("rate", [16, 18, Fraction(50, 3), 20])

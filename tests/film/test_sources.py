@@ -246,6 +246,16 @@ def test_a_raw_stream_keeps_its_own_rate(tmp_path, red):
     assert float(seconds(report.output)[-1]) == pytest.approx(29 / 24, abs=1e-3)
 
 
+@pytest.mark.parametrize(("rate", "found"), [(None, 25), ("24000/1001", Fraction(24000, 1001))])
+def test_the_rate_of_a_raw_stream_that_states_none_is_given_or_assumed(rate, found, tmp_path, red):
+    unofficial = {"strict": "unofficial"}  # range of the samples
+    path = write_film(tmp_path / "a.mjpeg", pan(6), codec="mjpeg", rate=18, format="mjpeg", options=unofficial)
+    report = colorize_film(path, tmp_path / "b.mp4", FilmOptions(preset="ultrafast", rate=rate), colorizer=red)
+    assert seconds(report.output) == pytest.approx([i / found for i in range(6)], abs=1e-4)
+    assumed = "the stream does not state its rate; 25 frames per second are assumed: rate=18 sets another"
+    assert [note for note in report.notes if "rate" in note] == ([] if rate else [assumed])
+
+
 def test_a_raw_mpeg_2_stream_begins_at_0(tmp_path, red):
     """FFmpeg's first time stamp is later by the delay of B-frames."""
     path = write_film(tmp_path / "a.m2v", pan(12), codec="mpeg2video", format="mpeg2video", options={"bf": "2"})

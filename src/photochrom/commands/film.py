@@ -135,7 +135,9 @@ def _add_encoding(film: argparse.ArgumentParser) -> None:
     )
     c2pa.add_signing(film)
     film.add_argument(
-        "--rate", metavar="FPS", help="frames per second of a sequence (default: from its headers, or 24)"
+        "--rate",
+        metavar="FPS",
+        help="frames per second of a sequence (default: from its headers, or 24), or of a raw stream that states none",
     )
     film.add_argument(
         "--fill-gaps", action="store_true", help="replace each missing frame of a sequence by the frame before it"

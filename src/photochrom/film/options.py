@@ -63,8 +63,8 @@ class FilmOptions:
     """Bits per sample of the coloured film: 8, 10, 12, 14 or 16; None for those of the source, or the codec's next
     greater depth."""
     rate: Fraction | float | str | None = None
-    """Frames per second of an image sequence: a number, or text such as ``24000/1001``; None for the rate in its
-    headers, or 24."""
+    """Frames per second of an image sequence, or of a raw stream that states none: a number, or text such as
+    ``24000/1001``; None for the rate in the headers of the sequence, or 24, and for 25 in a raw stream."""
     fill_gaps: bool = False
     """Whether each missing frame of a sequence is replaced by the frame before it; otherwise a gap raises an error."""
 

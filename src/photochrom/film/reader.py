@@ -20,7 +20,7 @@ from .source.opening import main_stream, open_container
 from .source.side_data import kinds
 from .source.time_code import reel_name_of, time_code_of
 from .source.time_stamps import increasing, irregular_pts
-from .source.timing import clock_start, frame_rate, is_cut_short, other_stated_rate, picture_length
+from .source.timing import clock_start, frame_rate, is_cut_short, other_stated_rate, picture_length, states_rate
 from .times import ROUNDED, time_text
 
 _MOST_BACKWARD = 1  # seconds by which a time stamp may decrease before the time stamps count as starting over
@@ -42,13 +42,16 @@ class FilmReader:
     Args:
         path: The film.
         max_pixels: Maximum number of pixels per frame; checked before any frame is decoded.
+        rate: Frames per second of a raw stream that states none; other films keep their own.
 
     Raises:
         FilmError: The file is missing, cannot be read as a film, or has no picture, or its frames are too large or
             cannot be decoded.
     """
 
-    def __init__(self, path: str | os.PathLike[str], max_pixels: float = math.inf) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], max_pixels: float = math.inf, rate: Fraction | None = None
+    ) -> None:
         self.path, self._max_pixels = Path(path), max_pixels
         self._file = self.path
         self._demuxer_options: dict[str, str] = {}
@@ -57,12 +60,14 @@ class FilmReader:
         self._open()
         try:
             first = self._first_frame()
-            first = self._reopened_at_stated_rate() or first
+            first = self._reopened_at_stated_rate(rate) or first
         except BaseException:
             self.container.close()
             raise
         self.rate: Fraction = frame_rate(self.video)
         """Frames per second."""
+        self.states_rate = rate is not None or states_rate(self.container, self.video)
+        """Whether the film or the caller states the rate; otherwise it is assumed."""
         self._step = max(1, round(1 / (self.rate * self.time_base)))
         self.first_pts = first.pts or 0
         if first.pts is None and self.container.format.name.startswith("matroska"):
@@ -119,8 +124,11 @@ class FilmReader:
         self.container.close()
         self._open()
 
-    def _reopened_at_stated_rate(self) -> av.VideoFrame | None:
-        """Reopen a raw stream at the frame rate that it states, and return its first frame.
+    def _reopened_at_stated_rate(self, given: Fraction | None) -> av.VideoFrame | None:
+        """Reopen a raw stream at the frame rate that it states, or at a given one, and return its first frame.
+
+        Args:
+            given: Frame rate for a stream that states none.
 
         Returns:
             None if reopening is not necessary, because FFmpeg assumes no other rate.
@@ -129,6 +137,8 @@ class FilmReader:
             FilmError: The file cannot be read any more.
         """
         stated = other_stated_rate(self.container, self.video)
+        if not states_rate(self.container, self.video):
+            stated = given
         if stated is None:
             return None
         self._demuxer_options = {"framerate": str(stated)}
@@ -166,7 +176,9 @@ class FilmReader:
 
     def notes(self) -> list[str]:
         """Return notes about the film for the user, one line each."""
-        return []
+        if self.states_rate:
+            return []
+        return [f"the stream does not state its rate; {self.rate} frames per second are assumed: rate=18 sets another"]
 
     @property
     def duration(self) -> Fraction:

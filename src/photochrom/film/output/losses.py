@@ -44,9 +44,10 @@ def notes(reader: FilmReader, planes: PlaneFormat, container: str, options: Film
         if reader.has_overscan:
             found.append(_OVERSCAN_IN_EXR if options.codec == "exr" else _OVERSCAN)
     found += _not_in_frames(reader, options.codec) if options.codec in SEQUENCES else _other_pictures(reader)
-    if options.rate is not None and not reader.is_sequence:
+    if options.rate is not None and options.rate != reader.rate:
         found.append(
-            f"the film keeps its own {float(reader.rate):g} frames a second, since a rate is for numbered frames only"
+            f"the film keeps its own {float(reader.rate):g} frames a second, since a rate is for numbered frames and "
+            "raw streams without one"
         )
     has_alpha = any(part.is_alpha for part in reader.video.codec_context.format.components)
     if has_alpha and not keeps_alpha(reader, options.codec, planes.coding.bits):

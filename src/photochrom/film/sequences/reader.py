@@ -49,7 +49,7 @@ def open_film(path: str | os.PathLike[str], options: FilmOptions, max_pixels: fl
 
     Args:
         path: The film.
-        options: Options of the film; only ``rate`` and ``fill_gaps`` matter, for numbered frames.
+        options: Options of the film; only ``rate`` and ``fill_gaps`` matter.
         max_pixels: Maximum number of pixels per frame.
 
     Returns:
@@ -58,12 +58,12 @@ def open_film(path: str | os.PathLike[str], options: FilmOptions, max_pixels: fl
     Raises:
         FilmError: The film cannot be read, or frames of a sequence are missing.
     """
+    rate = options.rate
+    assert rate is None or isinstance(rate, Fraction)
     try:
         pattern = find_sequence(Path(path))
         if pattern is None:
-            return FilmReader(path, max_pixels)
-        rate = options.rate
-        assert rate is None or isinstance(rate, Fraction)
+            return FilmReader(path, max_pixels, rate)
         return SequenceReader(pattern, Path(path), rate=rate, fill_gaps=options.fill_gaps, max_pixels=max_pixels)
     except OSError as exc:
         raise FilmError(

@@ -15,6 +15,7 @@ from .decoding import is_avi
 _STATE_LENGTH = ("matroska", "mov")  # containers whose header states the length; for others FFmpeg guesses
 _RAW = ("h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo")
 """FFmpeg's names of raw streams, for which it assumes 25 frames per second even if the stream states another rate."""
+_RATELESS = (*_RAW, "mjpeg", "dnxhd")  # raw streams, some or all of which state no rate
 _FREE_CLOCKS = ("mpegts", "mpeg", *_RAW)  # formats whose times count from no beginning
 _MOST_RATE = 10_000  # frames per second; of raw DV, FFmpeg states 60,000, its ticks per second
 
@@ -29,6 +30,11 @@ def other_stated_rate(container: av.container.InputContainer, video: av.VideoStr
     """Return the frame rate that a raw stream states if FFmpeg assumes another one, otherwise None."""
     stated = video.codec_context.framerate
     return stated if container.format.name in _RAW and stated and stated != video.average_rate else None
+
+
+def states_rate(container: av.container.InputContainer, video: av.VideoStream) -> bool:
+    """Return whether a film states its frame rate; for a raw stream that does not, FFmpeg assumes 25."""
+    return container.format.name not in _RATELESS or bool(video.codec_context.framerate)
 
 
 def clock_start(container: av.container.InputContainer, first: Fraction) -> Fraction:
