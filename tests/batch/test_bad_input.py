@@ -274,6 +274,7 @@ def test_a_line_of_a_manifest_that_is_nested_too_deeply(tmp_path, options):
 def test_hints_and_vividness_of_a_manifest(tree, tmp_path, options):
     from PIL import Image
 
+    Image.linear_gradient("L").resize((48, 36)).save(tree / "a.jpg")  # noise would stop the hint
     (tree / "blue.json").write_text(hints_json((Hint.parse("0.5,0.5,#2030c0"),)))
     lines = ("path;hints;vividness", "a.jpg;blue.json;", "b.png;;0", "1934/a.jpg;gone.json;", "1934/deep/c.tif;;1")
     (tree / "list.csv").write_text("\n".join(lines))

@@ -223,7 +223,7 @@ def test_small_pictures_are_enlarged_for_detail_and_the_usual_thumbnail_stays_sh
     colorizer = Colorizer(_file(tmp_path), engine=FakeEngine(constant_answer(0, 0), card_metadata()))
     enlarged = colorizer.thumbnail(luma, detail=2)
     assert enlarged.shape == (128, 192)
-    assert np.abs(colorizer.thumbnail(enlarged).astype(int) - luma).max() <= 1
+    assert np.abs(colorizer.thumbnail(enlarged).astype(int) - luma).max() <= 10  # with interpolation alone, 33
 
 
 def test_detail_keeps_distributions_hints_and_margins(tmp_path):
