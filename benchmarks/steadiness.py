@@ -4,7 +4,7 @@
         [--sheets FOLDER]
 
 A clip is a file, or a folder of frames as JPEG. All is measured on the luma of the clip, at the size of the usual
-thumbnail, or at --scale times that size; figures of different scales cannot be compared.
+thumbnail, or at --scale times that size, up to its own; figures of different scales cannot be compared.
 
 CDC (colour distribution consistency, Liu et al. 2021): mean Jensen-Shannon divergence of the histograms of R, G and B
 between frames 1, 2 and 4 apart, divided by that of the true clip. CDC rewards grey, so the colourfulness (CF) is also
@@ -37,7 +37,10 @@ _BINS = 256
 
 
 def read(path: Path, count: int, colorizer: Colorizer, scale: float) -> list[np.ndarray]:
-    """Return up to ``count`` frames of a clip at ``scale`` times the thumbnail's size, RGB uint8 ``[h, w, 3]`` each."""
+    """Return up to ``count`` frames of a clip, RGB uint8 ``[h, w, 3]`` each.
+
+    They have ``scale`` times the size of the thumbnail, or about their own size if that is smaller.
+    """
     if path.is_dir():
         frames = [cv2.imread(str(p))[..., ::-1] for p in sorted(path.glob("*.jpg"))[:count]]
     else:
@@ -47,7 +50,8 @@ def read(path: Path, count: int, colorizer: Colorizer, scale: float) -> list[np.
                 frames.append(frame.to_ndarray(format="rgb24"))
                 if len(frames) == count:
                     break
-    height, width = colorizer.thumbnail_size(*frames[0].shape[:2], scale)
+    own = min(frames[0].shape[:2]) / colorizer.card.working_size
+    height, width = colorizer.thumbnail_size(*frames[0].shape[:2], min(scale, max(1.0, own)))
     return [cv2.resize(np.ascontiguousarray(f), (width, height), interpolation=cv2.INTER_AREA) for f in frames]
 
 
