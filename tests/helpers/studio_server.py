@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from tests.helpers.folders import files_below
+
 PATIENCE = 600  # seconds, which only a hanging studio exceeds
 
 
@@ -26,7 +28,7 @@ class RunningStudio:
     clients: list[httpx.Client] = field(default_factory=list)
 
     def files(self) -> list[Path]:
-        return [path for path in self.folder.rglob("*") if path.is_file()]
+        return files_below(self.folder)
 
     def visitor(self) -> Visitor:
         client = httpx.Client(base_url=self.url, timeout=PATIENCE)
@@ -50,9 +52,11 @@ def running_studio(folder: Path, *arguments: str, before: str = "") -> Iterator[
         try:
             line = process.stdout.readline()
             studio = RunningStudio(line.split("at ")[1].split(" ")[0], folder, process)
-            yield studio
-            for client in studio.clients:
-                client.close()
+            try:
+                yield studio
+            finally:  # an open connection would fail another test later
+                for client in studio.clients:
+                    client.close()
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=PATIENCE)

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from photochrom.colorizer.colorizer import Colorizer
 from photochrom.studio.app import Settings, application
+from tests.helpers.folders import files_below
 from tests.helpers.photographs import bt601
 from tests.helpers.studio_server import Visitor
 from tests.helpers.suggesting import hinting_engine
@@ -81,4 +82,4 @@ def visitor(client):
 @pytest.fixture
 def files(tmp_path):
     """Return a function that lists the names of all files in the studio's folder."""
-    return lambda: sorted(path.name for path in (tmp_path / "studio").rglob("*") if path.is_file())
+    return lambda: sorted(path.name for path in files_below(tmp_path / "studio"))

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from tests.corpus.make import chunk
+from tests.helpers.folders import files_below
 from tests.helpers.studio_server import PATIENCE, RefusedError, RunningStudio, Visitor, running_studio
 
 pytestmark = pytest.mark.slow
@@ -297,7 +298,7 @@ def test_files_left_by_kill_9_are_removed_at_the_next_start(tmp_path, photograph
         assert studio.files()
         os.kill(studio.process.pid, signal.SIGKILL)
         studio.process.wait(PATIENCE)
-    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    left = files_below(tmp_path)
     with running_studio(tmp_path) as studio:
         assert not set(left) & set(studio.files())
 

@@ -19,6 +19,7 @@ from photochrom import OptionError, StudioError
 from photochrom.studio import app as server
 from photochrom.studio.cross_site_guard import Guard, is_local
 from photochrom.studio.uploads import file_name
+from tests.helpers.folders import files_below
 from tests.helpers.studio_server import RefusedError, Visitor
 from tests.studio.conftest import MEGABYTES, picture, png
 
@@ -216,7 +217,7 @@ def test_a_full_disk_is_reported(open_studio, files, tmp_path):
     for path in (f"/api/items/{item}/download", "/api/items/archive"):
         with pytest.raises(RefusedError, match=full):
             visitor.fetch(path)
-    assert sum(path.stat().st_size for path in (tmp_path / "studio").rglob("*") if path.is_file()) < 1e6
+    assert sum(path.stat().st_size for path in files_below(tmp_path / "studio")) < 1e6
 
 
 def test_a_disk_that_is_really_full_is_reported_without_a_path(visitor, monkeypatch):
