@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 
 from photochrom.colorizer.colorizer import Colorizer
 from photochrom.studio.app import Settings, application
+from photochrom.studio.jobs import Job
 from tests.helpers.folders import files_below
 from tests.helpers.photographs import bt601
 from tests.helpers.studio_server import Visitor
@@ -77,6 +79,19 @@ def client(open_studio):
 @pytest.fixture
 def visitor(client):
     return Visitor(client())
+
+
+@pytest.fixture
+def late_job_states(monkeypatch):
+    """Let every job that is queued or running end while its state is read."""
+    describe = Job.describe
+
+    def described_at_its_end(job):
+        while job.busy:
+            time.sleep(0.01)
+        return describe(job)
+
+    monkeypatch.setattr(Job, "describe", described_at_its_end)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import pytest
 from photochrom.batch import coordinator as engine
 from photochrom.batch.coloring import coloring
 from photochrom.errors import OptionError
+from photochrom.studio.archive import Archive
 from photochrom.studio.state import Disk
 from photochrom.studio.uploads import folder_name
 from tests.helpers.studio_server import RefusedError
@@ -163,6 +164,43 @@ def test_photographs_removed_from_the_tray_leave_the_folder(visitor, files, done
         assert [name for name in archive.namelist() if name.endswith(".png")] == ["box/b.color.png"]
     assert "a.color.png" not in files()
     assert done == ["box/a.png", "box/b.png"]
+
+
+def test_a_photograph_that_is_removed_before_its_turn_is_left_out(visitor, monkeypatch):
+    one, _ = [visitor.add(name, png(picture(1))) for name in ("a.png", "b.png")]
+    color = Archive._color
+
+    def removed_first(self, *arguments):
+        monkeypatch.undo()
+        visitor.remove(one)
+        return color(self, *arguments)
+
+    monkeypatch.setattr(Archive, "_color", removed_first)
+    with packed(visitor) as archive:
+        assert [row["source"] for row in table(archive)] == ["b.png"]
+
+
+@pytest.mark.usefixtures("late_job_states")
+def test_a_finished_job_is_shown_with_all_its_outcomes(visitor):
+    item = visitor.add("a.png", png(picture(1)))
+    facts = visitor.post("/api/archive/start")
+    assert (facts["job"]["status"], facts["items"][item]["isCurrent"]) == ("done", True)
+
+
+def test_a_photograph_that_is_changed_while_it_is_described_is_not_called_current(visitor, monkeypatch):
+    item = visitor.add("a.png", png(picture(1)))
+    finished(visitor)
+    is_current = Archive._is_current
+
+    def changed_afterwards(self, photograph):
+        found = is_current(self, photograph)
+        monkeypatch.undo()
+        visitor.put(item, 0.5, 0.5)
+        return found
+
+    monkeypatch.setattr(Archive, "_is_current", changed_afterwards)
+    facts = visitor.get("/api/archive")["items"][item]
+    assert (facts["isCurrent"], facts["revision"]) == (True, 0)
 
 
 def test_the_files_of_removed_photographs_make_room_for_others(visitor, files, monkeypatch):

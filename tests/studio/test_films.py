@@ -73,6 +73,12 @@ def test_shots_are_found_and_shown(visitor, film):
         visitor.fetch(f"/api/items/{item}/shots/3.jpg")
 
 
+@pytest.mark.usefixtures("late_job_states")
+def test_a_finished_search_is_shown_with_all_its_shots(visitor, film):
+    state = visitor.send("/api/items", "old.mp4", film.read_bytes())
+    assert (state["search"]["status"], len(state["shots"])) == ("done", 3)
+
+
 @pytest.mark.slow
 def test_a_film_is_hinted_frame_by_frame_and_coloured(visitor, film, tmp_path):
     item = dropped(visitor, film)

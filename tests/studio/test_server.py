@@ -142,3 +142,17 @@ def test_an_item_that_is_removed_meanwhile_is_reported_as_gone(visitor, route, m
     answer = visitor.client.get(f"/api/items/{item}/{route}")
     assert answer.status_code == 404
     assert answer.json() == {"error": "this file is no longer here: drop it again"}
+
+
+def test_a_photograph_that_is_changed_while_it_is_described_has_the_number_of_its_earlier_state(visitor, monkeypatch):
+    item = visitor.add("old.png", png(picture(1)))
+    options = Photograph.options
+
+    def changed_meanwhile(photograph):
+        monkeypatch.undo()
+        visitor.put(item, 0.5, 0.5)
+        return options(photograph)
+
+    monkeypatch.setattr(Photograph, "options", changed_meanwhile)
+    assert visitor.item(item)["revision"] == 0
+    assert visitor.item(item)["revision"] == 1

@@ -91,16 +91,16 @@ class Archive:
 
     def describe(self, photographs: Iterable[Photograph]) -> dict[str, Any]:
         """Return the job, the photographs' outcomes by id, and the unreadable files, as JSON for the page."""
-        items = {
-            each.id: self._facts(each, self._outcomes[each.id].row) for each in photographs if each.id in self._outcomes
-        }
+        job = self.job.describe()  # first, since a finished job has all its outcomes
+        outcomes = dict(self._outcomes)
+        items = {each.id: self._facts(each, outcomes[each.id].row) for each in photographs if each.id in outcomes}
         refused = [{"folder": each.folder, "name": each.name, "message": each.message} for each in self.refused]
-        return {"job": self.job.describe(), "items": items, "refused": refused}
+        return {"job": job, "items": items, "refused": refused}
 
     def _facts(self, photograph: Photograph, row: Row) -> dict[str, Any]:
-        # The page compares the revision with its own, since the photograph may have changed meanwhile.
+        # The page compares the revision with its own. It is read first, since the photograph may change at any time.
         return {
-            "isCurrent": self._is_current(photograph), "revision": photograph.revision,
+            "revision": photograph.revision, "isCurrent": self._is_current(photograph),
             "output": row.output, "error": row.error, "warnings": row.warnings,
         }  # fmt: skip
 
@@ -116,7 +116,7 @@ class Archive:
         with self._lock:
             entries = {entry.item.key: entry for entry in self._entries(photographs)}
             self._remove_others(entries.values())  # first, since this makes room
-            sizes = (each.source.stat().st_size for each in photographs if not self._is_current(each))
+            sizes = (entry.item.size for entry in entries.values() if not self._is_current(entry.photograph))
             self._state.disk.check(sum(sizes))  # an output is about as large as its source
 
             def on_progress(summary: BatchSummary, row: Row | None) -> None:
@@ -161,18 +161,27 @@ class Archive:
         return self._folder / "coloured"
 
     def _entries(self, photographs: Iterable[Photograph]) -> Iterator[_Entry]:
-        """Yield a batch item with unique paths for each photograph, and write the photograph's hints to a file."""
+        """Yield a batch item with unique paths for each photograph, and write the photograph's hints to a file.
+
+        Photographs that were removed from the tray since the request are left out.
+        """
         hints = self._files.parent / "hints"
         hints.mkdir(exist_ok=True)
         sources, outputs = set[str](), set[str]()
         for each in photographs:
+            try:
+                size = each.source.stat().st_size
+            except FileNotFoundError:
+                if each.is_closed:
+                    continue
+                raise
             key = _unique(PurePosixPath(each.dropped_in, each.source.name), sources)
             output = _unique(PurePosixPath(each.dropped_in, colored_path(each.source).name), outputs)
             options = each.options()
             path = hints / f"{each.id}.json"
             path.write_text(hints_json(options.hints), encoding="utf-8")
             item = Item(
-                key, str(each.source), each.source.stat().st_size, _version(each), output,
+                key, str(each.source), size, _version(each), output,
                 str(path) if options.hints else "", options.vividness, options.strength,
             )  # fmt: skip
             yield _Entry(each, item, len(each.marks()))

@@ -58,7 +58,7 @@ class Film(Item[FilmChoices]):
         self.job, self.search = Job(), Job()
         self.result: Path | None = None
         self.shots: list[Shot] = []
-        self._recolor = self._is_closed = False
+        self._recolor = False
         self._begun: tuple[FilmOptions, tuple[FilmHint, ...]] | None = None  # with which the kept parts were coloured
         self._is_whole = False  # whether the kept parts made a finished film, so that single shots can be recoloured
         self._finished: tuple[FilmChoices, bool] | None = None  # choices and recolor with which the result was made
@@ -120,6 +120,7 @@ class Film(Item[FilmChoices]):
 
     def describe(self) -> dict[str, Any]:
         """Return the film's state as JSON for the page."""
+        job, search = self.job.describe(), self.search.describe()  # first, since a finished job has all its results
         height, width = self._shape
         shots = [{"start": float(shot.start), "end": float(shot.end), "frames": shot.frames} for shot in self.shots]
         return super().describe() | {
@@ -129,7 +130,7 @@ class Film(Item[FilmChoices]):
             "marked": sorted({float(mark.time) for mark in self._history.now.marks if mark.time is not None}),
             "isOwn": bool(self._own_dials(self._shot())),
             "own": sorted({float(start) for start, _, _ in self._history.now.shots}),
-            "job": self.job.describe(), "search": self.search.describe(),
+            "job": job, "search": search,
             "result": None if self.result is None else self.result.name,
             "isCurrent": self.result is not None and self._finished == (self._history.now, self._recolor),
         }  # fmt: skip
@@ -329,7 +330,6 @@ class Film(Item[FilmChoices]):
 
     def close(self) -> None:
         """Stop the jobs and remove the film's files."""
-        self._is_closed = True
         self.job.stop()
         self.search.stop()
         super().close()
@@ -339,7 +339,7 @@ class Film(Item[FilmChoices]):
         try:
             return work()
         finally:
-            if self._is_closed:
+            if self.is_closed:
                 super().close()
 
 

@@ -50,6 +50,8 @@ class Item(ABC, Generic[Choices]):
         self.order = 0.0
         """Position on the tray: items are sorted by this number."""
         self._revision = 0
+        self.is_closed = False
+        """Whether the item was removed from its tray, and its files with it."""
 
     # Defined by subclasses ---------------------------------------------------------------------------------------
 
@@ -85,10 +87,11 @@ class Item(ABC, Generic[Choices]):
 
     def describe(self) -> dict[str, Any]:
         """Return the item's state as JSON for the page."""
+        revision = self._revision  # first, since what is read later may only be newer than its number
         history, options = self._history, self.options()
         return {
             "id": self.id, "kind": self.kind, "name": self.source.name, "order": self.order, "folder": self.dropped_in,
-            "revision": self._revision, "vividness": options.vividness, "strength": options.strength,
+            "revision": revision, "vividness": options.vividness, "strength": options.strength,
             "marks": [mark.to_json() for mark in self.marks()],
             "canUndo": bool(history.past), "canRedo": bool(history.future),
         }  # fmt: skip
@@ -172,6 +175,7 @@ class Item(ABC, Generic[Choices]):
 
     def close(self) -> None:
         """Remove the item's files, and its pictures in the caches."""
+        self.is_closed = True
         self._state.forget(self.id)
         shutil.rmtree(self.folder, ignore_errors=True)
 

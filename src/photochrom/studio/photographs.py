@@ -170,16 +170,17 @@ class Photograph(Item[Choices]):
     def _guess_folder(self, guesses: Guesses) -> Path:
         return self.folder / f"guesses-{guesses.number}"
 
-    def guess_picture(self, guesses: int, number: int) -> Path:
-        """Return the path of a guess's small picture, given the numbers of the guesses and of the guess.
+    def guess_picture(self, guesses: int, number: int) -> bytes:
+        """Return a guess's small picture, as JPEG, given the numbers of the guesses and of the guess.
 
         Raises:
             OptionError: There is no such guess any more.
+            OSError: The picture cannot be read.
         """
-        path = self.folder / f"guesses-{guesses}" / f"{number}.jpg"
-        if not path.is_file():
-            raise OptionError("this guess is gone", remedy="choose another")
-        return path
+        try:
+            return (self.folder / f"guesses-{guesses}" / f"{number}.jpg").read_bytes()
+        except FileNotFoundError:
+            raise OptionError("this guess is gone", remedy="choose another") from None
 
     def borrow(self, reference: Path) -> int:
         """Replace the borrowed hints by ones with the colours of another photograph, where it matches this one.

@@ -268,7 +268,7 @@ class Api:
 
     async def _guess(self, request: Request) -> Response:
         guesses, number = (request.path_params[name] for name in ("guesses", "number"))
-        return FileResponse(_photograph(self._item_of(request)).guess_picture(guesses, number))
+        return Response(_photograph(self._item_of(request)).guess_picture(guesses, number), media_type="image/jpeg")
 
     async def _likely(self, request: Request) -> Response:
         item, (x, y) = self._item_of(request), place(request.query_params)
