@@ -118,6 +118,39 @@ def test_turned_and_mirrored_frames_become_upright(bits, suffix, orientation, tm
             assert picture.getexif()[0x0112] == 1
 
 
+def write_turned(folder, places):
+    """Write PNG frames that are stored from bottom to top, with EXIF before or behind the pixels, or without it."""
+    folder.mkdir()
+    block = Image.Exif()
+    block[0x0112] = 4
+    for number, (luma, place) in enumerate(zip(pan(len(places)), places, strict=True)):
+        Image.fromarray(np.ascontiguousarray(STORED[4](luma))).save(path := folder / f"{number}.png", exif=block)
+        data = path.read_bytes()
+        start = data.index(b"eXIf") - 4
+        chunk = data[start : start + 12 + int.from_bytes(data[start : start + 4], "big")]
+        if place != "before":
+            data = data.replace(chunk, b"")
+        path.write_bytes(data[:-12] + chunk + data[-12:] if place == "behind" else data)
+    return folder
+
+
+@pytest.mark.parametrize("places", [("behind", "before"), ("before", "behind")])
+def test_png_frames_may_state_their_orientation_behind_the_pixels(places, tmp_path, red):
+    """ExifTool writes EXIF there."""
+    check_upright_film(write_turned(tmp_path / "scans", places), pan(2), 8, tmp_path, red)
+
+
+@pytest.mark.parametrize(
+    ("places", "other", "first"),
+    [(("behind", ""), 1, 4), (("before", ""), 1, 4), (("", "behind"), 4, 1), (("", "before"), 4, 1)],
+)
+def test_png_frames_of_two_orientations_are_refused_wherever_they_state_them(places, other, first, tmp_path, red):
+    folder = write_turned(tmp_path / "scans", places)
+    problem = f"1.png: has orientation {other} in EXIF's numbers, and the first frame has {first}"
+    with pytest.raises(FilmError, match=problem):
+        colorize_film(folder, None, FilmOptions(rate=24), colorizer=red)
+
+
 @pytest.mark.parametrize("orientation", STORED)
 @pytest.mark.parametrize(("bits", "rgb", "order"), [(8, True, ">"), (10, True, "<"), (10, False, ">"), (16, True, ">")])
 def test_the_orientation_of_dpx_frames_is_read_and_kept(bits, rgb, order, orientation, tmp_path, red):

@@ -33,8 +33,8 @@ class PictureHeader:
     """Bits per sample."""
     coding: str = ""
     """Colour space and chroma subsampling of a JPEG, such as ``YCbCr 420``; empty for other formats."""
-    orientation: int = 1
-    """EXIF orientation in which the frame is stored, 1 to 8."""
+    orientation: int | None = 1
+    """EXIF orientation in which the frame is stored, 1 to 8; None if only the rest of the file may state it."""
     rate: Fraction | None = None
     time_code: str = ""
     reel_name: str = ""
@@ -47,8 +47,12 @@ class PictureHeader:
         return f"{self.samples} sample{'' if self.samples == 1 else 's'} of {self.bits} bits a pixel{coding}"
 
 
-def read_header(path: Path) -> PictureHeader | None:
+def read_header(path: Path, *, whole: bool = False) -> PictureHeader | None:
     """Read a frame's header; return None if it is damaged, which is reported when the frame is decoded.
+
+    Args:
+        path: The frame.
+        whole: Whether to look for the orientation of a PNG behind its pixels as well, for which all of it is read.
 
     Raises:
         FilmError: The file cannot be read.
@@ -56,16 +60,18 @@ def read_header(path: Path) -> PictureHeader | None:
     try:
         with system_errors(FilmError, path, "check its permissions, and the disk"), path.open("rb") as stream:
             data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)  # a TIFF's header may be at the end
-            return _READERS[SUFFIXES[path.suffix.lower()]](data)
+            format = SUFFIXES[path.suffix.lower()]
+            return _png(data, whole) if format == "png" else _READERS[format](data)
     except (PhotoError, ValueError, IndexError, KeyError, struct.error):  # an empty file cannot be mapped
         return None
 
 
-def _png(data: mmap.mmap) -> PictureHeader:
+def _png(data: mmap.mmap, whole: bool) -> PictureHeader:
     name, width, height, bits, kind = struct.unpack_from(">4sIIBB", data, 12)
     if name != b"IHDR":
         raise ValueError("no header of the image")
-    return PictureHeader(width, height, _PNG_SAMPLES[kind], bits, orientation=png.orientation(data))
+    orientation = png.orientation(data, whole=whole) or (1 if whole else None)
+    return PictureHeader(width, height, _PNG_SAMPLES[kind], bits, orientation=orientation)
 
 
 def _tiff(data: mmap.mmap) -> PictureHeader:
@@ -90,7 +96,6 @@ def _jp2(data: mmap.mmap) -> PictureHeader:
 
 
 _READERS: dict[str, Callable[[mmap.mmap], PictureHeader]] = {
-    "png": _png,
     "tiff": _tiff,
     "jpeg": _jpeg,
     "jp2": _jp2,

@@ -20,7 +20,7 @@ import av
 
 from ...color.bands import thread_limit
 from ...errors import FilmError, PhotoError
-from ...photo.formats import exif, icc
+from ...photo.formats import icc
 from ..damage_log import Damage
 from ..frame_buffers import frames_within
 from ..options import FilmOptions
@@ -28,13 +28,12 @@ from ..reader import FilmReader
 from ..source.color_detection import GAP
 from ..source.opening import reading
 from ..times import ROUNDED, time_text
-from . import dpx, exr, frame_metadata, jpegs, pictures
+from . import exr, frame_metadata, jpegs
+from .headers import REMEDY, Header, check_png, difference, read_header
 from .names import Pattern, find_sequence, frames_in_words, is_alone, missing
 from .pixels import encoded, turned
 
 _USUAL_RATE = Fraction(24)  # frames per second if neither the user nor the headers state a rate
-Header = dpx.DpxHeader | exr.ExrHeader | pictures.PictureHeader
-_HEADERS: dict[str, Callable[[Path], Header | None]] = {"dpx": dpx.read_header, "exr": exr.read_header}
 _DECODERS = {"dpx": "dpx", "tiff": "tiff", "png": "png", "jpeg": "mjpeg", "jp2": "jpeg2000"}
 # Codes of primaries and transfer characteristics in ITU-T H.273.
 _BT709 = (1, 1)  # assumed for scans, which seldom state them
@@ -118,9 +117,7 @@ class SequenceReader(FilmReader):
         self.is_sequence = True
         self.metadata = frame_metadata.read_metadata(self.file(0), pattern.format)
         """Metadata of the first frame; empty unless the frames are PNG, TIFF or JPEG."""
-        self.orientation = (
-            header.orientation if isinstance(header, dpx.DpxHeader) else exif.orientation(self.metadata.exif)
-        )
+        self.orientation: int = getattr(header, "orientation", None) or 1
         """EXIF orientation in which the frames are stored, 1 to 8, by that of the first one."""
         self.turns, self.display_matrix = 0, None
         self.states_rate = rate is not None or (header is not None and header.rate is not None)
@@ -154,18 +151,16 @@ class SequenceReader(FilmReader):
             FilmError: A frame cannot be read, or differs from the first in size or pixel format; or an OpenEXR frame is
                 too large.
         """
-        read = _HEADERS.get(self.pattern.format, pictures.read_header)
         first: Header | None = None
         self.has_overscan = False
         """Whether OpenEXR frames store pixels outside their display windows."""
         for number in self.numbers:
-            if (header := read(self.pattern.file(number))) is None:
+            path = self.pattern.file(number)
+            if (header := read_header(path, self.pattern.format, is_first=first is None)) is None:
                 continue  # damaged, which decoding the frame will report
             first = first or header
-            if problem := _difference(header, first):
-                raise FilmError(
-                    problem, path=self.pattern.file(number), remedy="move frames of each kind to a folder of their own"
-                )
+            if problem := difference(header, first):
+                raise FilmError(problem, path=path, remedy=REMEDY)
             self.has_overscan |= isinstance(header, exr.ExrHeader) and header.overscan
         if isinstance(first, exr.ExrHeader):
             self._check_pixels(first.width, first.height)  # before the first frame is decoded
@@ -335,6 +330,8 @@ class SequenceReader(FilmReader):
             raise FilmError("cannot be decoded", path=path, remedy="replace the file")
         if self.pattern.format == "jpeg":
             jpegs.set_luma(frames[0], memoryview(packet), path)
+        elif self.pattern.format == "png":
+            check_png(memoryview(packet), self.orientation, path)
         return frames[0] if self.orientation == 1 else turned(frames[0], self.orientation)
 
     def _packet(self, size: int) -> av.Packet:
@@ -369,7 +366,7 @@ class SequenceReader(FilmReader):
                 f"has {frame.width} x {frame.height} pixels of {frame.format.name}, and the first frame has "
                 f"{self.width} x {self.height} of {self._format}",
                 path=self.file(frame.pts or 0),
-                remedy="move frames of each kind to a folder of their own",
+                remedy=REMEDY,
             )
 
 
@@ -379,16 +376,3 @@ def _numbers(pattern: Pattern, path: Path) -> list[int]:
     if not (numbers := pattern.numbers()):
         raise FilmError("names no frame that exists", path=path, remedy="check the pattern")
     return numbers
-
-
-def _difference(header: Header, first: Header) -> str:
-    """Describe how a frame differs from the first frame in size or pixel format; empty if it does not."""
-    if (header.width, header.height) != (first.width, first.height):
-        return f"has {header.width} x {header.height} pixels, and the first frame has {first.width} x {first.height}"
-    if header.kind != first.kind:
-        return f"has {header.kind}, and the first frame has {first.kind}"
-    if isinstance(header, exr.ExrHeader) or isinstance(first, exr.ExrHeader):
-        return ""
-    if header.orientation != first.orientation:
-        return f"has orientation {header.orientation} in EXIF's numbers, and the first frame has {first.orientation}"
-    return ""

@@ -89,19 +89,28 @@ def read(data: bytes) -> Decoded:
     return Decoded(luma, alpha, metadata, warnings=warnings)
 
 
-def orientation(data: bytes | mmap) -> int:
-    """Return the EXIF orientation of a PNG file, 1 to 8, if it is stated before the pixels; otherwise 1.
+def orientation(data: memoryview | mmap, *, whole: bool = True) -> int | None:
+    """Return the EXIF orientation of a PNG file, 1 to 8; None if it has no EXIF.
+
+    Args:
+        data: The file.
+        whole: Whether to look behind the pixels as well, for which the whole file is read.
 
     Raises:
-        struct.error: The file ends before the pixels.
+        PhotoError: A text is too large.
     """
-    position, size, name = len(SIGNATURE), 0, b""
-    while name != b"IDAT":
+    block = _metadata(_texts(data, whole=whole))[0].exif
+    return exif.orientation(block) if block else None
+
+
+def _texts(data: memoryview | mmap, *, whole: bool) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name and payload of each chunk that may have metadata; the arguments are those of ``orientation``."""
+    position, name = len(SIGNATURE), b""
+    while position + 8 <= len(data) and (whole or name != b"IDAT"):
         size, name = struct.unpack_from(">I4s", data, position)
-        if name == b"eXIf":
-            return exif.orientation(data[position + 8 : position + 8 + size].removeprefix(_EXIF))
+        if name in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
+            yield name, bytes(data[position + 8 : position + 8 + size])
         position += 12 + size
-    return 1
 
 
 def coding_chunks(metadata: Metadata) -> list[str]:
