@@ -256,6 +256,22 @@ def test_the_rate_of_a_raw_stream_that_states_none_is_given_or_assumed(rate, fou
     assert [note for note in report.notes if "rate" in note] == ([] if rate else [assumed])
 
 
+@pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(15000, 1001), Fraction(10000, 1001)])
+def test_a_raw_h263_stream_states_its_rate_by_the_numbers_of_its_pictures(rate, tmp_path):
+    path = write_film(tmp_path / "a.h263", pan(140, 176, 144), codec="h263", rate=rate, format="h263")
+    with FilmReader(path) as film:
+        assert (film.rate, film.states_rate) == (rate, True)
+        assert [frame.pts * film.time_base for frame in film.frames()][:2] == [0, 1 / rate]
+
+
+def test_a_raw_h263_stream_of_another_rate_than_its_clock_gets_the_given_rate(tmp_path):
+    path = write_film(tmp_path / "a.h263", pan(12, 176, 144), codec="h263", rate=24, format="h263")
+    with FilmReader(path) as film:
+        assert (film.rate, film.states_rate) == (25, False)
+    with FilmReader(path, rate=Fraction(24)) as film:
+        assert (film.rate, film.states_rate) == (24, True)
+
+
 def test_a_raw_mpeg_2_stream_begins_at_0(tmp_path, red):
     """FFmpeg's first time stamp is later by the delay of B-frames."""
     path = write_film(tmp_path / "a.m2v", pan(12), codec="mpeg2video", format="mpeg2video", options={"bf": "2"})

@@ -13,6 +13,7 @@ import av
 
 from ..errors import FilmError
 from .damage_log import Damage
+from .source import raw_streams
 from .source.decoding import decoded, is_avi
 from .source.frame_facts import display_matrix, fields
 from .source.keyframes import keyframe_pairs, lone_keyframes
@@ -20,7 +21,7 @@ from .source.opening import main_stream, open_container
 from .source.side_data import kinds
 from .source.time_code import reel_name_of, time_code_of
 from .source.time_stamps import increasing, irregular_pts
-from .source.timing import clock_start, frame_rate, is_cut_short, other_stated_rate, picture_length, states_rate
+from .source.timing import clock_start, frame_rate, is_cut_short, picture_length
 from .times import ROUNDED, time_text
 
 _MOST_BACKWARD = 1  # seconds by which a time stamp may decrease before the time stamps count as starting over
@@ -57,17 +58,17 @@ class FilmReader:
         self._demuxer_options: dict[str, str] = {}
         self.first_pts = 0
         """Presentation time stamp of the first frame."""
+        self.states_rate = True
+        """Whether the film or the caller states the rate; otherwise it is assumed."""
         self._open()
         try:
             first = self._first_frame()
-            first = self._reopened_at_stated_rate(rate) or first
+            first = self._reopened_at_own_rate(rate) or first
         except BaseException:
             self.container.close()
             raise
         self.rate: Fraction = frame_rate(self.video)
         """Frames per second."""
-        self.states_rate = rate is not None or states_rate(self.container, self.video)
-        """Whether the film or the caller states the rate; otherwise it is assumed."""
         self._step = max(1, round(1 / (self.rate * self.time_base)))
         self.first_pts = first.pts or 0
         if first.pts is None and self.container.format.name.startswith("matroska"):
@@ -124,7 +125,7 @@ class FilmReader:
         self.container.close()
         self._open()
 
-    def _reopened_at_stated_rate(self, given: Fraction | None) -> av.VideoFrame | None:
+    def _reopened_at_own_rate(self, given: Fraction | None) -> av.VideoFrame | None:
         """Reopen a raw stream at the frame rate that it states, or at a given one, and return its first frame.
 
         Args:
@@ -136,12 +137,13 @@ class FilmReader:
         Raises:
             FilmError: The file cannot be read any more.
         """
-        stated = other_stated_rate(self.container, self.video)
-        if not states_rate(self.container, self.video):
-            stated = given
-        if stated is None:
+        if self.container.format.name not in raw_streams.NAMES:
             return None
-        self._demuxer_options = {"framerate": str(stated)}
+        rate = raw_streams.stated_rate(self.container, self.video, self._container) or given
+        self.states_rate = rate is not None
+        if rate in (None, self.video.average_rate):
+            return None
+        self._demuxer_options = {"framerate": str(rate)}
         self._rewind()
         return self._first_frame()
 

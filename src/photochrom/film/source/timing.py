@@ -10,13 +10,11 @@ import av
 
 from ...errors import OptionError
 from ..times import parse_time
+from . import raw_streams
 from .decoding import is_avi
 
 _STATE_LENGTH = ("matroska", "mov")  # containers whose header states the length; for others FFmpeg guesses
-_RAW = ("h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo")
-"""FFmpeg's names of raw streams, for which it assumes 25 frames per second even if the stream states another rate."""
-_RATELESS = (*_RAW, "mjpeg", "dnxhd")  # raw streams, some or all of which state no rate
-_FREE_CLOCKS = ("mpegts", "mpeg", *_RAW)  # formats whose times count from no beginning
+_FREE_CLOCKS = ("mpegts", "mpeg", *raw_streams.NAMES)  # formats whose times count from no beginning
 _MOST_RATE = 10_000  # frames per second; of raw DV, FFmpeg states 60,000, its ticks per second
 
 
@@ -24,17 +22,6 @@ def frame_rate(video: av.VideoStream) -> Fraction:
     """Return the frames per second; 24 if they are unknown."""
     rates = (video.average_rate, video.guessed_rate)
     return next((rate for rate in rates if rate and rate <= _MOST_RATE), Fraction(24))
-
-
-def other_stated_rate(container: av.container.InputContainer, video: av.VideoStream) -> Fraction | None:
-    """Return the frame rate that a raw stream states if FFmpeg assumes another one, otherwise None."""
-    stated = video.codec_context.framerate
-    return stated if container.format.name in _RAW and stated and stated != video.average_rate else None
-
-
-def states_rate(container: av.container.InputContainer, video: av.VideoStream) -> bool:
-    """Return whether a film states its frame rate; for a raw stream that does not, FFmpeg assumes 25."""
-    return container.format.name not in _RATELESS or bool(video.codec_context.framerate)
 
 
 def clock_start(container: av.container.InputContainer, first: Fraction) -> Fraction:
