@@ -99,6 +99,27 @@ def test_files_left_by_a_killed_process_are_removed_by_the_next(tmp_path):
     assert names(tmp_path) == sorted(["a.txt", part_of(os.getpid()), part_of(1), other_machine])
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are not looked for there")
+def test_a_temporary_file_that_disappears_meanwhile_does_not_keep_the_others(tmp_path, monkeypatch):
+    """Other processes give their files their final names at any time."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    left = [tmp_path / f"{part_of(ended.pid)}{number}" for number in range(3)]
+    for path in left:
+        path.write_text("half")
+    is_abandoned, seen = atomic._is_abandoned, []
+
+    def removed_first(entry):
+        seen.append(entry.name)
+        if len(seen) == 1:
+            Path(entry.path).unlink()
+        return is_abandoned(entry)
+
+    monkeypatch.setattr(atomic, "_is_abandoned", removed_first)
+    write(tmp_path / "a.txt", "whole")
+    assert (sorted(seen), names(tmp_path)) == ([path.name for path in left], ["a.txt"])
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 def test_a_process_that_waits_for_its_parent_to_notice_its_end_has_ended():
     with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as process:

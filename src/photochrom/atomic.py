@@ -96,11 +96,18 @@ def sweep(folder: Path) -> None:
     """
     with suppress(OSError), os.scandir(folder) as entries:  # a faulty folder is reported when the file is written
         for entry in entries:
-            if entry.name.startswith(_PREFIX) and _is_abandoned(entry):
-                if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                else:
-                    Path(entry.path).unlink(missing_ok=True)
+            if entry.name.startswith(_PREFIX):
+                with suppress(OSError):  # another process may just be giving the file its final name
+                    _remove_if_abandoned(entry)
+
+
+def _remove_if_abandoned(entry: os.DirEntry[str]) -> None:
+    if not _is_abandoned(entry):
+        return
+    if entry.is_dir(follow_symlinks=False):
+        shutil.rmtree(entry.path, ignore_errors=True)
+    else:
+        Path(entry.path).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Compiled models are loaded from a sound cache, otherwise compiled from the model file."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -102,6 +103,28 @@ def test_the_oldest_files_are_removed(model, monkeypatch):
     OpenVinoEngine(model, exact=True)
     assert cached(OpenVinoEngine(model, exact=True))
     assert only_file()
+
+
+def test_a_new_file_is_kept_even_if_others_have_a_later_time(model, monkeypatch):
+    """Clocks differ, and some file systems round times to seconds."""
+    monkeypatch.setattr(compiled, "_KEPT", 2)
+    compiled.compiled_folder().mkdir(parents=True)
+    for number in range(3):
+        path = compiled.compiled_folder() / f"{number}.blob"
+        path.touch()
+        os.utime(path, (4e9 + number, 4e9 + number))
+    OpenVinoEngine(model)
+    assert cached(OpenVinoEngine(model))
+    assert {path.name for path in compiled.entries()} > {"2.blob"}
+    assert len(compiled.entries()) == 2
+
+
+def test_a_file_that_disappears_after_it_was_listed_is_left_out(model):
+    """Another process may remove it at any time; here, a link that leads nowhere stands for it."""
+    OpenVinoEngine(model)
+    path = only_file()
+    (path.parent / "gone.blob").symlink_to("nowhere")
+    assert list(compiled.entries()) == [path]
 
 
 def test_the_cache_can_be_switched_off(model, monkeypatch):

@@ -99,11 +99,11 @@ def _models() -> Iterator[tuple[str, str]]:
 
 
 def _model_cache() -> str:
-    from ..models.compiled import SWITCH, compiled_folder, is_enabled
+    from ..models.compiled import SWITCH, compiled_folder, entries, is_enabled
 
     if not is_enabled():
         return f"off ({SWITCH})"
-    sizes = [file.stat().st_size for file in compiled_folder().glob("*.blob")]
+    sizes = [state.st_size for state in entries().values()]
     models = counted(len(sizes), "compiled model")
     return f"{compiled_folder()}: {models}, {sum(sizes) / 1e6:.0f} MB; {SWITCH}=0 switches it off"
 

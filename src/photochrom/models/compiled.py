@@ -41,6 +41,15 @@ def is_enabled() -> bool:
     return os.environ.get(SWITCH, "1").lower() not in ("0", "false", "no", "off")
 
 
+def entries() -> dict[Path, os.stat_result]:
+    """Return the files of the cache with their states, without those that another process removes meanwhile."""
+    found = {}
+    for path in compiled_folder().glob("*.blob"):
+        with suppress(FileNotFoundError):
+            found[path] = path.stat()
+    return found
+
+
 class Loaded(NamedTuple):
     """A compiled model that was loaded from the cache."""
 
@@ -118,10 +127,10 @@ class CompiledModel:
             with new_file(self.path, overwrite=True) as file:
                 file.write(header.ljust(_HEADER))
                 file.write(blob)
-            _remove_least_recently_used()
+            self._remove_least_recently_used()
 
-
-def _remove_least_recently_used() -> None:
-    files = sorted(compiled_folder().glob("*.blob"), key=lambda path: path.stat().st_mtime)
-    for path in files[:-_KEPT]:
-        path.unlink(missing_ok=True)
+    def _remove_least_recently_used(self) -> None:
+        # This entry is kept in any case, since others may have the same time.
+        others = {path: state.st_mtime_ns for path, state in entries().items() if path != self.path}
+        for path in sorted(others, key=others.__getitem__, reverse=True)[_KEPT - 1 :]:
+            path.unlink(missing_ok=True)
