@@ -239,6 +239,7 @@ def test_metadata_that_a_container_cannot_hold_is_named(end, lost, tmp_path, fak
     [
         ("mov", ("fre", "deu"), ["fra", "ger"]),  # MOV numbers its languages, and FFmpeg has one code for each number
         ("mov", ("fra", "tlh"), ["fra", None]),
+        ("mov", ("swe", "hrv"), ["sve", "hr "]),  # FFmpeg's names for the numbers 5 and 18
         ("mp4", ("fre", "deu"), ["fre", "deu"]),
         ("mp4", ("fre", "ENG"), ["fre", None]),
     ],
@@ -253,8 +254,22 @@ def test_a_language_is_kept_or_its_loss_is_named(end, languages, found, tmp_path
     assert [note for note in report.notes if "languages" in note] == notes
 
 
-def test_languages_of_mov_are_those_that_ffmpeg_writes():
-    codes, file = [*tracks._MOV_LANGUAGES.split(), *tracks._MOV_NAMES], io.BytesIO()
+@pytest.mark.parametrize("end", ["mp4", "mkv"])
+def test_languages_of_mov_get_their_code_of_iso_639_again(end, tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "a.mov", pan(4), sound="aac", titles="mov_text", languages=("sve", "sr "))
+    report = colorize_film(source, tmp_path / f"b.{end}", FAST, colorizer=fake_colorizer)
+    with av.open(str(report.output)) as film:
+        assert [stream.metadata.get("language") for stream in film.streams][1:] == ["swe", "srp"]
+    assert not any("languages" in note for note in report.notes)
+
+
+NUMBERS = {"swe": 5, "hrv": 18, "fao": 30, "gle": 35, "srp": 42, "pan": 70}
+"""Numbers of languages in MOV (QuickTime File Format, Language Codes) for which FFmpeg has names of its own."""
+
+
+def mov_of_languages(codes):
+    """Return a MOV with a track of each language."""
+    file = io.BytesIO()
     with av.open(file, "w", format="mov") as film:
         streams = [film.add_stream("pcm_s16le", rate=8000) for _ in codes]
         for stream, code in zip(streams, codes, strict=True):
@@ -263,12 +278,19 @@ def test_languages_of_mov_are_those_that_ffmpeg_writes():
             packet = av.Packet(bytes(4))  # one stereo sample
             packet.stream, packet.pts, packet.dts, packet.duration = stream, 0, 0, 1
             film.mux(packet)
-    file.seek(0)
-    with av.open(file) as film:
-        assert [stream.language for stream in film.streams] == tracks._MOV_LANGUAGES.split() + [None] * len(
-            tracks._MOV_NAMES
-        )
-    assert {*tracks._MOV_NAMES.values()} <= {*tracks._MOV_LANGUAGES.split()}
+    return file.getvalue()
+
+
+def test_languages_of_mov_are_those_that_ffmpeg_writes():
+    written = [*tracks._MOV_LANGUAGES.split(), *tracks._MOV_NAMES.values()]
+    with av.open(io.BytesIO(mov_of_languages([*written, *tracks._MOV_NAMES]))) as film:
+        assert [stream.metadata.get("language") for stream in film.streams] == [
+            *written,
+            *[None] * len(tracks._MOV_NAMES),
+        ]
+    boxes = mov_of_languages([tracks._MOV_NAMES[code] for code in NUMBERS]).split(b"mdhd")[1:]
+    assert [int.from_bytes(box[20:22], "big") for box in boxes] == [*NUMBERS.values()]
+    assert {tracks._FROM_MOV[tracks._MOV_NAMES[code]]: code for code in NUMBERS} == {code: code for code in NUMBERS}
 
 
 def test_user_comments_of_mxf_are_metadata_elsewhere(tmp_path, fake_colorizer):

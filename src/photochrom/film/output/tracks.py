@@ -36,9 +36,12 @@ _MOV_LANGUAGES = (
 _MOV_NAMES = {
     "deu": "ger", "nld": "dut", "ell": "gre", "zho": "chi", "cym": "wel", "isl": "ice", "sqi": "alb", "hye": "arm",
     "eus": "baq", "mya": "bur", "kat": "geo", "mkd": "mac", "msa": "may", "bod": "tib", "fas": "per", "swe": "sve",
-    "fre": "fra", "cze": "ces", "rum": "ron", "slo": "slk",
+    "fre": "fra", "cze": "ces", "rum": "ron", "slo": "slk", "gle": "iri", "fao": "fo ", "pan": "pa ", "hrv": "hr ",
+    "scr": "hr ", "srp": "sr ", "scc": "sr ",
 }  # fmt: skip
-"""FFmpeg's codes in MOV of languages that have another code too; most have two in ISO 639-2."""
+"""FFmpeg's codes in MOV of languages that have another code in ISO 639-2."""
+_FROM_MOV = {"sve": "swe", "iri": "gle", "fo ": "fao", "pa ": "pan", "hr ": "hrv", "sr ": "srp"}
+"""Codes in ISO 639-2 of languages for which FFmpeg reads another from MOV."""
 
 
 def language(stream: av.stream.Stream, container: str) -> str:
@@ -46,10 +49,10 @@ def language(stream: av.stream.Stream, container: str) -> str:
 
     It is empty if the source states no language, or the container cannot hold it.
     """
-    code = stream.metadata.get("language", "")
+    stated = stream.metadata.get("language", "")
+    code = _FROM_MOV.get(stated, stated)
     if container == "mov":
-        code = _MOV_NAMES.get(code, code)
-        return code if code in _MOV_LANGUAGES.split() else ""
+        return _MOV_NAMES.get(code, code if code in _MOV_LANGUAGES.split() else "")
     if container == "mp4":
         return code if re.fullmatch("[a-z]{3}", code) else ""
     return "" if container in ("avi", "mxf") else code
