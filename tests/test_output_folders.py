@@ -1,14 +1,19 @@
 """Folders of outputs: what is in their place is named, by every verb with the same words."""
 
+import errno
 import json
 import os
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from photochrom import FilmError, OptionError, PhotoError, color_batch, colorize_file, colorize_film
+from photochrom.batch.options import BatchOptions
 from photochrom.commands.main import main
-from photochrom.output_folders import check_folder, create_folder, needed_folder
+from photochrom.commands.photo_jobs import find_jobs
+from photochrom.output_folders import check_folder, check_future_folder, create_folder, needed_folder
+from photochrom.photo import OutputOptions
 from tests.helpers.films import pan, write_film
 from tests.helpers.permissions import as_nobody, public_folder
 
@@ -87,3 +92,75 @@ def test_a_folder_that_may_not_be_entered_is_named_with_a_remedy():
             with pytest.raises(PhotoError, match=denied), needed_folder(closed / "a", PhotoError):
                 pass
         closed.chmod(0o700)
+
+
+READ_ONLY = r"cannot be written \(Permission denied\): ask for permission, or choose another output$"
+
+
+def test_a_folder_that_may_not_be_written_is_named_with_a_remedy():
+    with public_folder() as folder:
+        check_future_folder(folder / "new" / "deep", PhotoError)
+        with as_nobody():
+            for check in (check_future_folder, create_folder):
+                with pytest.raises(PhotoError, match=f"^{folder}: {READ_ONLY}"):
+                    check(folder, PhotoError)
+            for check, path in ((check_folder, folder / "a.jpg"), (check_future_folder, folder / "new" / "deep")):
+                with pytest.raises(PhotoError, match=f"^{folder}: {READ_ONLY}"):
+                    check(path, PhotoError)
+
+
+def test_a_disk_that_is_read_only(tmp_path, monkeypatch):
+    flags = os.statvfs_result((0,) * 8 + (os.ST_RDONLY, 255))
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    monkeypatch.setattr(os, "statvfs", lambda _: flags)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PhotoError, match=rf"^{tmp_path}: cannot be written \(Read-only file system\): ") as caught:
+        check_folder(Path("a.jpg"), PhotoError)
+    assert caught.value.__cause__.errno == errno.EROFS  # by which a batch recognises that nothing can be written
+
+
+def forbid_models(monkeypatch):
+    def load(*_):
+        pytest.fail("a model was loaded")
+
+    monkeypatch.setattr("photochrom.colorizer.colorizer.Colorizer.__init__", load)
+
+
+def test_photographs_in_a_folder_that_may_not_be_written_are_refused_before_a_model_is_loaded(monkeypatch, capsys):
+    forbid_models(monkeypatch)
+    with public_folder() as folder:
+        for name in ("a.jpg", "b.jpg"):
+            Image.new("L", (8, 8)).save(folder / name)
+        (folder / "config.toml").touch()
+        monkeypatch.setenv("PHOTOCHROM_CONFIG", str(folder / "config.toml"))
+        told = f"photochrom: {folder}: cannot be written (Permission denied): ask for permission, or choose"
+        for inputs in ([folder], [folder / "a.jpg", folder / "b.jpg"], [folder / "a.jpg", "-o", f"{folder}/new/"]):
+            with as_nobody():
+                assert main(["photo", *map(str, inputs)]) == 1
+            assert capsys.readouterr().err.startswith(told)
+        with as_nobody(), pytest.raises(PhotoError, match=READ_ONLY):
+            colorize_file(folder / "a.jpg")
+
+
+def test_photographs_that_are_coloured_already_need_no_right_to_write():
+    with public_folder() as folder:
+        for name in ("a.jpg", "a.color.jpg", "b.jpg"):
+            Image.new("L", (8, 8)).save(folder / name)
+        names = [str(folder / name) for name in ("a.jpg", "missing.jpg")]
+        with as_nobody():
+            assert [job.source for job in find_jobs(names, None, OutputOptions())[0]] == names
+            jobs, _, errors = find_jobs(names, None, OutputOptions(overwrite=True))
+        assert [job.source for job in jobs] == names[1:]  # the reading reports that it is missing
+        assert [str(error.path) for error in errors] == [str(folder)]
+
+
+def test_a_batch_whose_report_is_elsewhere_examines_its_target_first(tmp_path, monkeypatch):
+    forbid_models(monkeypatch)
+    with public_folder() as folder:
+        Image.new("L", (8, 8)).save(folder / "a.jpg")
+        (folder / "report").mkdir()
+        (folder / "report").chmod(0o777)
+        (folder / "model.onnx").touch()
+        options = BatchOptions(model=str(folder / "model.onnx"), report=folder / "report", workers=1)
+        with as_nobody(), pytest.raises(OptionError, match=f"^{folder}: {READ_ONLY}"):
+            color_batch(folder, folder / "new", options)

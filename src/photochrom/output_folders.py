@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,26 +12,28 @@ from .errors import PhotochromError, system_errors
 
 
 def check_folder(output: Path, error: type[PhotochromError]) -> None:
-    """Check that the folder in which an output is to be written exists.
+    """Check that the folder in which an output is to be written exists, and can be written.
 
     Raises:
-        PhotochromError: It does not exist, is a file, or cannot be examined, or no file can have the output's name. The
-            exception is of type ``error``.
+        PhotochromError: It does not exist, is a file, or cannot be examined or written, or no file can have the
+            output's name. The exception is of type ``error``.
     """
     check_name(output, error)
     with system_errors(error, output, "choose another output", "written"):
-        if output.parent.is_dir():
-            return
+        is_folder = output.parent.is_dir()
+    if is_folder:
+        _check_access(output.parent, error)
+        return
     if problem := _obstacle(output):
         raise error(problem, path=output, remedy="choose another output")
     raise error(f"there is no folder {output.parent}", path=output, remedy="create it first")
 
 
 def create_folder(folder: Path, error: type[PhotochromError]) -> None:
-    """Create a folder for outputs, including its parents, unless it exists.
+    """Create a folder for outputs, including its parents, unless it exists and can be written.
 
     Raises:
-        PhotochromError: The folder is a file, or cannot be created. The exception is of type ``error``.
+        PhotochromError: The folder is a file, or cannot be created or written. The exception is of type ``error``.
     """
     check_name(folder, error)
     try:
@@ -38,6 +41,19 @@ def create_folder(folder: Path, error: type[PhotochromError]) -> None:
     except OSError as exc:
         problem = _obstacle(folder) or f"the folder cannot be created ({exc.strerror})"
         raise error(problem, path=folder, remedy="choose another output") from exc
+    _check_access(folder, error)
+
+
+def check_future_folder(folder: Path, error: type[PhotochromError]) -> None:
+    """Check that ``create_folder`` would succeed, as far as that can be known without creating a folder.
+
+    Raises:
+        PhotochromError: The folder is a file, or cannot be created or written. The exception is of type ``error``.
+    """
+    check_name(folder, error)
+    if problem := _obstacle(folder):
+        raise error(problem, path=folder, remedy="choose another output")
+    _check_access(next(part for part in (folder, *folder.parents) if os.path.isdir(part)), error)  # noqa: PTH112
 
 
 def check_name(path: str | os.PathLike[str], error: type[PhotochromError]) -> None:
@@ -59,7 +75,7 @@ def needed_folder(folder: Path, error: type[PhotochromError]) -> Iterator[None]:
     """Create a folder for outputs, including its parents; after the block, remove the created folders that are empty.
 
     Raises:
-        PhotochromError: The folder is a file, or cannot be created. The exception is of type ``error``.
+        PhotochromError: The folder is a file, or cannot be created or written. The exception is of type ``error``.
     """
     created = [path for path in (folder, *folder.parents) if not os.path.exists(path)]  # noqa: PTH110
     create_folder(folder, error)
@@ -69,6 +85,20 @@ def needed_folder(folder: Path, error: type[PhotochromError]) -> Iterator[None]:
         for path in created:
             with suppress(OSError):  # it is not empty
                 path.rmdir()
+
+
+def _check_access(folder: Path, error: type[PhotochromError]) -> None:
+    """Check that files can be created in a folder that exists. On Windows, this is known only when a file is created.
+
+    Raises:
+        PhotochromError: They cannot. The exception is of type ``error``, and has an ``OSError`` as its cause.
+    """
+    remedy = "ask for permission, or choose another output"
+    with system_errors(error, folder if folder.name else folder.absolute(), remedy, "written"):
+        if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            is_read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+            number = errno.EROFS if is_read_only else errno.EACCES
+            raise OSError(number, os.strerror(number))
 
 
 def _obstacle(path: Path) -> str:

@@ -98,7 +98,7 @@ def test_a_target_without_the_right_to_write(tmp_path, tree, model):
     if "ModuleNotFoundError" in done.stderr or "Permission denied: '/root" in done.stderr:
         pytest.skip("another user cannot read this checkout")
     assert done.returncode in (1, 2), done.stderr
-    assert "cannot be written (Permission denied): name another target" in done.stderr
+    assert "cannot be written (Permission denied): ask for permission, or choose another output" in done.stderr
 
 
 @pytest.mark.parametrize("wrong", ["unreadable model", "missing model", "no source", "no device"])

@@ -62,6 +62,7 @@ def test_pictures_that_cannot_be_read_are_counted_and_pipes_are_left_alone(shoeb
 
 def test_a_folder_that_cannot_be_listed_is_an_error_beside_the_others():
     with public_folder() as folder:
+        folder.chmod(0o777)
         for name in ("a.jpg", "closed/b.jpg"):
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).touch(0o644)
@@ -77,6 +78,7 @@ def test_a_folder_that_cannot_be_listed_is_an_error_beside_the_others():
 
 def test_a_photograph_in_a_folder_that_may_not_be_entered_does_not_stop_the_others():
     with public_folder() as folder:
+        folder.chmod(0o777)
         names = [str(folder / "a.jpg"), str(folder / "closed" / "b.jpg")]
         (folder / "closed").mkdir()
         for name in names:

@@ -88,6 +88,22 @@ def test_an_output_in_a_folder_without_permission(name, fake_colorizer):
             colorize_film(film, folder / "closed" / name, colorizer=fake_colorizer)
 
 
+@pytest.mark.parametrize("place", ["frames", "beside"])
+def test_a_sequence_in_a_folder_that_may_not_be_written_is_refused_before_the_work(place, fake_colorizer, monkeypatch):
+    """The frames are coloured in a folder beside theirs, and moved at the end."""
+    monkeypatch.setattr("photochrom.film.job.ResumeFolder", lambda *_, **__: pytest.fail("the work has begun"))
+    with public_folder() as folder:
+        film = write_film(folder / "a.mkv", pan(2))
+        (folder / "new").mkdir()
+        locked = folder / "new" if place == "frames" else folder
+        folder.chmod(0o777)
+        (folder / "new").chmod(0o777)
+        locked.chmod(0o755)
+        match = rf"^{locked}: cannot be written \(Permission denied\): ask for"
+        with as_nobody(), pytest.raises(FilmError, match=match):
+            colorize_film(film, folder / "new" / "a.%04d.dpx", colorizer=fake_colorizer)
+
+
 @pytest.mark.parametrize("name", ["x" * 300 + ".mkv", "x" * 300 + ".%04d.dpx"])
 def test_a_name_that_no_file_can_have(name, tmp_path, fake_colorizer):
     refused(tmp_path / name, fake_colorizer, "cannot be read")

@@ -516,7 +516,7 @@ def test_ordinary_permissions(tmp_path: Path) -> None:
 def test_locked_folder() -> None:
     with public_folder() as folder:
         folder.chmod(0o555)
-        with as_nobody(), pytest.raises(PhotoError, match="permission denied"):
+        with as_nobody(), pytest.raises(PhotoError, match=r"cannot be written \(Permission denied\)"):
             put(folder / "out.png")
         assert list(folder.iterdir()) == []
 

@@ -18,6 +18,7 @@ from ..errors import OptionError, PhotochromError, system_errors
 from ..label import is_labelled
 from ..models.download import digest
 from ..models.registry import find_model
+from ..output_folders import check_future_folder
 from ..photo.names import is_own_output, sidecar_path
 from .coloring import BatchJob, Colored, coloring, unread_row
 from .distribute import by_processes, by_ray, worker_count
@@ -190,7 +191,9 @@ def _missing(states: Iterable[tuple[Item, str]], summary: BatchSummary) -> Itera
 
 
 def _check_outputs(pending: list[Item], items: list[Item], job: BatchJob, folder: Path) -> None:
-    """Check that no output would replace an input, the output of another photograph, or a file of others.
+    """Check that the target can be written, and that no output would replace a file that must be kept.
+
+    Such a file is an input, the output of another photograph, or a file of others.
 
     Empty files may be replaced. Remote targets are not checked.
 
@@ -201,10 +204,12 @@ def _check_outputs(pending: list[Item], items: list[Item], job: BatchJob, folder
         folder: Folder of the report.
 
     Raises:
-        OptionError: Such files exist, or a file in the target or a report cannot be read.
+        OptionError: The target cannot be written, such files exist, or a file in the target or a report cannot be read.
     """
     if is_remote(job.target):
         return
+    if pending:
+        check_future_folder(Path(job.target), OptionError)
     own, unlabelled, foreign = dict[str, Item](), dict[str, Item](), list[Path]()
     for item in pending:
         name = possible_name(item, job.options.name)

@@ -228,7 +228,7 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
             print("no bag was made, because of these outputs")
     if summary.unread and not args.quiet:
         print(f"{unread_text(summary.unread)}; the report names them")
-    folder = report_folder(args.output, options)
+    folder = report_folder(args.output, options, make=False)
     if not summary.ended_early:
         _preserve(args, folder, bag=args.bagit and not summary.cut_short)
     if not args.quiet:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from ..colorizer.options import ColorOptions
@@ -133,8 +132,6 @@ def _check(args: argparse.Namespace) -> None:
         if path.is_dir():
             raise OptionError(f"{path} is a folder: give the name of a file in it")
         check_folder(path, OptionError)
-        if not os.access(path.parent, os.W_OK):
-            raise OptionError(f"the folder {path.parent} cannot be written: choose another output")
         if path.exists() and not args.overwrite:
             raise OptionError(f"{path} exists: choose another output, or --overwrite")
     if args.sheet and args.sheet.suffix.lower() != ".png":

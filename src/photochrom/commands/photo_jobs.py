@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OptionError, PhotochromError, PhotoError
-from ..output_folders import create_folder
+from ..output_folders import check_future_folder, create_folder
 from ..photo.library_errors import naming
 from ..photo.names import (
     PHOTOGRAPHS,
@@ -53,6 +53,16 @@ class PhotoJob:
         with naming(self.destination):
             return Path(self.destination).exists()
 
+    def check_folder(self, *, overwrite: bool) -> None:
+        """Check that the folder of the destination can be written or created, unless nothing will be written.
+
+        Raises:
+            PhotoError: It cannot, or the destination cannot be examined.
+        """
+        is_missing = not (self.is_stream or os.path.lexists(self.source))  # reported when the photograph is read
+        if self.destination != STREAM and not is_missing and not self.keeps_existing(overwrite=overwrite):
+            check_future_folder(Path(self.destination).parent, PhotoError)
+
     def was_written_meanwhile(self, error: PhotochromError) -> bool:
         """Return whether a skippable job failed only because its destination, which was missing before, exists now."""
         is_own = error.path is not None and str(error.path) == self.destination
@@ -93,7 +103,7 @@ def find_jobs(
 
     Returns:
         The jobs to do; the jobs to skip, because Photochrom made their sources; and errors: one for each folder that
-        cannot be listed, and one for each photograph whose output would replace another output or an input.
+        cannot be listed or written, and one for each photograph whose output would replace another output or an input.
 
     Raises:
         OptionError: The destination cannot hold several photographs, or an input is the root of the file system.
@@ -123,7 +133,20 @@ def find_jobs(
     for job in jobs:  # such a job replaces no input, because it is skipped
         if job.destination in sources and job.is_skippable and not output.overwrite:
             bad.pop(job.source, None)
-    return [job for job in jobs if job.source not in bad], own, [*unlisted, *bad.values()]
+    jobs, unwritable = _writable([job for job in jobs if job.source not in bad], overwrite=output.overwrite)
+    return jobs, own, [*unlisted, *bad.values(), *unwritable]
+
+
+def _writable(jobs: Sequence[PhotoJob], *, overwrite: bool) -> tuple[list[PhotoJob], list[PhotoError]]:
+    """Return the jobs whose outputs can be written, and an error for each folder in which this is not so."""
+    found, errors = list[PhotoJob](), dict[str, PhotoError]()
+    for job in jobs:
+        try:
+            job.check_folder(overwrite=overwrite)
+            found.append(job)
+        except PhotoError as exc:
+            errors.setdefault(str(exc), exc)
+    return found, list(errors.values())
 
 
 def unread_pictures(inputs: Sequence[str], *, recursive: bool = True) -> list[Path]:

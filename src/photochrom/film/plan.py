@@ -262,25 +262,31 @@ def check(
 
     Raises:
         FilmError: The film is in colour already or certainly a negative, or cannot be read; the output is the film
-            itself, exists, or is in a folder that does not exist; the codec or the container cannot hold the film; or
-            the picture area is invalid.
+            itself, exists, or is in a folder that does not exist or cannot be written; the codec or the container
+            cannot hold the film; or the picture area is invalid.
         OptionError: The options ask for content credentials in a sequence.
         OSError: The system's temporary folder cannot be written.
     """
     if plan.frames is not None:
         _check_sequence(reader, plan, options, overwrite=overwrite)
-    else:
-        plan.notes.extend(_rehearse(reader, plan, options))
-    if found := pulldown.note(reader, plan.first, plan.span, plan.total):
-        plan.notes.append(found)
-    if plan.frames is None and plan.output.exists():
+    elif plan.output.exists():
         if not reader.is_sequence and plan.output.samefile(reader.path):
             raise FilmError("is the film itself", path=plan.output, remedy="choose another output")
         if not overwrite:
             raise FilmError("exists", path=plan.output, remedy="choose another output, or overwrite=True")
-    if plan.frames is None or not plan.output.parent.is_dir():  # the folder of the frames is created
-        check_folder(plan.place, FilmError)
+    _check_folders(plan)
+    if plan.frames is None:
+        plan.notes.extend(_rehearse(reader, plan, options))
+    if found := pulldown.note(reader, plan.first, plan.span, plan.total):
+        plan.notes.append(found)
     return check_pictures(reader, plan, options, on_frame)
+
+
+def _check_folders(plan: Plan) -> None:
+    """Check that the output and its working folder can be written; a folder of frames need not exist."""
+    is_created = plan.frames is not None and not plan.frames.folder.is_dir()
+    for path in (plan.place if is_created else plan.output, work_folder(plan.output)):
+        check_folder(path, FilmError)
 
 
 def check_pictures(

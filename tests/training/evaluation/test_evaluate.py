@@ -4,7 +4,6 @@ import dataclasses
 import os
 import re
 import shutil
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -102,9 +101,9 @@ class TestCommand:
 
     def test_an_output_in_a_folder_without_permission_is_refused_before_the_work(self, folder, monkeypatch, capsys):
         """A stand-in is used, because tests may run as root, who can write into every folder."""
-        monkeypatch.setattr(os, "access", lambda path, mode: (Path(path), mode) != (folder, os.W_OK))
+        monkeypatch.setattr(os, "access", lambda path, *_, **__: path != folder)
         assert main(["evaluate", str(folder), "--json", str(folder / "figures.json")]) == 2
-        assert f"the folder {folder} cannot be written: choose another output" in capsys.readouterr().err
+        assert f"{folder}: cannot be written (Permission denied): ask for permission, or" in capsys.readouterr().err
 
     @pytest.mark.parametrize("kind", ["json", "sheet", "html"])
     def test_an_output_that_is_a_folder_is_refused_before_the_work(self, kind, folder, tmp_path, capsys):
