@@ -83,8 +83,8 @@ def test_subrip_becomes_timed_text(end, tmp_path, fake_colorizer):
     ]
     source = with_subtitles(tmp_path / "a.mkv", "subrip", events)
     report = colorize_film(source, tmp_path / f"c.{end}", FAST, colorizer=fake_colorizer)
-    note = "the subtitles of track 1 become timed text, without fonts and positions, because {} cannot hold subrip"
-    assert note.format(end) in report.notes
+    note = "the subtitles of track 1 become timed text, without fonts, colours and positions, because"
+    assert f"{note} {end} cannot hold subrip" in report.notes
     assert timed_text(report.output) == [
         (100, 400, "Who goes there?", [(4, 8, 2)]),
         (500, 700, "Né à Paris.\n♪", [(12, 13, 1)]),
@@ -93,6 +93,20 @@ def test_subrip_becomes_timed_text(end, tmp_path, fake_colorizer):
     with av.open(str(report.output)) as film:
         assert film.streams.subtitles[0].codec_context.name == "mov_text"
         assert film.streams.subtitles[0].language == ("fra" if end == "mov" else "fre")
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        (b"<i><b>No</b>\nbody</i>", [(0, 2, 3), (2, 7, 2)]),
+        (b"<i>a<b>b</b></i><b>c</b>", [(0, 1, 2), (1, 2, 3), (2, 3, 1)]),
+        (b'<i>a<font color="#ff0000">b</font>c</i>', [(0, 3, 2)]),
+    ],
+)
+def test_styles_within_styles_become_timed_text(text, runs, tmp_path, fake_colorizer):
+    source = with_subtitles(tmp_path / "a.mkv", "subrip", [(0, 100, text)])
+    output = colorize_film(source, tmp_path / "c.mp4", FAST, colorizer=fake_colorizer).output
+    assert [found for *_, found in timed_text(output)] == [runs]
 
 
 def test_subtitles_that_overlap_are_lines_of_one(tmp_path, fake_colorizer):
@@ -121,6 +135,7 @@ def test_ass_becomes_timed_text_without_drawings(tmp_path, fake_colorizer):
         (100, 300, rb"1,0,Default,,0,0,0,,{\k20}so{\k30}ft\hly"),
         (500, 300, rb"2,0,Default,,0,0,0,,{\p1}m 0 0 l 10 0 10 10{\p0}text"),
         (900, 300, rb"3,0,Default,,0,0,0,,{\an7\p1}m 0 0 l 10 0 10 10"),
+        (1300, 300, rb"4,0,Loud,,0,0,0,,{\bord1}a{\i1}b{\b0}c{\rDefault}d{\r}e"),
     ]
     source = with_subtitles(tmp_path / "a.mkv", "ass", events, ASS_HEADER)
     output = colorize_film(source, tmp_path / "c.mp4", FAST, colorizer=fake_colorizer).output
@@ -129,6 +144,7 @@ def test_ass_becomes_timed_text_without_drawings(tmp_path, fake_colorizer):
         (100, 300, "Loud\nis\nsoft\u00a0ly", [(0, 8, 1)]),
         (300, 400, "soft\u00a0ly", []),
         (500, 800, "text", []),
+        (1300, 1600, "abcde", [(0, 1, 1), (1, 2, 3), (2, 3, 2), (4, 5, 1)]),
     ]
 
 
@@ -140,16 +156,62 @@ def test_converted_subtitles_are_cut_to_the_part(tmp_path, fake_colorizer):
     assert timed_text(output) == [(0, 250, "One", []), (350, 500, "Two", [])]
 
 
-@pytest.mark.parametrize("text", ["Né à Paris.\n♪".encode(), "Né à Paris.\n♪".encode("utf-16")])
-def test_timed_text_becomes_subrip_in_matroska(text, tmp_path, fake_colorizer):
+SUBRIP_NOTE = (
+    "the subtitles of track 1 become SubRip, without fonts, colours and positions, because matroska "
+    "cannot hold mov_text"
+)
+
+
+def styles(*runs):
+    """Return the box of timed text with runs of text: first character, the one behind it, and flags of the style."""
+    entries = b"".join(struct.pack(">HHHBBI", first, behind, 1, flags, 18, 0xFFFFFFFF) for first, behind, flags in runs)
+    return struct.pack(">I4sH", 10 + len(entries), b"styl", len(runs)) + entries
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize(
+    ("runs", "found"),
+    [
+        ((), "Né à Paris.\n♪"),
+        (((0, 2, 1), (3, 13, 2)), "<b>Né</b> <i>à Paris.\n♪</i>"),
+        (((12, 13, 7), (13, 99, 2)), "Né à Paris.\n<b><i><u>♪</u></i></b>"),
+    ],
+)
+def test_timed_text_becomes_subrip_in_matroska(runs, found, encoding, tmp_path, fake_colorizer):
     """Behind the text of a packet, there may be boxes with its styles."""
-    packet = len(text).to_bytes(2, "big") + text + struct.pack(">I4sH", 10, b"styl", 0)
+    text = "Né à Paris.\n♪".encode(encoding)
+    boxes = struct.pack(">I4s4x", 12, b"dlay") + styles(*runs)
+    packet = len(text).to_bytes(2, "big") + text + boxes
     source = with_subtitles(tmp_path / "a.mp4", "mov_text", [(200, 300, packet)])
     report = colorize_film(source, None, FilmOptions(codec="ffv1"), colorizer=fake_colorizer)
-    assert (
-        "the subtitles of track 1 become SubRip, without styles, because matroska cannot hold mov_text" in report.notes
-    )
-    assert shown(report.output) == [(200, 500, "Né à Paris.\n♪".encode())]
+    assert SUBRIP_NOTE in report.notes
+    assert shown(report.output) == [(200, 500, found.encode())]
     with av.open(str(report.output)) as film:
         assert film.streams.subtitles[0].codec_context.name in ("subrip", "srt")  # FFmpeg has two decoders of SubRip
         assert film.streams.subtitles[0].language == "fre"
+
+
+def test_styles_are_the_same_after_both_conversions(tmp_path, fake_colorizer):
+    events = [(100, 300, b"Who <i>goes</i> <b>there</b>?"), (500, 200, b"<i><b>No</b>\nbody</i>")]
+    timed = colorize_film(
+        with_subtitles(tmp_path / "a.mkv", "subrip", events), tmp_path / "c.mp4", FAST, colorizer=fake_colorizer
+    )
+    again = colorize_film(timed.output, tmp_path / "d.mkv", FAST, colorizer=fake_colorizer)
+    assert shown(again.output) == [(100, 400, events[0][2]), (500, 700, b"<b><i>No</i></b><i>\nbody</i>")]
+
+
+def test_the_style_of_a_whole_track_is_kept_in_subrip(tmp_path, fake_colorizer):
+    events = [(0, 300, rb"0,0,Default,,0,0,0,,Loud")]
+    header = ASS_HEADER.replace(b"&H0,0,0,0,0", b"&H0,-1,0,0,0")
+    with_subtitles(tmp_path / "a.mkv", "ass", events, header)
+    timed = colorize_film(tmp_path / "a.mkv", tmp_path / "c.mp4", FAST, colorizer=fake_colorizer).output
+    assert timed_text(timed) == [(0, 300, "Loud", [])]
+    again = colorize_film(timed, tmp_path / "d.mkv", FAST, colorizer=fake_colorizer)
+    assert shown(again.output) == [(0, 300, b"<b>Loud</b>")]
+
+
+def test_damaged_styles_are_ignored(tmp_path, fake_colorizer):
+    packet = (3).to_bytes(2, "big") + b"Two" + styles((0, 3, 1))[:-3]
+    source = with_subtitles(tmp_path / "a.mp4", "mov_text", [(200, 300, packet)])
+    report = colorize_film(source, None, FilmOptions(codec="ffv1"), colorizer=fake_colorizer)
+    assert shown(report.output) == [(200, 500, b"Two")]

@@ -16,6 +16,8 @@ _CODECS: Final = ("subrip", "srt", "ass", "ssa", "webvtt", "text")  # FFmpeg has
 _UNSTATED: Final = 4  # seconds for which a subtitle without a duration is shown
 _LATEST: Final = 1 << 62  # greatest time of a packet
 _OVERRIDE: Final = re.compile(r"\{[^}]*\}")
+_CODE: Final = re.compile(r"\\(r|[biu](?![a-z]))([^\\}]*)")  # changes the style, or bold, italic or underlined text
+_PLAIN: Final = r"\b0\i0\u0"  # FFmpeg's encoder does not end such text where \r changes the style
 _DRAWING: Final = re.compile(r"(\{[^}]*\\p[1-9][^}]*\})[^{]*")  # a code that begins a drawing, and the drawing
 
 
@@ -40,8 +42,8 @@ def becomes_timed_text(stream: av.stream.Stream, container: str) -> bool:
 def note(stream: av.stream.Stream, container: str) -> str:
     """Return the line that tells the user of the conversion of a track."""
     return (
-        f"the subtitles of track {stream.index} become timed text, without fonts and positions, because {container} "
-        f"cannot hold {stream.codec_context.codec.canonical_name}"
+        f"the subtitles of track {stream.index} become timed text, without fonts, colours and positions, because "
+        f"{container} cannot hold {stream.codec_context.codec.canonical_name}"
     )
 
 
@@ -86,7 +88,7 @@ class TimedTextTranscoder:
             _, _, style, *_, text = rect.ass.decode("utf-8", "replace").split(",", 8)
             text = _DRAWING.sub(r"\1", text).replace(r"\h", "\u00a0")
             if _OVERRIDE.sub("", text).strip():
-                self._shown.append(_Subtitle(style, text, end))
+                self._shown.append(_Subtitle(style, _restated(text, style), end))
 
     def _until(self, time: int, on_damage: Callable[[], None]) -> Iterator[av.Packet]:
         """Yield the subtitles that are shown until a time, one for each interval in which they do not change."""
@@ -104,10 +106,30 @@ class TimedTextTranscoder:
         """Return the subtitles that are shown now, as a packet that lasts until ``end``."""
         shown = [subtitle for subtitle in self._shown if subtitle.end > self._reached]
         first, *others = shown
-        # FFmpeg's encoder does not end bold, italic and underlined text where \r changes the style.
-        text = first.text + "".join(f"\\N{{\\b0\\i0\\u0\\r{subtitle.style}}}{subtitle.text}" for subtitle in others)
+        text = first.text + "".join(f"\\N{{{_PLAIN}\\r{subtitle.style}}}{subtitle.text}" for subtitle in others)
         event = f"0,0,{first.style},,0,0,0,,{text}"
         packet = self._encoder.encode_subtitle(SubtitleSet.create(event.encode(), 0, 1))
         packet.pts = packet.dts = self._reached
         packet.duration, packet.time_base, packet.stream = end - self._reached, self.stream.time_base, self.stream
         return packet
+
+
+def _restated(text: str, style: str) -> str:
+    """Return a text in which each override states all that is in force, since FFmpeg's encoder forgets the rest.
+
+    Args:
+        text: Text with override codes.
+        style: Name of its style.
+    """
+    codes = {"r": style}
+
+    def restated(block: re.Match[str]) -> str:
+        before = ""
+        for kind, value in _CODE.findall(block[0]):
+            if kind == "r":
+                codes.clear()
+                before = _PLAIN
+            codes[kind] = value or (style if kind == "r" else "")
+        return block[0] + "{" + before + "".join(f"\\{kind}{value}" for kind, value in codes.items()) + "}"
+
+    return _OVERRIDE.sub(restated, text)
