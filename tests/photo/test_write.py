@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import weakref
@@ -17,12 +18,13 @@ import skimage
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, features
 
 from photochrom import photo
+from photochrom.colorizer.colorizer import Colorizer
 from photochrom.colorizer.options import DEFAULT_QUALITY
 from photochrom.errors import OptionError, PhotoError
-from photochrom.photo.formats.image import Metadata, Planes, color_pixels
+from photochrom.photo.formats.image import Metadata, Planes, check_format, color_pixels
 from tests.helpers.photographs import (
     COLOR_FORMATS,
     MODEL,
@@ -206,10 +208,53 @@ def test_transparency_does_not_go_into_a_jpeg() -> None:
     assert coloured(picture_of(luma, np.full_like(luma, 255)), "JPEG")  # nothing would be lost
 
 
-@pytest.mark.parametrize(("format", "side"), [("JPEG", 65501), ("WEBP", 16384)])
-def test_too_long_a_side(format: str, side: int) -> None:
-    with pytest.raises(PhotoError, match="write"):
-        coloured(picture_of(np.zeros((1, side), np.uint8)), format)
+@pytest.mark.parametrize(
+    ("format", "side", "told"),
+    [
+        ("WEBP", 16_384, "is longer than WebP can hold (16,383 pixels): write JPEG, PNG or TIFF"),
+        ("WEBP", 65_501, "is longer than WebP can hold (16,383 pixels): write PNG or TIFF"),
+        ("JPEG", 65_501, "is longer than JPEG can hold (65,500 pixels): write PNG or TIFF"),
+        ("AVIF", 32_769, "is longer than AVIF can hold (32,768 pixels): write JPEG, PNG or TIFF"),
+        ("HEIF", 262_145, "is longer than HEIF can hold (262,144 pixels): write PNG or TIFF"),
+    ],
+)
+@pytest.mark.parametrize("upright", [False, True])
+def test_too_long_a_side(format: str, side: int, told: str, upright: bool) -> None:
+    """The advice names formats that can hold the picture."""
+    for name in ("JPEG", "PNG", "TIFF"):
+        if name in told.partition(": ")[2]:
+            assert coloured(picture_of(np.zeros((1, side), np.uint8)), name)
+    shape = (side, 1) if upright else (1, side)
+    with pytest.raises(PhotoError, match=f"^the picture: {re.escape(told)}$"):
+        coloured(picture_of(np.zeros(shape, np.uint8)), format)
+
+
+def test_advice_for_a_long_picture_with_transparency() -> None:
+    long = np.zeros((1, 16_384), np.uint8)
+    for format, told in (("WEBP", "is longer than WebP"), ("JPEG", "has transparency, which JPEG")):
+        with pytest.raises(PhotoError, match=rf"{told} can.* hold.*: write PNG or TIFF$"):
+            coloured(picture_of(long, long), format)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")
+def test_the_longest_avif_can_be_read() -> None:
+    """libavif writes longer ones, and does not read them."""
+    picture = picture_of(np.zeros((1, 32_768), np.uint8))
+    assert photo.read_photo(coloured(picture, "AVIF")).shape == (1, 32_768)
+    with pytest.raises(
+        PhotoError, match=r"has more pixels than AVIF can hold \(268,435,456\): write JPEG, PNG or TIFF"
+    ):
+        check_format("AVIF", (16_385, 16_384), transparent=False)
+
+
+def test_a_photograph_that_does_not_fit_the_format_is_refused_before_it_is_coloured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_colorizer: Colorizer
+) -> None:
+    monkeypatch.setattr(Colorizer, "chroma", lambda *_, **__: pytest.fail("was coloured"))
+    Image.new("L", (16_384, 2)).save(tmp_path / "a.png")
+    with pytest.raises(PhotoError, match=r"a\.webp: is longer than WebP can hold"):
+        photo.colorize_photo(tmp_path / "a.png", tmp_path / "a.webp", colorizer=fake_colorizer)
+    assert not (tmp_path / "a.webp").exists()
 
 
 def test_wrong_chroma_and_options_are_reported() -> None:

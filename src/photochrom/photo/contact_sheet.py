@@ -11,6 +11,7 @@ import numpy as np
 from ..atomic import new_file
 from ..errors import OptionError, one_line
 from ..label import statement
+from .formats.image import LONGEST_SIDES
 from .formats.xmp import Packet
 from .library_errors import encoding, naming
 from .metadata import label
@@ -26,7 +27,6 @@ _WIDTH: Final = 1700  # width of a sheet in pixels, unless three pictures in a r
 _HEIGHT: Final = 300  # height of a picture in pixels
 _LINE: Final = 24  # height of a line of text
 _GAP: Final = 12
-_MAX_SIDE: Final = 16_383  # longest side that WebP can store, in pixels; the other formats allow more
 
 
 def format_of_sheet(path: Path) -> str:
@@ -85,7 +85,7 @@ def write_sheet(sheet: Image.Image, path: Path, *, credit: str, overwrite: bool)
         settings = {"pnginfo": PngInfo()}
         settings["pnginfo"].add_itxt("XML:com.adobe.xmp", packet.to_bytes().decode())
         settings["pnginfo"].add_itxt("Description", statement(credit))
-    if format == "WEBP" and max(sheet.size) > _MAX_SIDE:
+    if format == "WEBP" and max(sheet.size) > LONGEST_SIDES["WEBP"]:
         raise OptionError("the sheet is too long for WebP", path=path, remedy="name a .png or a .jpg")
     with naming(str(path)), encoding(), new_file(path, overwrite=overwrite) as stream:
         sheet.save(stream, format, **settings)

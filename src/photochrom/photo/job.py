@@ -39,7 +39,7 @@ from .picture_kinds import chroma_of
 from .read import Photo, read_photo
 from .report import PhotoReport, preview, report_on
 from .sidecars import remove_former_sidecars
-from .write import chroma_sampling, write_data, write_output
+from .write import check_picture, chroma_sampling, write_data, write_output
 
 
 def colorize_file(
@@ -262,6 +262,8 @@ def color_and_write(
     """
     output = output or OutputOptions()
     format = format_of(destination) if isinstance(destination, Path) else photo.format
+    with naming(str(destination) if isinstance(destination, Path) else photo.name):
+        check_picture(photo, format)
     prediction = prediction or colorizer.predict(photo.scene, options)
     # A reduced luma has the size of the output's chroma already.
     subsampling = (1, 1) if photo.reduced else chroma_sampling(photo, format, output.jpeg_layout)

@@ -18,9 +18,9 @@ from PIL import Image
 from ..atomic import new_file
 from ..color.bands import at_8_bits
 from ..colorizer.options import DEFAULT_QUALITY
-from ..errors import OptionError, PhotoError
+from ..errors import OptionError
 from .formats import heif, jpeg, png, tiff_writer, webp
-from .formats.image import Metadata, Planes, color_pixels
+from .formats.image import Metadata, Planes, check_format, color_pixels
 from .library_errors import encoding, naming
 from .metadata import metadata_for
 from .names import EXTENSIONS, check_destination, format_of, sidecar_path
@@ -44,6 +44,21 @@ def chroma_sampling(photo: Photo, format: str, layout: JpegLayout = "scan") -> t
     if format == "WEBP" and not photo.lossless:
         return 2, 2  # subsampling in the file, although the encoder's input is RGB
     return 1, 1
+
+
+def check_picture(photo: Photo, format: str) -> None:
+    """Check that a format can hold a photograph.
+
+    Args:
+        photo: The photograph.
+        format: Format of the output, a key of ``EXTENSIONS``.
+
+    Raises:
+        PhotoError: It cannot; the message names formats that can.
+    """
+    if format not in ("PNG", "TIFF"):  # which hold every picture
+        transparent = photo.alpha is not None and at_8_bits(photo.alpha).min() < 255
+        check_format(format, photo.shape, transparent=transparent)
 
 
 def encode_photo(
@@ -226,6 +241,7 @@ class _Colored:
 
     def _encode(self, stream: BinaryIO) -> None:
         photo, format, output = self.photo, self.format, self.output
+        check_picture(photo, format)
         metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=self.credit)
         planes = Planes(photo.luma, self.cb, self.cr, photo.alpha)
         if format == "TIFF":
@@ -238,8 +254,6 @@ class _Colored:
         alpha = None if photo.alpha is None else at_8_bits(photo.alpha)
         planes = Planes(at_8_bits(photo.luma), at_8_bits(self.cb), at_8_bits(self.cr), alpha)
         if format == "JPEG":
-            if alpha is not None and alpha.min() < 255:
-                raise PhotoError("has transparency, which JPEG cannot hold: write PNG, TIFF or WebP")
             jpeg.write(stream, planes, metadata, output.quality, photo.coded_luma, output.jpeg_layout)
         else:
             _encode_image(stream, planes, metadata, format, output, lossless=photo.lossless)

@@ -34,6 +34,12 @@ HDR_TRANSFERS: Final = {16: "PQ", 18: "HLG"}  # code points of ITU-T H.273
 WEBP_LIMIT: Final = "has more pixels than Pillow reads from a WebP: convert it to PNG or TIFF"
 MAX_PIXELS: Final = 500_000_000  # of a picture; a plate of 40 x 50 cm at 2,800 dpi has 240 million
 
+LONGEST_SIDES: Final = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 32_768, "HEIF": 256 * 1024}
+"""Longest side, in pixels, of pictures in formats that cannot hold every size: limits of libjpeg and WebP, of what
+libavif reads, and of a HEIC in tiles. PNG and TIFF hold every picture that can be read (``MAX_PIXELS``)."""
+AVIF_PIXELS: Final = 16_384 * 16_384
+"""Most pixels of a picture that libavif reads."""
+
 
 @dataclass(frozen=True)
 class Density:
@@ -134,6 +140,34 @@ def at_most(pixels: int) -> Iterator[None]:
         yield
     finally:
         _most_pixels.reset(token)
+
+
+def check_format(format: str, shape: tuple[int, int], *, transparent: bool) -> None:
+    """Check that a format can hold a picture.
+
+    Args:
+        format: A key of ``names.EXTENSIONS``.
+        shape: Height and width in pixels.
+        transparent: Whether the picture is transparent anywhere.
+
+    Raises:
+        PhotoError: It cannot; the message names formats that can.
+    """
+    if problem := _obstacle(format, shape, transparent=transparent):
+        usual = ("JPEG", "PNG", "TIFF", "WebP")
+        names = [name for name in usual if not _obstacle(name.upper(), shape, transparent=transparent)]
+        raise PhotoError(f"{problem}: write {', '.join(names[:-1])} or {names[-1]}")
+
+
+def _obstacle(format: str, shape: tuple[int, int], *, transparent: bool) -> str:
+    """Return why a format cannot hold a picture; empty if it can."""
+    if format == "JPEG" and transparent:
+        return "has transparency, which JPEG cannot hold"
+    if max(shape) > (longest := LONGEST_SIDES.get(format, MAX_PIXELS)):
+        return f"is longer than {'WebP' if format == 'WEBP' else format} can hold ({longest:,} pixels)"
+    if format == "AVIF" and shape[0] * shape[1] > AVIF_PIXELS:
+        return f"has more pixels than AVIF can hold ({AVIF_PIXELS:,})"
+    return ""
 
 
 def check_one(count: int, problem: str) -> None:

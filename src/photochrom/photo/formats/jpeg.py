@@ -33,7 +33,6 @@ _JFIF_LENGTH: Final = 14  # bytes of a JFIF header without a thumbnail
 _MARKER: Final = re.compile(rb"\xff+([^\x00\xff])")  # finds the next marker as libjpeg does
 _BARE: Final = (0x01, *range(0xD0, 0xD8))  # markers without a payload, which mean nothing before the scan
 _END: Final = re.compile(rb"\xff\xd9")  # three times as fast as bytes.find
-_MAX_SIDE: Final = 65500  # limit of libjpeg, in pixels
 _MIN_PIXELS_TO_REDUCE: Final = 2_000_000  # decoding smaller pictures at half size loses detail and saves nothing
 _TOP_ROWS: Final = 32  # rows that are searched for tones between black and white
 _SCAN_HEADER: Final = 32  # bytes, which are enough: a scan header of four components has 16
@@ -186,11 +185,9 @@ def write(
             most encoders use.
 
     Raises:
-        PhotoError: A side is longer than 65,500 pixels, or the metadata is too large for a JPEG.
+        PhotoError: The metadata is too large for a JPEG.
         OSError: The stream cannot be written.
     """
-    if max(planes.luma.shape) > _MAX_SIDE:
-        raise PhotoError(f"is longer than JPEG can hold ({_MAX_SIDE} pixels): write PNG or TIFF")
     stream.write(b"\xff\xd8" + metadata_segments(metadata))
     if coded is None:
         stream.write(_reencoded(planes, quality))

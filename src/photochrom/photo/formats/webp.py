@@ -14,7 +14,6 @@ from ...errors import PhotoError
 from . import exif
 from .image import C2PA_LOST, WEBP_LIMIT, Decoded, Metadata, check_one, check_size
 
-_MAX_SIDE: Final = 16383
 _EFFORT: Final = 50  # ``quality`` of a lossless file means effort; more takes much longer and saves about 1 %
 
 
@@ -46,11 +45,8 @@ def write(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality: int
     """Encode an 8-bit RGB or RGBA picture as WebP.
 
     Raises:
-        PhotoError: A side is longer than 16,383 pixels.
         OSError, ValueError: The stream cannot be written, or libwebp failed.
     """
-    if max(image.size) > _MAX_SIDE:
-        raise PhotoError(f"is longer than WebP can hold ({_MAX_SIDE} pixels): write JPEG, PNG or TIFF")
     image.save(
         stream,
         "WEBP",
