@@ -22,16 +22,17 @@ SOURCE = str(Path(__file__).parents[2] / "src")
 def cluster():
     ray = pytest.importorskip("ray")
     path = os.pathsep.join([SOURCE, os.environ.get("PYTHONPATH", "")])
-    os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
-    ray.init(
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        runtime_env={"env_vars": {"PYTHONPATH": path}},
-    )
-    yield ray
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+        ray.init(
+            num_cpus=2,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+            runtime_env={"env_vars": {"PYTHONPATH": path}},
+        )
+        yield ray
+        ray.shutdown()
 
 
 def facts(target):

@@ -147,12 +147,12 @@ run()
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.slow
 def test_a_photograph_interrupted_in_the_middle_leaves_no_files(folder, signal_number):
-    job = subprocess.Popen([sys.executable, "-c", PAUSING, "photo", str(folder / "a.jpg")], stderr=subprocess.PIPE)
-    while not any(".part" in p.name for p in folder.iterdir()):
-        assert job.poll() is None
-        time.sleep(0.01)
-    job.send_signal(signal_number)
-    _, error = job.communicate()
+    command = [sys.executable, "-c", PAUSING, "photo", str(folder / "a.jpg")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as job:
+        while not any(".part" in p.name for p in folder.iterdir()) and job.poll() is None:
+            time.sleep(0.01)
+        job.send_signal(signal_number)
+        error = job.stderr.read()
     assert job.returncode in (130, 143)
     assert b"Traceback" not in error
     assert names(folder) == ["a.jpg", "b.png"]

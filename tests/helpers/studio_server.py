@@ -59,7 +59,10 @@ def running_studio(folder: Path, *arguments: str, before: str = "") -> Iterator[
                     client.close()
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=PATIENCE)
+            try:
+                process.communicate(timeout=PATIENCE)
+            finally:
+                process.kill()  # one that hangs would keep the tests from ending
 
 
 class RefusedError(Exception):

@@ -17,11 +17,15 @@ class FolderHandler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = False  # so that closing waits for the threads, whose messages would appear in a later test
+
+
 @contextmanager
 def serving(folder: Path, handler: type[FolderHandler] = FolderHandler) -> Iterator[str]:
     """Serve a folder on this machine until the end of the block; yield the server's address."""
     made = functools.partial(handler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), made) as server:
+    with _Server(("127.0.0.1", 0), made) as server:
         # The default interval would make every test wait for half a second at its end.
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

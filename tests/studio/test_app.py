@@ -34,23 +34,28 @@ def test_everything_temporary_goes(tmp_path):
         assert list(tmp_path.iterdir()) == []
 
 
+# Half of a film's 100 frames are coloured; the others wait until a job is stopped.
+HALF = """
+import itertools, threading
+from photochrom.film.frames import FrameColorizer
+from photochrom.studio.jobs import Job
+render, stop, count, stopped = FrameColorizer.render, Job.stop, itertools.count(), threading.Event()
+FrameColorizer.render = lambda *arguments: (next(count) < 50 or stopped.wait(), render(*arguments))[1]
+Job.stop = lambda job: (stop(job), stopped.set())[0]
+"""
+
+
 @pytest.mark.slow
 def test_ctrl_c_ends_the_studio_during_uploads_and_films(tmp_path, capfd):
-    slowly = (
-        "import time; from photochrom.film.frames import FrameColorizer as P; render = P.render; "
-        "P.render = lambda *arguments: (time.sleep(0.2), render(*arguments))[1]"
-    )
     film = write_film(tmp_path / "long.mkv", [picture(0)] * 100)
     (tmp_path / "studio").mkdir()
-    with running_studio(tmp_path / "studio", before=slowly) as studio:
+    with running_studio(tmp_path / "studio", before=HALF) as studio:
         visitor = studio.visitor()
         item = visitor.add("long.mkv", film.read_bytes())
         visitor.post(f"/api/items/{item}/start", {})
-        for _ in range(6000):
-            if begun := [path for path in studio.files() if path.suffix == ".nut"]:
-                break
+        while not any(path.suffix == ".nut" for path in studio.files()):
+            assert studio.process.poll() is None
             time.sleep(0.1)
-        assert begun
         address = httpx.URL(studio.url)
         with socket.create_connection((address.host, address.port)) as half:
             half.sendall(b"POST /api/colorize?name=a.png HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\nabc")

@@ -227,13 +227,13 @@ def test_guesses_of_an_earlier_request_do_not_replace_later_ones(visitor, monkey
     def first_slowly(*arguments, **keywords):
         monkeypatch.setattr(photographs, "alternatives", compute)
         is_computing.set()
-        may_end.wait()
+        assert may_end.wait(600)
         return compute(*arguments, **keywords)
 
     monkeypatch.setattr(photographs, "alternatives", first_slowly)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(visitor.get, f"/api/items/{item}/guesses")
-        is_computing.wait()
+        assert is_computing.wait(600)
         visitor.put(item, 0.4, 0.6)
         number = visitor.get(f"/api/items/{item}/guesses")["number"]
         may_end.set()
