@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +14,16 @@ from pathlib import Path
 import defusedxml.ElementTree
 import numpy as np
 import pytest
+from filelock import FileLock, Timeout
 from PIL import Image
 
 from photochrom import ColorOptions, OptionError
-from photochrom.batch import BatchSummary, Item, color_batch
+from photochrom.batch import BatchSummary, Item, color_batch, report_folder
 from photochrom.batch.contact_sheet import rows_of, sums_of
 from photochrom.batch.estimate import estimate_batch
 from photochrom.batch.listing import list_items
 from photochrom.batch.report import Row, read_rows
+from photochrom.batch.report_folder import locked
 from photochrom.batch.summary import two_digits
 from photochrom.commands.main import main
 from photochrom.label import is_labelled
@@ -530,9 +533,8 @@ def deadly(job):
     return work
 
 
-def test_a_second_batch_is_refused_while_the_first_lives(tree, tmp_path, options):
-    from photochrom.batch.report_folder import locked
-
+def test_a_second_batch_is_refused_while_the_first_lives(tree, tmp_path, options, monkeypatch):
+    monkeypatch.setattr(report_folder, "_TEST_S", 0.01)
     target = tmp_path / "out"
     target.mkdir()
     with locked(target, None), pytest.raises(OptionError, match="another batch is running in"):
@@ -542,6 +544,32 @@ def test_a_second_batch_is_refused_while_the_first_lives(tree, tmp_path, options
     with locked(target, (1, 2)):  # another part may run beside it
         color_batch(tree, target, replace(options, shard=(2, 2)))
     assert color_batch(tree, target, options).status == 0
+
+
+def test_shards_that_begin_at_once_do_not_take_one_another_for_a_batch(tmp_path, monkeypatch):
+    """Each of them locks the file of whole batches for a moment, to test whether one is running."""
+    whole, own = tmp_path / ".photochrom-batch.lock", tmp_path / ".photochrom-batch-1-of-2.lock"
+    monkeypatch.setattr(report_folder, "_TEST_S", 600)
+    tested = threading.Event()
+
+    def opened(path, **how):
+        if path == whole:
+            with pytest.raises(Timeout), FileLock(own, blocking=False):
+                pass  # a whole batch that begins now would notice this shard
+            tested.set()
+        return FileLock(path, **how)
+
+    monkeypatch.setattr(report_folder, "FileLock", opened)
+    other = FileLock(whole, thread_local=False)
+    other.acquire()
+    thread = threading.Thread(target=lambda: (tested.wait(600), other.release()))
+    thread.start()
+    try:
+        with locked(tmp_path, (1, 2)):
+            assert tested.is_set()
+    finally:
+        tested.set()
+        thread.join()
 
 
 @pytest.mark.slow

@@ -21,6 +21,8 @@ from .remote_files import is_remote
 LOCKS: Final = ".photochrom-batch*.lock"
 """Glob of the lock files, which remain when a batch ends, and are removed when its target becomes a bag."""
 
+_TEST_S: Final = 2.0  # seconds after which a lock counts as that of a batch; other shards only test it for a moment
+
 
 def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> Path:
     """Return the folder of the report, and create it if ``make`` is set.
@@ -122,12 +124,13 @@ def locked(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
     """
     with ExitStack() as stack:
         try:
+            # Its own lock comes first, so that of two batches that begin at once, at least one sees the other.
+            stack.enter_context(FileLock(folder / _lock_name(shard), timeout=_TEST_S))
             others = folder.glob(".photochrom-batch-*.lock") if shard is None else [folder / _lock_name(None)]
             for path in others:  # only tested: locked and released at once
                 if path.exists():
-                    with FileLock(path, blocking=False):
+                    with FileLock(path, timeout=_TEST_S):
                         pass
-            stack.enter_context(FileLock(folder / _lock_name(shard), blocking=False))
         except Timeout as exc:
             raise OptionError(
                 f"another batch is running in {folder}", remedy="wait for it, or name another target"
