@@ -16,11 +16,14 @@ from tests.helpers.limits import outcome
 pytest.importorskip("onnx")
 
 
-def prepare(model):
-    """Return what a worker calls with each entry: it colours the entry, and returns the kind of outcome and a text."""
+def prepare(model, parent):
+    """Return what a worker calls with each entry: it colours the entry, and returns the kind of outcome and a text.
+
+    The worker makes a folder of its own in ``parent``.
+    """
     from photochrom import Colorizer
 
-    return coloring(Colorizer(model, "cpu"), Path(tempfile.mkdtemp()))
+    return coloring(Colorizer(model, "cpu"), Path(tempfile.mkdtemp(dir=parent)))
 
 
 def coloring(colorizer, folder):
@@ -48,7 +51,7 @@ def results(tmp_path_factory):
     assert len(entries) > 500
     assert len({entry.name for entry in entries}) == len(entries)
     assert sum(len(entry.data) for entry in entries) < 4_000_000
-    with WorkerPool(prepare, (str(model),), 2) as pool:
+    with WorkerPool(prepare, (str(model), tmp_path_factory.mktemp("work")), 2) as pool:
         return [(entry, result) for entry, result in pool.map(entries)]
 
 

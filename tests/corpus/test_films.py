@@ -26,14 +26,14 @@ MOST_FAILURES = 1000  # consecutive packets; some demuxers fail for ever
 MILLISECOND = 0.001  # Matroska counts in these
 
 
-def prepare(model):
+def prepare(model, parent):
     """Return what a worker calls with each film: it colours the film and compares it with its source."""
     from photochrom import Colorizer
 
-    return coloring(Colorizer(model, "cpu"))
+    return coloring(Colorizer(model, "cpu"), parent)
 
 
-def coloring(colorizer, parent=None):
+def coloring(colorizer, parent):
     """Return the same function for a loaded model; it makes a folder in ``parent`` for each film."""
     from photochrom.film import FilmOptions, colorize_film
 
@@ -143,7 +143,7 @@ def results(tmp_path_factory):
     assert len(films) > 200
     assert len({film.name for film in films}) == len(films)
     assert sum(len(film.data) for film in films) < 20_000_000
-    with WorkerPool(prepare, (str(model),), 2) as pool:
+    with WorkerPool(prepare, (str(model), tmp_path_factory.mktemp("work")), 2) as pool:
         return list(pool.map(films))
 
 

@@ -13,14 +13,13 @@ import collections
 import itertools
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from photochrom.batch.workers import Died, WorkerPool
 from tests.fuzz.mutations import TARGETS, Key, mutant, save_seeds
-from tests.fuzz.readers import prepare
+from tests.fuzz.readers import memory_folder, prepare
 from tests.helpers.fakes import tiny_model
 
 _RIGHT = ("read", "coloured", "refused")
@@ -43,11 +42,11 @@ def main() -> int:
     coming = (Key(target, args.seed, number) for number in itertools.count() for target in targets)
     counts: collections.Counter[str] = collections.Counter()
     faults = 0
-    with tempfile.TemporaryDirectory() as folder:
+    with memory_folder() as folder:
         model, seeds = tiny_model(Path(folder) / "tiny.onnx"), Path(folder) / "seeds"
         save_seeds(seeds, targets)
         end = time.monotonic() + 60 * args.minutes
-        with WorkerPool[Key, Any](prepare, (str(model), str(seeds)), args.workers) as pool:
+        with WorkerPool[Key, Any](prepare, (str(model), folder, str(seeds)), args.workers) as pool:
             for key, result in pool.map(coming, lambda: time.monotonic() > end):
                 counts["died" if isinstance(result, Died) else result[0]] += 1
                 if is_fault(result):

@@ -23,11 +23,17 @@ _MOST_PAGES = 4  # of a TIFF
 _MEMORY = Path("/dev/shm")
 
 
-def prepare(model: str, seeds: str = "", colored: int = COLORED) -> Callable[[Key], Outcome]:
+def memory_folder() -> tempfile.TemporaryDirectory[str]:
+    """Return a temporary folder for the files of all workers: in memory, where the system has such a place."""
+    return tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None)
+
+
+def prepare(model: str, parent: str, seeds: str = "", colored: int = COLORED) -> Callable[[Key], Outcome]:
     """Prepare a worker.
 
     Args:
         model: A model file.
+        parent: Folder in which the worker makes one of its own; see ``memory_folder``.
         seeds: File of ``save_seeds``; empty to make the intact files here.
         colored: One in so many files that can be read is coloured.
 
@@ -40,7 +46,7 @@ def prepare(model: str, seeds: str = "", colored: int = COLORED) -> Callable[[Ke
     limit_threads(1)
     if seeds:
         load_seeds(Path(seeds))
-    folder = Path(tempfile.mkdtemp(dir=_MEMORY if _MEMORY.is_dir() else None))
+    folder = Path(tempfile.mkdtemp(dir=parent))
     stand_in = colorizer(folder, lambda lightness: (60 * lightness, 80 * lightness))
 
     @cache

@@ -7,7 +7,7 @@ import pytest
 from photochrom.batch.workers import WorkerPool
 from tests.fuzz.harness import is_fault
 from tests.fuzz.mutations import TARGETS, Key, load_seeds, mutant, save_seeds, seeds
-from tests.fuzz.readers import prepare
+from tests.fuzz.readers import memory_folder, prepare
 
 pytest.importorskip("onnx")
 pytestmark = [
@@ -22,8 +22,8 @@ def test_mutated_files_are_coloured_or_refused(tmp_path):
 
     keys = [Key(target, 1, number) for target in TARGETS for number in range(READ)]
     save_seeds(tmp_path / "seeds", TARGETS)
-    arguments = (str(tiny_model(tmp_path / "tiny.onnx")), str(tmp_path / "seeds"), COLOURED)
-    with WorkerPool(prepare, arguments, 2) as pool:
+    model, intact = str(tiny_model(tmp_path / "tiny.onnx")), str(tmp_path / "seeds")
+    with memory_folder() as folder, WorkerPool(prepare, (model, folder, intact, COLOURED), 2) as pool:
         assert not [(key.name, result) for key, result in pool.map(keys) if is_fault(result)]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -27,8 +29,11 @@ def guarded(array: np.ndarray) -> np.ndarray:
 def survives(code: str) -> subprocess.CompletedProcess[str]:
     """Run code in a separate process, and return the ended process.
 
-    If the code reads beyond a guarded array, a signal ends the process: ``returncode`` is negative.
+    If the code reads beyond a guarded array, a signal ends the process: ``returncode`` is negative. The process has a
+    folder of its own for temporary files, which is removed afterwards.
     """
     root = Path(__file__).parents[2]
     script = f"import sys; sys.path.insert(0, {str(root)!r})\n" + textwrap.dedent(code)
-    return subprocess.run([sys.executable, "-X", "faulthandler", "-c", script], capture_output=True, text=True)
+    command = [sys.executable, "-X", "faulthandler", "-c", script]
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"TMPDIR": folder})
