@@ -206,8 +206,9 @@ def test_the_result_is_played_in_parts(visitor, film):
     assert "attachment" not in part.headers.get("content-disposition", "")
 
 
-def gated(monkeypatch):
-    """Hold the colouring of films back until the gate is open; return the frames that were requested."""
+@pytest.fixture
+def gated(visitor, monkeypatch):
+    """Hold the colouring of films back until the gate is open; return the gate, and the event of its beginning."""
     gate, begun = threading.Event(), threading.Event()
     color = Film._color
 
@@ -217,12 +218,13 @@ def gated(monkeypatch):
         return color(self, *arguments)
 
     monkeypatch.setattr(Film, "_color", waiting)
-    return gate, begun
+    yield gate, begun
+    gate.set()  # otherwise the end of the studio would wait for the job of a test that failed
 
 
 @pytest.mark.slow
-def test_one_film_at_a_time_and_the_next_one_waits(visitor, film, monkeypatch):
-    gate, begun = gated(monkeypatch)
+def test_one_film_at_a_time_and_the_next_one_waits(visitor, film, gated):
+    gate, begun = gated
     first, second = (dropped(visitor, film) for _ in range(2))
     visitor.post(f"/api/items/{first}/start", {})
     assert begun.wait(600)
@@ -238,8 +240,8 @@ def test_one_film_at_a_time_and_the_next_one_waits(visitor, film, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_job_survives_a_reload(visitor, film, monkeypatch):
-    gate, begun = gated(monkeypatch)
+def test_a_job_survives_a_reload(visitor, film, gated):
+    gate, begun = gated
     item = dropped(visitor, film)
     visitor.post(f"/api/items/{item}/start", {})
     assert begun.wait(600)
@@ -335,8 +337,8 @@ def test_only_changed_shots_of_a_finished_film_are_recoloured(visitor, film, tmp
 
 
 @pytest.mark.slow
-def test_a_film_that_is_removed_while_it_is_coloured_leaves_nothing(visitor, film, monkeypatch, files):
-    gate, begun = gated(monkeypatch)
+def test_a_film_that_is_removed_while_it_is_coloured_leaves_nothing(visitor, film, gated, files):
+    gate, begun = gated
     item = dropped(visitor, film)
     visitor.post(f"/api/items/{item}/start", {})
     assert begun.wait(600)
@@ -431,6 +433,14 @@ def jobs():
     found.end()
 
 
+@pytest.fixture
+def gate(jobs):
+    """Return an event for which jobs wait; it is set after the test, before the queue ends."""
+    found = threading.Event()
+    yield found
+    found.set()
+
+
 def until(condition):
     for _ in range(60_000):
         if condition():
@@ -439,8 +449,8 @@ def until(condition):
     raise AssertionError
 
 
-def test_a_job_stopped_while_queued_does_its_latest_work(jobs):
-    gate, done = threading.Event(), []
+def test_a_job_stopped_while_queued_does_its_latest_work(jobs, gate):
+    done = []
     jobs.add(Job(), lambda: str(gate.wait(600)))
     job = Job()
     for number in (1, 2):
@@ -469,8 +479,8 @@ class WatchedLock:
         self._lock.release()
 
 
-def test_a_job_that_two_requests_start_at_once_is_queued_once(jobs, monkeypatch):
-    gate, lock, requests, refused = threading.Event(), WatchedLock(), [], []
+def test_a_job_that_two_requests_start_at_once_is_queued_once(jobs, gate, monkeypatch):
+    lock, requests, refused = WatchedLock(), [], []
     jobs.add(Job(), lambda: str(gate.wait(600)))  # the next job stays queued
     job = Job(_lock=lock)
 
@@ -497,8 +507,8 @@ def test_a_job_that_two_requests_start_at_once_is_queued_once(jobs, monkeypatch)
     assert job.number == 1
 
 
-def test_a_job_that_is_stopped_while_it_begins_does_not_run(jobs):
-    gate, lock, begun, last = threading.Event(), WatchedLock(), [], Job()
+def test_a_job_that_is_stopped_while_it_begins_does_not_run(jobs, gate):
+    lock, begun, last = WatchedLock(), [], Job()
 
     class Switching(Job):
         def __setattr__(self, name, value):
