@@ -45,6 +45,7 @@ def delayed(page, pattern):
 
     page.route(pattern, hold)
     yield held
+    wait(page, holds(held))
     with page.expect_response(held[0].request.url):
         held[0].continue_()
     page.evaluate("new Promise(done => setTimeout(done))")
@@ -61,8 +62,8 @@ def holds(held):
     return lambda: len(held) == 1
 
 
-def wait(page, condition, most=5000):
-    for _ in range(most):
+def wait(page, condition):
+    for _ in range(36_000):  # frames, of which there are sixty a second
         if condition():
             return
         page.evaluate("new Promise(requestAnimationFrame)")
