@@ -263,6 +263,42 @@ def test_languages_of_mov_get_their_code_of_iso_639_again(end, tmp_path, fake_co
     assert not any("languages" in note for note in report.notes)
 
 
+def with_marks(path, source):
+    """Copy a film, and give its tracks titles and marks."""
+    marks = av.stream.Disposition
+    chosen = {"video": marks.default, "audio": marks.comment | marks.hearing_impaired, "subtitle": marks.forced}
+    with av.open(str(source)) as film, av.open(str(path), "w") as out:
+        streams = [out.add_stream_from_template(stream) for stream in film.streams]
+        for stream, copied in zip(film.streams, streams, strict=True):
+            copied.metadata["title"], copied.disposition = f"The {stream.type}", chosen[stream.type]
+        for packet in film.demux():
+            packet.stream = streams[packet.stream.index]
+            if packet.size:
+                out.mux(packet)
+    return path
+
+
+def test_marks_of_tracks_are_kept_or_named(tmp_path, fake_colorizer):
+    source = with_marks(tmp_path / "a.mkv", write_film(tmp_path / "s.mkv", pan(4), sound="aac", titles="subrip"))
+    for end, notes in (("mov", ["comment, forced, hearing_impaired"]), ("mp4", []), ("mkv", [])):
+        report = colorize_film(source, tmp_path / f"b.{end}", FAST, colorizer=fake_colorizer)
+        lost = [f"not kept: marks of tracks ({marks}), which mov cannot hold" for marks in notes]
+        assert [note for note in report.notes if "marks" in note] == lost
+        with av.open(str(report.output)) as film:
+            kept = [track.disposition & 0x7FFFFFFE & ~av.stream.Disposition.captions for track in film.streams]
+        assert kept == ([0, 0, 0] if lost else [0, 0x88, 0x40])
+
+
+def test_titles_of_tracks_in_mp4_are_titles_elsewhere(tmp_path, fake_colorizer):
+    source = write_film(tmp_path / "s.mp4", pan(4), sound="aac", titles="mov_text")
+    source = with_marks(tmp_path / "a.mp4", source)
+    for end in ("mkv", "mov"):
+        output = colorize_film(source, tmp_path / f"b.{end}", FAST, colorizer=fake_colorizer).output
+        with av.open(str(output)) as film:
+            found = [track.metadata["title" if end == "mkv" else "name"] for track in film.streams]
+        assert found == ["The video", "The audio", "The subtitle"]
+
+
 NUMBERS = {"swe": 5, "hrv": 18, "fao": 30, "gle": 35, "srp": 42, "pan": 70}
 """Numbers of languages in MOV (QuickTime File Format, Language Codes) for which FFmpeg has names of its own."""
 

@@ -22,6 +22,8 @@ from .mux import metadata_to_copy
 _WITHOUT_TIME_CODE = ("avi", "tiff", "png", "jpeg", "jp2")  # containers and frame formats that store no time code
 _WITHOUT_ASPECT = ("nut",)  # containers whose pixel aspect ratio PyAV cannot set
 _WITHOUT_TITLES = ("mxf",)  # containers that store no titles of tracks
+_WITHOUT_MARKS = ("mov", "avi", "mxf")  # containers that do not state the purpose of a track
+_USUAL_MARKS = {"default", "attached_pic"}  # marks of tracks that need not be kept, or are kept in another way
 _UNKNOWN = "und"  # the language of a track that states none
 _OVERSCAN = "not kept: the pixels outside the display window"
 _OVERSCAN_IN_EXR = "pixels outside the display window get the colours of the nearest pixel inside it"
@@ -93,9 +95,11 @@ def lost_metadata(reader: FilmReader, film: Path, container: str, span: Span) ->
             found.append(f"{chapters} chapter{'' if chapters == 1 else 's'}")
         if languages := _lost_languages(reader, container):
             found.append(f"languages of tracks ({', '.join(languages)})")
-        titles = {stream.metadata["title"] for stream in reader.container.streams if "title" in stream.metadata}
+        titles = {found["title"] for found in map(tracks.tags, reader.container.streams) if "title" in found}
         if titles and container in _WITHOUT_TITLES:
             found.append(f"titles of tracks ({', '.join(sorted(titles))})")
+        if container in _WITHOUT_MARKS and (marks := _marks(reader)):
+            found.append(f"marks of tracks ({', '.join(marks)})")
         if reader.turns and not next(written.decode(video=0)).rotation:
             found.append(f"the rotation by {90 * reader.turns} degrees")
     return [f"not kept: {part}, which {container} cannot hold" for part in found]
@@ -103,9 +107,19 @@ def lost_metadata(reader: FilmReader, film: Path, container: str, span: Span) ->
 
 def _lost_languages(reader: FilmReader, container: str) -> list[str]:
     """Return the languages of the coloured and the copied tracks that a container cannot state."""
-    streams = (reader.video, *tracks.streams_to_copy(reader.container, reader.video.index)[0])
-    lost = {stream.metadata.get("language", _UNKNOWN) for stream in streams if not tracks.language(stream, container)}
-    return sorted(lost - {_UNKNOWN})
+    streams = [stream for stream in _kept(reader) if not tracks.language(stream, container)]
+    return sorted({stream.metadata.get("language", _UNKNOWN) for stream in streams} - {_UNKNOWN})
+
+
+def _marks(reader: FilmReader) -> list[str]:
+    """Return the marks of the coloured and the copied tracks, such as ``forced`` for subtitles to be shown always."""
+    found = {str(mark.name) for mark in av.stream.Disposition for stream in _kept(reader) if stream.disposition & mark}
+    return sorted(found - _USUAL_MARKS)
+
+
+def _kept(reader: FilmReader) -> list[av.stream.Stream]:
+    """Return the coloured track and those that are copied."""
+    return [reader.video, *tracks.streams_to_copy(reader.container, reader.video.index)[0]]
 
 
 def _folded(key: str) -> str:

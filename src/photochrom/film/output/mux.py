@@ -206,7 +206,7 @@ def _add_streams(
             except ValueError as exc:
                 transcoders[stream.index] = _transcoder(out, stream, reader.path, options.codec, exc)
                 streams[stream.index] = transcoders[stream.index].stream
-            streams[stream.index].metadata.update(stream.metadata)
+            streams[stream.index].metadata.update(tracks.tags(stream))
             streams[stream.index].disposition = int(stream.disposition)
         if stream.index in streams and (code := tracks.language(stream, out.format.name)):
             streams[stream.index].metadata["language"] = code
@@ -226,7 +226,7 @@ def _add_video(
     video.time_base = 1 / reader.rate if constant else reader.time_base
     video.codec_context.framerate = reader.rate
     video.metadata.clear()  # removes that of the segment
-    video.metadata.update({k: v for k, v in source.metadata.items() if not _is_of_the_codec(k)})
+    video.metadata.update({k: v for k, v in tracks.tags(source).items() if not _is_of_the_codec(k)})
     video.disposition = int(source.disposition)
     if reader.display_matrix is not None:
         video.set_display_matrix(reader.display_matrix)

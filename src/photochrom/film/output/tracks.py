@@ -58,6 +58,14 @@ def language(stream: av.stream.Stream, container: str) -> str:
     return "" if container in ("avi", "mxf") else code
 
 
+def tags(stream: av.stream.Stream) -> dict[str, str]:
+    """Return the metadata of a stream of the source; its title is ``title``, for which FFmpeg reads ``name`` from MP4.
+
+    Matroska and AVI would store a name as another entry, which players do not show.
+    """
+    return {"title" if key == "name" else key: value for key, value in stream.metadata.items()}
+
+
 def streams_to_copy(container: av.container.InputContainer, main: int) -> tuple[list[av.stream.Stream], list[str]]:
     """Return the streams to copy, and a description of each stream that is lost.
 
