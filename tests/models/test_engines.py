@@ -223,6 +223,26 @@ def test_first_runs_in_several_threads_do_not_wait_for_each_other_for_ever(attem
     subprocess.run([sys.executable, "-c", RACE], check=True, timeout=600)
 
 
+LOADING = """
+import sys, threading
+from photochrom.models.engines import openvino_core
+
+sys.setswitchinterval(1e-6)
+cores, barrier = [], threading.Barrier(8)
+threads = [threading.Thread(target=lambda: (barrier.wait(), cores.append(openvino_core()))) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert len(cores) == 8 and len(set(map(id, cores))) == 1, cores
+"""
+
+
+@pytest.mark.slow
+def test_threads_that_load_openvino_at_once_share_one_core():
+    subprocess.run([sys.executable, "-c", LOADING], check=True, timeout=600)
+
+
 ENDING = """
 import os, signal
 from photochrom.models.engines import OpenVinoEngine

@@ -161,7 +161,7 @@ def _one_blas_thread() -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ["OPENBLAS_NUM_THREADS"]
+        os.environ.pop("OPENBLAS_NUM_THREADS", None)  # another thread's pool may have removed it
 
 
 @contextmanager

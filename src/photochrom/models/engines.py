@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import mmap
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -26,6 +27,7 @@ from .unused_hints import skip_unused_hints
 Arrays = Mapping[str, np.ndarray]
 
 _CONVERTER: Final = "openvino.tools.ovc"
+_LOADING: Final = threading.RLock()  # held while OpenVINO is imported, and while its core is created
 # OpenVINO compiles kernels for each of the 49 shapes that a thumbnail may have. By default it keeps the 5,000 most
 # recently used, which means all of them, 370 MB. This limit does not slow down predictions at the six commonest shapes.
 _KEPT_KERNELS = 500
@@ -71,18 +73,19 @@ def import_openvino() -> Any:
     # OpenVINO depends on a package that reports every import to the vendor unless the user has opted out; if it cannot
     # be imported, OpenVINO uses a stub.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # makes its import fail
-    if "openvino" in sys.modules:
-        import openvino
+    with _LOADING:
+        if "openvino" in sys.modules:
+            import openvino
 
+            return openvino
+        sys.modules[_CONVERTER] = None  # type: ignore[assignment]  # it takes two thirds of the import time
+        try:
+            import openvino
+        finally:
+            del sys.modules[_CONVERTER]
+        if not hasattr(openvino, "convert_model"):
+            openvino.convert_model = _convert_model
         return openvino
-    sys.modules[_CONVERTER] = None  # type: ignore[assignment]  # it takes two thirds of the import time
-    try:
-        import openvino
-    finally:
-        del sys.modules[_CONVERTER]
-    if not hasattr(openvino, "convert_model"):
-        openvino.convert_model = _convert_model
-    return openvino
 
 
 def _convert_model(*args: Any, **options: Any) -> Any:
@@ -90,7 +93,6 @@ def _convert_model(*args: Any, **options: Any) -> Any:
     return importlib.import_module(_CONVERTER).convert_model(*args, **options)
 
 
-@functools.cache
 def openvino_core() -> Any:
     """Return the OpenVINO core of this process; there must be only one.
 
@@ -100,6 +102,12 @@ def openvino_core() -> Any:
     # A core installs an alternate signal stack, and restores the previous stack when it is destroyed. If two cores were
     # destroyed in the order of their creation, the second would restore the stack of the first, which is freed already,
     # and the next Ctrl+C would crash the process.
+    with _LOADING:
+        return _core()
+
+
+@functools.cache
+def _core() -> Any:
     return import_openvino().Core()
 
 
