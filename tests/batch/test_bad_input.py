@@ -116,7 +116,7 @@ def test_nothing_is_left_of_a_batch_that_cannot_begin(wrong, tree, tmp_path, pro
 def test_an_error_removes_no_report_of_an_earlier_run(tree, tmp_path, options):
     color_batch(tree, tmp_path / "out", options)
     before = sorted(path for path in (tmp_path / "out").rglob("*"))
-    with pytest.raises(OptionError, match="there is no"):
+    with pytest.raises(OptionError, match="nowhere: does not exist"):
         color_batch(tmp_path / "nowhere", tmp_path / "out", options)
     assert sorted(path for path in (tmp_path / "out").rglob("*")) == before
 
@@ -154,7 +154,7 @@ def test_a_bag_that_was_not_finished_is_reported_and_can_be_resumed(tree, tmp_pa
         patched.setattr(bagit, "make_manifests", killed)  # after the files have been moved
         with pytest.raises(KeyboardInterrupt):
             make_bag(target)
-    with pytest.raises(OptionError, match="out is a bag that was not finished: move everything in its folder data up"):
+    with pytest.raises(OptionError, match="out: is a bag that was not finished: move everything in its folder data up"):
         color_batch(tree, target, options)
     for path in (target / "data").iterdir():
         path.rename(target / path.name)
@@ -257,8 +257,10 @@ def test_a_sidecar_of_others_is_not_replaced(tree, tmp_path, options):
 def test_a_json_file_that_is_no_manifest(text, tmp_path, options):
     path = tmp_path / "list.json"
     path.write_text(text)
-    said = r"is not an IIIF manifest" if text == "null" else r"is not JSON \(.*\): give an IIIF manifest or info.json"
-    with pytest.raises(OptionError, match=rf"list\.json {said}"):
+    said = (
+        r"is neither an IIIF manifest" if text == "null" else r"is not JSON \(.*\): give an IIIF manifest or info.json"
+    )
+    with pytest.raises(OptionError, match=rf"list\.json: {said}"):
         color_batch(str(path), tmp_path / "out", options)
 
 

@@ -697,13 +697,13 @@ def test_a_finished_target_becomes_a_valid_bag(elsewhere, tree, tmp_path, model,
     assert (target / "data" / "1934" / "deep" / "c.color.tif").is_file()
     assert main(["batch", "report", *(report[1:] or [str(target)])]) == 0
     assert main([*command, *report]) == 2
-    assert f"{target} is a bag, which must not be changed" in capsys.readouterr().err
+    assert f"{target}: is a bag, which must not be changed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["gone/", "-o", "x"], "/gone: give a folder, a manifest or an address"),
+        (["gone/", "-o", "x"], "/gone: does not exist: give a folder, a manifest or an address"),
         (["scans.txt", "-o", "x"], "scans.txt: is neither a photograph nor a list: save a list as .csv"),
         (["."], "a batch needs a target"),
         ([".", "-o", "x", "--name", "same.jpg"], "the same for every file"),
@@ -711,10 +711,10 @@ def test_a_finished_target_becomes_a_valid_bag(elsewhere, tree, tmp_path, model,
         ([".", "-o", "x", "--shard", "9/8"], "shard is 9/8"),
         ([".", "-o", "x", "--workers", "0"], "workers is 0"),
         ([".", "-o", "x", "--bagit", "--shard", "1/8"], "a bag holds all shards"),
-        (["scans.txt", "-o", ".", "--bagit"], "scans.txt is in the target, and would be moved into the bag"),
-        ([".", "-o", ".", "--bagit"], ". is in the target, and would be moved into the bag"),
-        ([".", "-o", "s3://x/y", "--bagit"], "s3://x/y cannot become a bag"),
-        (["report", "nowhere"], "there is no report in nowhere"),
+        (["scans.txt", "-o", ".", "--bagit"], "scans.txt: is in the target, and would be moved into the bag"),
+        ([".", "-o", ".", "--bagit"], ".: is in the target, and would be moved into the bag"),
+        ([".", "-o", "s3://x/y", "--bagit"], "s3://x/y: cannot become a bag"),
+        (["report", "nowhere"], "nowhere: holds no report of a batch"),
         (["report"], "no batch is named: name its target"),
         (["report", ".", "--bagit"], "a report takes only --parquet and --premis: leave out --bagit"),
         (["report", ".", "--premis", "-o", "x", "--include", "*.tif"], ": leave out --output, --include"),

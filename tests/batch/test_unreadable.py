@@ -290,5 +290,5 @@ def test_a_damaged_parquet_manifest_is_reported():
     whole = stream.getvalue()
     assert [item.key for item in read_manifest(whole, "list.parquet", ".")] == ["aaaa.jpg"]
     for damaged in (whole.replace(b"aaaa.jpg", b"\xffaaa.jpg"), whole[:-100] + bytes(92) + whole[-8:], whole[:50]):
-        with pytest.raises(OptionError, match=r"list\.parquet is not a Parquet file"):
+        with pytest.raises(OptionError, match=r"list\.parquet: is not a Parquet file"):
             list(read_manifest(damaged, "list.parquet", "."))

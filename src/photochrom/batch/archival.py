@@ -48,10 +48,11 @@ def make_bag(folder: Path) -> Path:
     with needed_for("a bag", "batch"):
         import bagit
     if (folder / "bagit.txt").exists():
-        raise OptionError(f"{folder} is a bag already", remedy="colour into a new folder")
+        raise OptionError("is a bag already", path=folder, remedy="colour into a new folder")
     if bad := next((path for path in folder.rglob("*") if not _is_utf8(path.name)), None):
         raise OptionError(
-            f"{folder} cannot be made a bag: the name {bad.name!r} is not UTF-8",
+            f"cannot be made a bag: the name {bad.name!r} is not UTF-8",
+            path=folder,
             remedy="delete this file, and rename its source",
         )
     try:
@@ -60,7 +61,7 @@ def make_bag(folder: Path) -> Path:
         bagit.make_bag(str(folder), {"Bagging-Software": "Photochrom, bagit-python"}, checksums=["sha256"])
     except (OSError, RuntimeError, bagit.BagError) as exc:
         raise PhotochromError(
-            f"{folder} cannot be made a bag ({exc})", remedy="close other programs that use it"
+            f"cannot be made a bag ({exc})", path=folder, remedy="close other programs that use it"
         ) from exc
     return folder
 

@@ -281,7 +281,7 @@ def _target(target: str, name: str) -> Iterator[tuple[Path, Callable[[tuple[Path
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             kind = TargetError if exc.errno in (*_FULL, errno.EACCES) else PhotoError
-            raise kind(f"{path.parent} cannot be created ({exc.strerror}): name another target") from exc
+            raise kind(f"cannot be created ({exc.strerror})", path=path.parent, remedy="name another target") from exc
         yield path, lambda _: ()
         return
     from ..photo.sidecars import former_sidecars

@@ -69,7 +69,7 @@ def rows_of(folder: Path) -> list[Row]:
     """
     if not (paths := report_paths(folder)):
         raise OptionError(
-            f"there is no report in {folder}", remedy="name the target of a batch, or the folder of its report"
+            "holds no report of a batch", path=folder, remedy="name the target of a batch, or the folder of its report"
         )
     last: dict[str, Row] = {}
     for path in paths:

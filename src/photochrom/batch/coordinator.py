@@ -133,7 +133,7 @@ def _check_processes(source: object, target: str) -> None:
     for address in (source, target):
         if str(address).startswith("memory://"):
             raise OptionError(
-                f"{address} is visible to one process only, and a batch has several", remedy="name a folder"
+                "is visible to one process only, and a batch has several", path=str(address), remedy="name a folder"
             )
 
 

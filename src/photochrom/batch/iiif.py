@@ -39,13 +39,15 @@ def items_of_manifest(data: bytes, name: str) -> Iterator[Item]:
     try:
         facts = parse_json(data)
     except ValueError as exc:
-        raise OptionError(f"{name} is not JSON ({exc})", remedy="give an IIIF manifest or info.json") from exc
+        raise OptionError(f"is not JSON ({exc})", path=name, remedy="give an IIIF manifest or info.json") from exc
     try:
         addresses = list(_pictures(facts)) if isinstance(facts, dict) else []
     except (AttributeError, TypeError, RecursionError):  # not the objects that IIIF requires, or too deeply nested
         addresses = []
     if not addresses:
-        raise OptionError(f"{name} is not an IIIF manifest with pictures, nor an info.json", remedy="check the address")
+        raise OptionError(
+            "is neither an IIIF manifest with pictures nor an info.json", path=name, remedy="check the address"
+        )
     for number, (label, address) in enumerate(addresses, 1):
         words = "-".join(re.findall(r"\w+", label))[:60]
         extension = re.search(r"\.(jpe?g|png|tiff?|webp|jp2)(?:$|\?)", address, re.IGNORECASE)

@@ -130,7 +130,7 @@ def _list_local(source: str, wanted: Filter) -> Iterator[Item]:
         if path.is_dir():
             return _walk(path, wanted)
         if not path.exists():
-            raise OptionError(f"there is no {source}", remedy="give a folder, a manifest or an address")
+            raise OptionError("does not exist", path=source, remedy="give a folder, a manifest or an address")
     suffix = path.suffix.lower()
     if suffix in MANIFESTS or suffix == ".json":
         return wanted.rows(read_manifest(read_address(source), path.name, str(path.parent)))
@@ -243,7 +243,7 @@ def _find(system: AbstractFileSystem, path: str, address: str, wanted: Filter) -
             infos = system.find(path, detail=True)
             root = path.rstrip("/")
     if not infos:
-        raise OptionError(f"{address} contains no files", remedy="check the address")
+        raise OptionError("contains no files", path=address, remedy="check the address")
     for name in sorted(infos):
         key = name.removeprefix(root).lstrip("/")
         sidecars = (f"{name}.xmp", str(PurePosixPath(name).with_suffix(".xmp")))

@@ -61,7 +61,7 @@ def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[
         path = _field(row, "path")
         if not path:
             raise OptionError(
-                f"{name}: row {number} has no path", remedy="name the column path, and fill it in every row"
+                f"row {number} has no path", path=name, remedy="name the column path, and fill it in every row"
             )
         hints = _field(row, "hints")
         vividness = _field(row, "vividness")
@@ -69,7 +69,7 @@ def _items(rows: Iterator[Mapping[str, Any]], name: str, base: str) -> Iterator[
             wanted = ColorOptions(vividness=float(vividness) if vividness else None).vividness
         except ValueError:
             raise OptionError(
-                f"{name}: row {number}: vividness is {vividness!r}", remedy="write a number from 0 to 1"
+                f"row {number}: vividness is {vividness!r}", path=name, remedy="write a number from 0 to 1"
             ) from None
         source = _below(base, path)
         yield Item(
@@ -118,15 +118,16 @@ def _csv(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
             surplus: Any = row.pop(None, ())  # by which DictReader marks them
             if any(field.strip() for field in surplus):
                 raise OptionError(
-                    f"{name}: line {reader.line_num} has more fields than the first line",
+                    f"line {reader.line_num} has more fields than the first line",
+                    path=name,
                     remedy="put values that contain a comma or semicolon in quotation marks",
                 )
             yield row
     except UnicodeDecodeError as exc:
-        raise OptionError(f"{name} is not a CSV file in UTF-8 ({exc})", remedy="save it as one") from exc
+        raise OptionError(f"is not a CSV file in UTF-8 ({exc})", path=name, remedy="save it as one") from exc
     except csv.Error as exc:
         raise OptionError(
-            f"{name}: line {reader.line_num + 1} is not CSV ({exc})", remedy="check its quotation marks"
+            f"line {reader.line_num + 1} is not CSV ({exc})", path=name, remedy="check its quotation marks"
         ) from exc
 
 
@@ -138,9 +139,11 @@ def _json_lines(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
         try:
             row = parse_json(line)
         except ValueError as exc:
-            raise OptionError(f"{name}: line {number} is not JSON ({exc})", remedy="write one object a line") from exc
+            raise OptionError(
+                f"line {number} is not JSON ({exc})", path=name, remedy="write one object a line"
+            ) from exc
         if not isinstance(row, dict):
-            raise OptionError(f'{name}: line {number} is not an object: write it as {{"path": "scan.tif"}}')
+            raise OptionError(f"line {number} is not an object", path=name, remedy='write it as {"path": "scan.tif"}')
         yield row
 
 
@@ -156,11 +159,11 @@ def _parquet(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
     except OptionError:
         raise
     except (pyarrow.ArrowException, OSError, ValueError) as exc:  # ValueError: text that is not UTF-8
-        raise OptionError(f"{name} is not a Parquet file ({exc})", remedy="write it again") from exc
+        raise OptionError(f"is not a Parquet file ({exc})", path=name, remedy="write it again") from exc
 
 
 def _check_columns(found: list[str], name: str) -> None:
     if not any(column in found for column in COLUMNS["path"]):
         raise OptionError(
-            f"{name} has no column of paths ({', '.join(found) or 'none at all'})", remedy='name a column "path"'
+            f"has no column of paths ({', '.join(found) or 'none at all'})", path=name, remedy='name a column "path"'
         )

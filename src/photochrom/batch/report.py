@@ -192,10 +192,10 @@ def read_rows(path: Path) -> Iterator[Row]:
             try:
                 yield Row.from_json(line)
             except OptionError as exc:
-                raise OptionError(f"{path}: {exc}") from exc
+                raise OptionError(exc.problem, path=path, remedy=exc.remedy) from exc
             except (ValueError, TypeError) as exc:
                 remedy = "remove the line, or move the file away; items without a row are coloured again"
-                raise OptionError(f"{path}: line {number} is not a row of a report ({exc})", remedy=remedy) from exc
+                raise OptionError(f"line {number} is not a row of a report ({exc})", path=path, remedy=remedy) from exc
 
 
 def report_paths(folder: Path) -> list[Path]:

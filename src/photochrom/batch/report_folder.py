@@ -37,10 +37,11 @@ def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> P
     with system_errors(OptionError, folder, "name another target"):
         for place in (folder, *([] if is_remote(target) else [Path(target)])):
             if (place / "bagit.txt").exists():
-                raise OptionError(f"{place} is a bag, which must not be changed", remedy="name another target")
+                raise OptionError("is a bag, which must not be changed", path=place, remedy="name another target")
             if _is_unfinished_bag(place):
                 raise OptionError(
-                    f"{place} is a bag that was not finished",
+                    "is a bag that was not finished",
+                    path=place,
                     remedy="move everything in its folder data up to it, or name another target",
                 )
     if make:
@@ -133,10 +134,12 @@ def locked(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
                         pass
         except Timeout as exc:
             raise OptionError(
-                f"another batch is running in {folder}", remedy="wait for it, or name another target"
+                "another batch is running in this folder", path=folder, remedy="wait for it, or name another target"
             ) from exc
         except OSError as exc:
-            raise PhotochromError(f"{folder} cannot be written ({exc.strerror})", remedy="name another target") from exc
+            raise PhotochromError(
+                f"cannot be written ({exc.strerror})", path=folder, remedy="name another target"
+            ) from exc
         yield
 
 

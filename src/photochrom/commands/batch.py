@@ -153,7 +153,7 @@ def run(args: argparse.Namespace) -> int:
     if args.source == "report" and args.folder is not None:
         return _report(args)
     if args.folder is not None:
-        raise OptionError(f"{args.folder}: one source at a time: name the target with --output")
+        raise OptionError("a batch has one source", path=args.folder, remedy="name the target with --output")
     if args.source == "report" and not args.output:
         raise OptionError("no batch is named", remedy="name its target, as in 'photochrom batch report coloured/'")
     if not args.output:
@@ -201,12 +201,14 @@ def _check_preservation(args: argparse.Namespace) -> None:
     from ..batch.remote_files import is_remote
 
     if args.bagit and is_remote(args.output):
-        raise OptionError(f"{args.output} cannot become a bag", remedy="name a local folder, or leave out --bagit")
+        raise OptionError("cannot become a bag", path=args.output, remedy="name a local folder, or leave out --bagit")
     if args.bagit and args.shard:
         raise OptionError("a bag holds all shards", remedy="run the command without --shard when they have ended")
     is_local = not is_remote(args.source)
     if args.bagit and is_local and Path(os.path.realpath(args.source)).is_relative_to(os.path.realpath(args.output)):
-        raise OptionError(f"{args.source} is in the target, and would be moved into the bag: name another target")
+        raise OptionError(
+            "is in the target, and would be moved into the bag", path=args.source, remedy="name another target"
+        )
     check_packages(bag=args.bagit, parquet=args.parquet)
 
 

@@ -130,12 +130,12 @@ def _check(args: argparse.Namespace) -> None:
         raise OptionError("two of --json, --sheet and --html name the same file: give each another name")
     for path in outputs:
         if path.is_dir():
-            raise OptionError(f"{path} is a folder: give the name of a file in it")
+            raise OptionError("is a folder", path=path, remedy="give the name of a file in it")
         check_folder(path, OptionError)
         if path.exists() and not args.overwrite:
-            raise OptionError(f"{path} exists: choose another output, or --overwrite")
+            raise OptionError("exists", path=path, remedy="choose another output, or overwrite=True")
     if args.sheet and args.sheet.suffix.lower() != ".png":
-        raise OptionError(f"--sheet is {args.sheet}: it is written as PNG, so give a name that ends in .png")
+        raise OptionError("a sheet is a PNG file", path=args.sheet, remedy="give a name that ends in .png")
     for name in ("sheet", "html"):
         size = getattr(args, f"{name}_size")
         if size is not None and size < 1:

@@ -118,7 +118,9 @@ def _check_preview(path: Path, reader: FilmReader, stills: list[Path], *, overwr
     from ..photo.names import is_same_file
 
     if path.suffix.lower() not in (".png", *FORMATS):
-        raise OptionError(f"{path}: a preview is a PNG file or a short film: give a name such as preview.png or .mp4")
+        raise OptionError(
+            "a preview is a PNG file or a short film", path=path, remedy="give a name such as preview.png or .mp4"
+        )
     frames = map(reader.pattern.file, reader.numbers) if isinstance(reader, SequenceReader) else (reader.path,)
     if any(is_same_file(source, path) for source in (*frames, *stills) if source.suffix.lower() == path.suffix.lower()):
         raise FilmError("would be replaced, but the preview is made from it", path=path, remedy="choose another output")

@@ -208,7 +208,7 @@ def _check_sheet(
     for destination in (Path(job.destination) for job in (*jobs, *own) if job.destination != STREAM):
         files += [destination, *companion_paths(destination, output)]
     if any(is_same_file(path, file) for file in files):
-        raise OptionError(f"{path} is read or written already", remedy="choose another name for the sheet")
+        raise OptionError("is read or written already", path=path, remedy="choose another name for the sheet")
     if not all(job.keeps_existing(overwrite=output.overwrite) for job in jobs):  # otherwise no sheet is written
         check_destination(path, overwrite=output.overwrite)
     return path

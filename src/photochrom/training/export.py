@@ -355,7 +355,9 @@ def _check(args: argparse.Namespace) -> None:
         raise OptionError(f"vividness is {args.vividness}", remedy="give a number from 0 to 1")
     if args.model.suffix.lower() != ".onnx":
         raise OptionError(
-            f"the model file is {args.model}", remedy="give a name that ends in .onnx as the last argument"
+            "is not the name of a model file",
+            path=args.model,
+            remedy="give one that ends in .onnx as the last argument",
         )
     if args.model.exists() and not args.overwrite:
         raise OptionError("exists", path=args.model, remedy="give another name, or allow it to be overwritten")

@@ -108,7 +108,7 @@ class TestCommand:
     @pytest.mark.parametrize("kind", ["json", "sheet", "html"])
     def test_an_output_that_is_a_folder_is_refused_before_the_work(self, kind, folder, tmp_path, capsys):
         assert main(["evaluate", str(folder), f"--{kind}", str(tmp_path), "--overwrite"]) == 2
-        assert f"{tmp_path} is a folder: give the name of a file in it" in capsys.readouterr().err
+        assert f"{tmp_path}: is a folder: give the name of a file in it" in capsys.readouterr().err
 
     def test_two_outputs_do_not_share_a_name(self, folder, tmp_path, capsys):
         outputs = ["--json", str(tmp_path / "x"), "--html", str(tmp_path / "a" / ".." / "x")]
@@ -163,14 +163,14 @@ class TestCommand:
         (tmp_path / name).write_text("mine")
         arguments = ["evaluate", str(folder), "--limit", "1", f"--{kind}", str(tmp_path / name)]
         assert main(arguments) == 2
-        assert f"{name} exists: choose another output, or --overwrite" in capsys.readouterr().err
+        assert f"{name}: exists: choose another output, or --overwrite" in capsys.readouterr().err
         assert (tmp_path / name).read_text() == "mine"
         assert main([*arguments, "--overwrite"]) == 0
         assert (tmp_path / name).read_bytes() != b"mine"
 
     def test_a_sheet_is_a_png(self, folder, tmp_path, capsys):
         assert main(["evaluate", str(folder), "--sheet", str(tmp_path / "sheet.jpg")]) == 2
-        assert "sheet.jpg: it is written as PNG" in capsys.readouterr().err
+        assert "sheet.jpg: a sheet is a PNG file" in capsys.readouterr().err
 
     @pytest.mark.parametrize("name", ["sheet", "html"])
     def test_a_size_needs_the_file_whose_size_it_is(self, name, folder, tmp_path, capsys):
