@@ -364,9 +364,13 @@ def test_two_shards_and_a_batch(tree, tmp_path, options):
     assert again.done_before == 4
 
 
-def test_an_empty_source(tmp_path, options):
+def test_an_empty_source_is_an_error_unless_it_is_one_shard_of_several(tree, tmp_path, options):
     (tmp_path / "nothing").mkdir()
-    summary = color_batch(tmp_path / "nothing", tmp_path / "out", options)
+    for source, include in ((tmp_path / "nothing", ()), (tree, ("*.none",))):
+        with pytest.raises(OptionError, match=f"^{source}: holds no photographs: check the path and the patterns$"):
+            color_batch(source, tmp_path / "out", replace(options, include=include))
+        assert not (tmp_path / "out").exists()
+    summary = color_batch(tmp_path / "nothing", tmp_path / "out", replace(options, shard=(1, 2)))
     assert (summary.listed, summary.status) == (0, 0)
 
 

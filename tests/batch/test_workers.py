@@ -1,10 +1,11 @@
+import multiprocessing
 import os
 import signal
 import sys
 
 import pytest
 
-from photochrom.batch.workers import Died, WorkerPool
+from photochrom.batch.workers import Died, WorkerPool, _serve
 from tests.helpers.worker_tasks import blas_threads, blocked_signals, deadly, dying, failing, prepare
 
 
@@ -86,3 +87,12 @@ def test_ctrl_c_does_not_end_a_process_that_is_just_starting():
     with WorkerPool(blocked_signals, (), 1) as pool:
         assert signal.SIGINT in dict(pool.map([0]))[0]
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_process_that_fails_after_the_pool_has_ended_says_nothing(monkeypatch):
+    """Another process has failed for the same reason, such as an unreadable model."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    parent, child = multiprocessing.Pipe()
+    parent.send("task")
+    parent.close()
+    _serve(child, failing, ())

@@ -60,6 +60,25 @@ def test_pictures_that_cannot_be_read_are_counted_and_pipes_are_left_alone(shoeb
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ([], "name another folder"),
+        (["--no-recursive"], "name another folder, or add --recursive"),
+        (["other"], "convert those in other formats (.bmp) to PNG or TIFF"),
+    ],
+)
+def test_folders_without_photographs_are_an_error_before_a_model_is_loaded(more, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("photochrom.colorizer.colorizer.Colorizer", lambda *_: pytest.fail("a model was loaded"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.bmp").touch()
+    assert main(["photo", "empty", *more]) == 1
+    others = ", and neither do the other folders" if "other" in more else ""
+    assert capsys.readouterr().err == f"photochrom: empty: holds no photographs that can be coloured{others}: {told}\n"
+
+
 def test_a_folder_that_cannot_be_listed_is_an_error_beside_the_others():
     with public_folder() as folder:
         folder.chmod(0o777)

@@ -69,9 +69,10 @@ def color_batch(
         The counts.
 
     Raises:
-        OptionError: There is no such source, the source or the target cannot be read, two inputs share an output or
-            a key, an output would replace that of another photograph or a file of others, an earlier report is invalid,
-            the target is a bag, another batch is running in it, or a worker process calls this function.
+        OptionError: There is no such source, it holds no photographs, it or the target cannot be read, two inputs share
+            an output or a key, an output would replace that of another photograph or a file of others, an earlier
+            report is invalid, the target is a bag, another batch is running in it, or a worker process calls this
+            function.
         PhotochromError: The model cannot be loaded, a package is missing, a worker process dies as it starts, or the
             report cannot be written.
         OSError: The target is remote, and the system's temporary folder cannot be written.
@@ -146,8 +147,8 @@ def listed_items(
         The photographs, and the pictures in formats that Photochrom does not read.
 
     Raises:
-        OptionError: There is no such source, it cannot be listed, a manifest is invalid, or two inputs share an output
-            or a key.
+        OptionError: There is no such source, it holds no photographs or cannot be listed, a manifest is invalid, or two
+            inputs share an output or a key.
         PhotochromError: A package is missing, for the protocol or for Parquet.
     """
     items: Callable[[], Iterator[Item]]
@@ -166,6 +167,8 @@ def listed_items(
         )
     if clashes := outputs.clashes(items):
         raise clash_error(clashes, options.name)
+    if not listed and options.shard is None and isinstance(source, str | os.PathLike):
+        raise OptionError("holds no photographs", path=source, remedy="check the path and the patterns")
     return [item for item in listed if not item.is_unread], [item for item in listed if item.is_unread]
 
 

@@ -188,8 +188,9 @@ def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], argum
     try:
         function = prepare(*arguments)
     except Exception as exc:
-        pipe.recv()
-        pipe.send(("cannot prepare", str(exc) or traceback.format_exc()))
+        with suppress(EOFError, OSError):  # the parent has ended the pool, because of another worker's error
+            pipe.recv()
+            pipe.send(("cannot prepare", str(exc) or traceback.format_exc()))
         return
     with suppress(EOFError, OSError):
         pipe.send(("ready", None))

@@ -122,15 +122,19 @@ def _check(args: argparse.Namespace) -> None:
     """Check that the requested files can be written, before the photographs are measured.
 
     Raises:
-        OptionError: A file cannot be written, exists or has the name of another; or a number of photographs is below 1,
-            or is given without its file.
+        OptionError: A file cannot be written, exists, has the name of another or might replace a photograph; or a
+            number of photographs is below 1, or is given without its file.
     """
+    from ..photo.names import PHOTOGRAPHS
+
     outputs = [path for path in (args.json, args.sheet, args.html) if path]
     if len({path.resolve() for path in outputs}) < len(outputs):
         raise OptionError("two of --json, --sheet and --html name the same file: give each another name")
     for path in outputs:
         if path.is_dir():
             raise OptionError("is a folder", path=path, remedy="give the name of a file in it")
+        if path.suffix.lower() in PHOTOGRAPHS and path.resolve().is_relative_to(args.photographs.resolve()):
+            raise OptionError("is in the folder of the photographs", path=path, remedy="choose another output")
         check_folder(path, OptionError)
         if path.exists() and not args.overwrite:
             raise OptionError("exists", path=path, remedy="choose another output, or overwrite=True")

@@ -125,8 +125,8 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         OptionError: The arguments contradict one another or do not suit the photographs.
-        PhotoError: No photograph can be coloured: outputs collide, a folder cannot be listed, or the inputs are frames
-            of a film; or the contact sheet cannot be written.
+        PhotoError: No photograph can be coloured: there is none, outputs collide, a folder cannot be listed or written,
+            or the inputs are frames of a film; or the contact sheet cannot be written.
         ModelError, EngineError: The model cannot be loaded or run.
         PhotochromError: The packages of ``photochrom[c2pa]`` are missing.
     """
@@ -149,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
         args.inputs, args.output, output, recursive=args.recursive, recolor=args.recolor, other_inputs=args.hints
     )
     if not (jobs or own or clashes):
-        _refuse_frames(args.inputs)
+        raise _nothing_found(args)
     if (args.hints or args.hint) and len(jobs) > 1:
         raise OptionError("hints belong to one picture", remedy="name one photograph, or leave them out")
     typed = [Hint.parse(text, size=_size_for_hint(jobs, text, args.page)) for text in args.hint]
@@ -226,16 +226,18 @@ def _size_for_hint(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tup
     return upright_size(Path(jobs[0].source), page_of(hint) or page)
 
 
-def _refuse_frames(inputs: Sequence[str]) -> None:
-    """Check that no input is a folder with frames of a film; called if there are no photographs.
+def _nothing_found(args: argparse.Namespace) -> PhotoError:
+    """Return the error for inputs that are all folders without photographs."""
+    from .photo_jobs import unread_pictures
 
-    Raises:
-        PhotoError: A folder holds frames of a film.
-    """
-    for name in inputs:
-        folder = Path(name)
-        if folder.is_dir() and any(path.suffix.lower() in _FRAMES for path in folder.iterdir()):
-            raise PhotoError("holds frames of a film", path=folder, remedy="colour it with 'photochrom film'")
+    for folder in map(Path, args.inputs):
+        if any(path.suffix.lower() in _FRAMES for path in folder.iterdir()):
+            return PhotoError("holds frames of a film", path=folder, remedy="colour it with 'photochrom film'")
+    others = ", and neither do the other folders" if len(set(args.inputs)) > 1 else ""
+    remedy = f"name another folder{'' if args.recursive else ', or add recursive=True'}"
+    if unread := {path.suffix.lower() for path in unread_pictures(args.inputs, recursive=args.recursive)}:
+        remedy = f"convert those in other formats ({' '.join(sorted(unread))}) to PNG or TIFF"
+    return PhotoError(f"holds no photographs that can be coloured{others}", path=args.inputs[0], remedy=remedy)
 
 
 @dataclass
@@ -274,8 +276,6 @@ class _Work:
         self._write_sheet()
         if several:
             self.console.result(self._summary(time.monotonic() - begun))
-        elif not jobs and not self.skipped:
-            self.console.note("no photographs found")
         for reason, count in self.skipped_counts.items():  # photographs of a folder are not reported one by one
             self.console.note(reason.format(count))
         return 1 if self.failed else 0

@@ -110,6 +110,13 @@ class TestCommand:
         assert main(["evaluate", str(folder), f"--{kind}", str(tmp_path), "--overwrite"]) == 2
         assert f"{tmp_path}: is a folder: give the name of a file in it" in capsys.readouterr().err
 
+    @pytest.mark.parametrize("kind", ["json", "sheet", "html"])
+    def test_a_photograph_is_not_replaced_by_an_output(self, kind, folder, capsys):
+        """Nor is a file written there that the next evaluation would take for a photograph."""
+        path = folder / "new.png" if kind == "sheet" else next(folder.rglob("*.png"))
+        assert main(["evaluate", str(folder), f"--{kind}", str(path), "--overwrite"]) == 2
+        assert f"{path}: is in the folder of the photographs: choose another output" in capsys.readouterr().err
+
     def test_two_outputs_do_not_share_a_name(self, folder, tmp_path, capsys):
         outputs = ["--json", str(tmp_path / "x"), "--html", str(tmp_path / "a" / ".." / "x")]
         assert main(["evaluate", str(folder), *outputs]) == 2
