@@ -9,12 +9,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from photochrom import ColorOptions, Hint
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, Progress, colorize_film
 from photochrom.film.hints import FilmHint
+from photochrom.film.output import resume
 from photochrom.film.output.resume import work_folder
 from tests.helpers.films import all_packets, decoded, other_shot, pan, write_film
 from tests.helpers.interruptions import Stop, stop_at, varied_model
@@ -211,6 +212,23 @@ def test_two_jobs_on_one_output_are_refused(film, tmp_path):
         colorize_film(film, None, FAST, colorizer=varied_model(tmp_path))
     assert unfinished(film).is_dir()
     assert colorize_film(film, None, FAST, colorizer=varied_model(tmp_path)).frames == 106
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder with an open file cannot be renamed there")
+def test_the_working_folder_is_locked_until_it_is_removed(tmp_path, monkeypatch):
+    remove, removed = resume.remove_folder, []
+
+    def watched(folder):
+        with pytest.raises(Timeout), FileLock(folder / "lock", blocking=False):
+            pass
+        remove(folder)
+        removed.append(folder)
+
+    monkeypatch.setattr(resume, "remove_folder", watched)
+    with resume.ResumeFolder(tmp_path / "a.mkv", {}) as folder:
+        pass
+    assert removed == [folder.folder]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

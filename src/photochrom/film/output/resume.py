@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -295,9 +296,13 @@ class ResumeFolder:
             return np.asarray(state["colors"])
 
     def discard(self) -> None:
-        """Release the lock, and remove the folder."""
-        self._lock.release()
-        remove_folder(self.folder)
+        """Remove the folder, and release the lock."""
+        if sys.platform == "win32":  # a folder with an open file cannot be renamed there
+            self._lock.release()
+        try:
+            remove_folder(self.folder)  # while it is locked, so that no other process begins in it meanwhile
+        finally:
+            self._lock.release()
 
     def _record(self, number: int) -> Path:
         return self.folder / f"{number:05}.json"
