@@ -23,11 +23,13 @@ from tests.helpers.films import (
     decoded,
     documentary,
     halves,
+    in_fields,
     packets,
     pan,
     plane,
     same_lumas,
     seconds,
+    still_frame,
     with_chroma,
     write_film,
     write_frames,
@@ -359,6 +361,30 @@ def test_frames_of_avi_keep_their_times_behind_a_damaged_first_packet(tmp_path):
         frames = list(reader.frames())
     assert 0 < frames[0].pts == reader.first_pts
     assert all(np.array_equal(plane(frame), lumas[frame.pts]) for frame in frames)
+
+
+@pytest.mark.parametrize("codec", ["dnxhr", "prores", "ffv1"])
+def test_mxf_states_the_shape_of_pixels(codec, tmp_path, red):
+    """FFmpeg alone states square pixels for DNxHR."""
+    path = write_film(tmp_path / "a.mp4", pan(2, 320, 240), aspect=Fraction(12, 11))
+    report = colorize_film(path, tmp_path / "b.mxf", FilmOptions(codec=codec), colorizer=red)
+    assert not any("aspect" in note for note in report.notes)
+    with av.open(str(report.output)) as film:
+        assert film.streams.video[0].sample_aspect_ratio == Fraction(12, 11)
+
+
+def test_the_shape_and_the_fields_that_avi_does_not_state_are_named(tmp_path, red):
+    frames = in_fields([still_frame(luma) for luma in pan(2)], "bff")
+    source = write_frames(tmp_path / "a.mp4", frames, aspect=Fraction(12, 11), options={"x264-params": "bff=1"})
+    found = {
+        codec: colorize_film(source, tmp_path / f"{codec}.avi", FilmOptions(codec=codec), colorizer=red).notes
+        for codec in ("v210", "ffv1")
+    }
+    assert found["v210"][:2] == [
+        "not kept: the pixel aspect ratio 12/11, which v210 in avi does not state",
+        "not kept: that the bottom field is first, since v210 in avi does not state fields",
+    ]
+    assert found["ffv1"] == ["the avi header does not state the pixel aspect ratio 12/11; the frames of FFV1 do"]
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from .codecs import SEQUENCES, UNTIMED
 from .mux import metadata_to_copy
 
 _WITHOUT_TIME_CODE = ("avi", "tiff", "png", "jpeg", "jp2")  # containers and frame formats that store no time code
-_WITHOUT_ASPECT = ("nut",)  # containers whose pixel aspect ratio PyAV cannot set
+_WITHOUT_ASPECT = ("avi", "nut")  # containers whose pixel aspect ratio PyAV cannot set
 _WITHOUT_TITLES = ("mxf",)  # containers that store no titles of tracks
 _WITHOUT_MARKS = ("mov", "avi", "mxf")  # containers that do not state the purpose of a track
 _USUAL_MARKS = {"default", "attached_pic"}  # marks of tracks that need not be kept, or are kept in another way
@@ -56,10 +56,7 @@ def notes(reader: FilmReader, planes: PlaneFormat, container: str, options: Film
         found.append("not kept: the alpha channel (transparency)")
     if container in UNTIMED and options.start is None:
         found += _early_sound(reader, container)
-    if options.codec == "ffv1" and reader.aspect != 1 and container in _WITHOUT_ASPECT:
-        found.append(
-            f"the {container} header does not state the pixel aspect ratio {reader.aspect}; the frames of FFV1 do"
-        )
+    found += _unstated(reader, container, options.codec)
     if reader.time_code and container in _WITHOUT_TIME_CODE:
         found.append(f"not kept: the time code {reader.time_code}, which {container} does not state")
     if reader.time_code and container == "mxf" and not fits_mxf(reader.time_code, reader.rate):
@@ -69,6 +66,21 @@ def notes(reader: FilmReader, planes: PlaneFormat, container: str, options: Film
         found.append(f"not kept: the name of the reel, {reader.reel_name}, which {container} does not state")
     if change := planes.change():
         found.append(change)
+    return found
+
+
+def _unstated(reader: FilmReader, container: str, codec: str) -> list[str]:
+    """Return notes on the shape of pixels and on the fields, for containers that do not state them."""
+    found = []
+    if container in _WITHOUT_ASPECT and reader.aspect != 1:
+        found.append(
+            f"the {container} header does not state the pixel aspect ratio {reader.aspect}; the frames of FFV1 do"
+            if codec == "ffv1"
+            else f"not kept: the pixel aspect ratio {reader.aspect}, which {codec} in {container} does not state"
+        )
+    if container in _WITHOUT_ASPECT and reader.fields and codec == "v210":
+        order = "top" if reader.fields == "tff" else "bottom"
+        found.append(f"not kept: that the {order} field is first, since {codec} in {container} does not state fields")
     return found
 
 

@@ -22,6 +22,7 @@ from ..span import Span
 from . import subtitles, timed_text, tracks
 from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, REFUSED_SOUND, UNTIMED, codec_tag
 from .matroska_aspect import write_aspect
+from .mxf_aspect import write_mxf_aspect
 from .segments import EncodedSegment, decoding_times, number_of, set_tags
 from .sound import SoundTranscoder, is_pcm, lossless_codec
 from .timed_text import TimedTextTranscoder
@@ -79,8 +80,8 @@ def mux(
         OSError, av.error.FFmpegError: The file cannot be written.
     """
     settings = _OPTIONS.get(name, {})
-    needs_aspect = name == "matroska" and reader.aspect != 1
-    if needs_aspect:
+    write = {"matroska": write_aspect, "mxf": write_mxf_aspect}.get(name) if reader.aspect != 1 else None
+    if write is write_aspect:
         settings = settings | {"write_crc32": "0"}  # write_aspect changes the header afterwards
     with (
         contextlib.ExitStack() as stack,
@@ -114,8 +115,9 @@ def mux(
         notes = [_reencoding_note(source.streams[index], name, span) for index in transcoders]
         copied = [source.streams[index] for index in streams]
         notes += [subtitles.note(stream) for stream in copied if subtitles.becomes_subrip(stream, name)]
-    if needs_aspect and not write_aspect(path, reader.width, reader.height, reader.aspect):
-        notes.append(f"the header does not state the pixel aspect ratio {reader.aspect}; the frames do")
+    if write and not write(path, reader.width, reader.height, reader.aspect):
+        frames = "; the frames do" if name == "matroska" else ""
+        notes.append(f"the header does not state the pixel aspect ratio {reader.aspect}{frames}")
     return notes
 
 
