@@ -71,15 +71,15 @@ def color(lumas: list[np.ndarray], colorizer: Colorizer, options: ColorOptions) 
     return colored
 
 
-def write_grey(path: Path, lumas: list[np.ndarray]) -> None:
-    """Write a lossless grey film of full range, with neutral chroma at full size."""
+def write_grey(path: Path, lumas: list[np.ndarray], name: str = "yuv444p") -> None:
+    """Write a lossless grey film of full range, with neutral chroma; ``name`` is FFmpeg's name of the pixel format."""
     height, width = lumas[0].shape
     with av.open(str(path), "w") as film:
         stream = film.add_stream("ffv1", rate=24)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv444p"
+        stream.width, stream.height, stream.pix_fmt = width, height, name
         stream.codec_context.color_range, stream.codec_context.colorspace = 2, 6  # as in JPEG
         for luma in lumas:
-            frame = av.VideoFrame(width, height, "yuv444p")
+            frame = av.VideoFrame(width, height, name)
             for index in range(3):
                 view(frame, index)[...] = luma if index == 0 else 128
             film.mux(stream.encode(frame))
