@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import urllib.request
+from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
 from io import BytesIO
@@ -163,12 +164,12 @@ def test_no_permission(s3, s3_server, remote, policy, monkeypatch, tmp_path):
     import boto3
     import s3fs
 
-    iam = boto3.client("iam")
-    iam.create_user(UserName="visitor")
-    if policy:
-        document = json.dumps({"Version": "2012-10-17", **policy})
-        iam.put_user_policy(UserName="visitor", PolicyName="p", PolicyDocument=document)
-    key = iam.create_access_key(UserName="visitor")["AccessKey"]
+    with closing(boto3.client("iam")) as iam:
+        iam.create_user(UserName="visitor")
+        if policy:
+            document = json.dumps({"Version": "2012-10-17", **policy})
+            iam.put_user_policy(UserName="visitor", PolicyName="p", PolicyDocument=document)
+        key = iam.create_access_key(UserName="visitor")["AccessKey"]
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
     s3fs.S3FileSystem.clear_instance_cache()
