@@ -3,6 +3,7 @@
 import io
 import itertools
 import os
+import shutil
 import socket
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,8 @@ from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.damage_log import gap_notes
 from photochrom.film.output import tracks
+from photochrom.film.output.resume import work_folder
+from photochrom.film.output.room import check_room, frame_size
 from photochrom.film.plan import make_plan
 from photochrom.film.reader import FilmReader
 from photochrom.film.times import time_text
@@ -102,6 +105,37 @@ def test_a_sequence_in_a_folder_that_may_not_be_written_is_refused_before_the_wo
         match = rf"^{locked}: cannot be written \(Permission denied\): ask for"
         with as_nobody(), pytest.raises(FilmError, match=match):
             colorize_film(film, folder / "new" / "a.%04d.dpx", colorizer=fake_colorizer)
+
+
+def with_little_room(monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000))
+
+
+@pytest.mark.parametrize(("codec", "name"), [("v210", "b.mov"), ("dpx", "b.%04d.dpx")])
+def test_an_uncompressed_film_that_does_not_fit_on_the_disk(codec, name, tmp_path, fake_colorizer, monkeypatch):
+    film = write_film(tmp_path / "a.mkv", pan(24))
+    with_little_room(monkeypatch)
+    told = rf"{name}: needs 0\.\d GB, and 0\.0 GB are free on its disk: make room, or choose another output or codec$"
+    refused(film, fake_colorizer, told, tmp_path / name, FilmOptions(codec=codec))
+
+
+def test_work_of_an_earlier_run_counts_as_room(tmp_path, monkeypatch):
+    with_little_room(monkeypatch)
+    size = frame_size("dpx", 10, 20, 10)
+    assert size == 750
+    check_room(tmp_path / "a.%04d.dpx", size, 1, muxed=False)
+    with pytest.raises(FilmError, match="needs"):
+        check_room(tmp_path / "a.%04d.dpx", size, 2, muxed=False)
+    done = work_folder(tmp_path / "a.%04d.dpx") / "frames"
+    done.mkdir(parents=True)
+    (done / "a.0001.dpx").write_bytes(bytes(500))
+    check_room(tmp_path / "a.%04d.dpx", size, 2, muxed=False)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path, fake_colorizer):
+    os.mkfifo(tmp_path / "a.mkv")
+    refused(tmp_path / "a.mkv", fake_colorizer, "is a pipe or a device, .*: save it as a file")
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".mkv", "x" * 300 + ".%04d.dpx"])

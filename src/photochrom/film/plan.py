@@ -15,7 +15,6 @@ from ..atomic import temporary_folder
 from ..color.polarity import at_small_size
 from ..errors import FilmError, OptionError
 from ..machine import lacks_memory
-from ..output_folders import check_folder
 from .frame_buffers import luma_plane
 from .frame_kinds.picture_area import picture_area
 from .options import FilmOptions
@@ -24,6 +23,7 @@ from .output.codecs import AUTO, CODECS, CONSTANT_RATE, FORMATS, SEQUENCES, UNTI
 from .output.mux import mux, remedy_for
 from .output.plane_format import plane_format
 from .output.resume import is_publishing, work_folder
+from .output.room import check_folders, check_room, frame_size
 from .output.segments import EncodedSegment, SegmentEncoder
 from .planes import PlaneFormat, in_format
 from .reader import FilmReader
@@ -262,10 +262,10 @@ def check(
 
     Raises:
         FilmError: The film is in colour already or certainly a negative, or cannot be read; the output is the film
-            itself, exists, or is in a folder that does not exist or cannot be written; the codec or the container
-            cannot hold the film; or the picture area is invalid.
+            itself, exists, does not fit on the disk, or is in a folder that does not exist or cannot be written; the
+            codec or the container cannot hold the film; or the picture area is invalid.
         OptionError: The options ask for content credentials in a sequence.
-        OSError: The system's temporary folder cannot be written.
+        OSError: The system's temporary folder cannot be written, or the output's disk cannot be examined.
     """
     if plan.frames is not None:
         _check_sequence(reader, plan, options, overwrite=overwrite)
@@ -274,19 +274,14 @@ def check(
             raise FilmError("is the film itself", path=plan.output, remedy="choose another output")
         if not overwrite:
             raise FilmError("exists", path=plan.output, remedy="choose another output, or overwrite=True")
-    _check_folders(plan)
+    check_folders(plan.output, plan.frames)
+    size = frame_size(options.codec, plan.planes.coding.bits, reader.width, reader.height)
+    check_room(plan.output, size, plan.total, muxed=plan.frames is None)
     if plan.frames is None:
         plan.notes.extend(_rehearse(reader, plan, options))
     if found := pulldown.note(reader, plan.first, plan.span, plan.total):
         plan.notes.append(found)
     return check_pictures(reader, plan, options, on_frame)
-
-
-def _check_folders(plan: Plan) -> None:
-    """Check that the output and its working folder can be written; a folder of frames need not exist."""
-    is_created = plan.frames is not None and not plan.frames.folder.is_dir()
-    for path in (plan.place if is_created else plan.output, work_folder(plan.output)):
-        check_folder(path, FilmError)
 
 
 def check_pictures(

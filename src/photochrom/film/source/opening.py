@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
@@ -36,8 +37,11 @@ def open_container(path: Path, options: dict[str, str]) -> av.container.InputCon
         options: Settings of FFmpeg's demuxer.
 
     Raises:
-        FilmError: The file is missing, cannot be read as a film, or only lists other files.
+        FilmError: The file is missing, is a pipe or a device, cannot be read as a film, or only lists other files.
     """
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):  # noqa: PTH110, PTH112, PTH113
+        problem = "is a pipe or a device, and a film is read more than once"
+        raise FilmError(problem, path=path, remedy="save it as a file")
     try:
         container = av.open(address(path), metadata_errors="replace", options=options | _FILES_ALONE)
     except FileNotFoundError as exc:
