@@ -80,6 +80,16 @@ def test_folders_without_photographs_are_an_error_before_a_model_is_loaded(more,
     assert capsys.readouterr().err == f"photochrom: empty: holds no photographs that can be coloured{others}: {told}\n"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["gone/a.jpg"], ["gone.jpg", "-o", "new/"], ["text.jpg", "-o", "new/"]])
+def test_no_folder_is_created_for_a_photograph_that_cannot_be_read(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.jpg").write_text("Dear diary")
+    assert main(["photo", *arguments]) == 1
+    assert f"photochrom: {arguments[0]}: " in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["text.jpg"]
+
+
 def test_a_folder_that_cannot_be_listed_is_an_error_beside_the_others():
     with public_folder() as folder:
         folder.chmod(0o777)

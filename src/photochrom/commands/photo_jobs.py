@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import OptionError, PhotochromError, PhotoError
 from ..output_folders import check_future_folder, create_folder
+from ..photo.inspection import check_source
 from ..photo.library_errors import naming
 from ..photo.names import (
     PHOTOGRAPHS,
@@ -72,10 +73,12 @@ class PhotoJob:
         """Create the folder of the destination, unless it exists.
 
         Raises:
-            PhotoError: The folder cannot be created.
+            PhotoError: The folder cannot be created, or the source is not a photograph.
         """
         if self.destination == STREAM:
             return
+        if not self.is_stream:
+            check_source(Path(self.source))  # nothing is created for a photograph that does not exist
         create_folder(Path(self.destination).parent, PhotoError)
 
 
