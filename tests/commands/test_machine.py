@@ -256,5 +256,5 @@ main([sys.argv[1], "missing.file"])
 def test_blas_threads_are_limited_before_numpy_is_imported(verb, chosen, expected, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"} | chosen
     command = [sys.executable, "-c", BLAS, verb]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.stdout.split()[:1] == [expected], done.stderr

@@ -35,10 +35,10 @@ def test_no_more_than_the_given_number_of_items_is_computed_ahead():
             yield event
 
     with prefetched(counted(), 3) as items:
-        assert computed[2].wait(60)
+        assert computed[2].wait(600)
         assert not computed[3].wait(0.05)
         next(items)
-        assert computed[3].wait(60)
+        assert computed[3].wait(600)
         assert not computed[4].wait(0.05)
     assert not is_at_work()
 
