@@ -133,9 +133,9 @@ def _check(args: argparse.Namespace) -> None:
     for path in outputs:
         if path.is_dir():
             raise OptionError("is a folder", path=path, remedy="give the name of a file in it")
+        check_folder(path, OptionError)
         if path.suffix.lower() in PHOTOGRAPHS and path.resolve().is_relative_to(args.photographs.resolve()):
             raise OptionError("is in the folder of the photographs", path=path, remedy="choose another output")
-        check_folder(path, OptionError)
         if path.exists() and not args.overwrite:
             raise OptionError("exists", path=path, remedy="choose another output, or overwrite=True")
     if args.sheet and args.sheet.suffix.lower() != ".png":

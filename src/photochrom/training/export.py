@@ -357,7 +357,7 @@ def _check(args: argparse.Namespace) -> None:
         raise OptionError(
             "is not the name of a model file",
             path=args.model,
-            remedy="give one that ends in .onnx as the last argument",
+            remedy="give a name that ends in .onnx as the last argument",
         )
     if args.model.exists() and not args.overwrite:
         raise OptionError("exists", path=args.model, remedy="give another name, or allow it to be overwritten")
