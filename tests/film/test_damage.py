@@ -107,8 +107,8 @@ def test_a_sequence_in_a_folder_that_may_not_be_written_is_refused_before_the_wo
             colorize_film(film, folder / "new" / "a.%04d.dpx", colorizer=fake_colorizer)
 
 
-def with_little_room(monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000))
+def with_little_room(monkeypatch, *, total=1_000_000):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=total, free=min(total, 1_000)))
 
 
 @pytest.mark.parametrize(("codec", "name"), [("v210", "b.mov"), ("dpx", "b.%04d.dpx")])
@@ -130,6 +130,12 @@ def test_work_of_an_earlier_run_counts_as_room(tmp_path, monkeypatch):
     done.mkdir(parents=True)
     (done / "a.0001.dpx").write_bytes(bytes(500))
     check_room(tmp_path / "a.%04d.dpx", size, 2, muxed=False)
+
+
+def test_a_disk_that_does_not_state_its_size_may_have_room(tmp_path, monkeypatch):
+    """Examples are tmpfs without a limit, and some network disks."""
+    with_little_room(monkeypatch, total=0)
+    check_room(tmp_path / "a.mov", 1_000_000, 1_000, muxed=True)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

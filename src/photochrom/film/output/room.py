@@ -44,9 +44,10 @@ def check_room(output: Path, frame_bytes: int, count: int, *, muxed: bool) -> No
         return
     done = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     needed = frame_bytes * count * (2 if muxed else 1) - done
-    if needed > (free := shutil.disk_usage(folder.parent).free):
+    disk = shutil.disk_usage(folder.parent)
+    if disk.total and needed > disk.free:  # some file systems without a limit, or on a network, state no size
         raise FilmError(
-            f"needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free on its disk",
+            f"needs {needed / 1e9:.1f} GB, and {disk.free / 1e9:.1f} GB are free on its disk",
             path=output,
             remedy="make room, or choose another output or codec",
         )
