@@ -119,6 +119,14 @@ def test_a_disk_that_is_read_only(tmp_path, monkeypatch):
     assert caught.value.__cause__.errno == errno.EROFS  # by which a batch recognises that nothing can be written
 
 
+def test_a_disk_that_does_not_exist_is_left_to_the_creation_of_the_folder(monkeypatch):
+    """On Windows, no parent of a path on such a disk exists."""
+    with monkeypatch.context() as windows:
+        for name in ("isdir", "exists", "islink"):
+            windows.setattr(os.path, name, lambda _: False)
+        check_future_folder(Path("Z:", "new"), PhotoError)
+
+
 def forbid_models(monkeypatch):
     def load(*_):
         pytest.fail("a model was loaded")
@@ -164,3 +172,14 @@ def test_a_batch_whose_report_is_elsewhere_examines_its_target_first(tmp_path, m
         options = BatchOptions(model=str(folder / "model.onnx"), report=folder / "report", workers=1)
         with as_nobody(), pytest.raises(OptionError, match=f"^{folder}: {READ_ONLY}"):
             color_batch(folder, folder / "new", options)
+
+
+def test_a_batch_may_write_subfolders_of_a_target_that_may_not_be_written(tmp_path, fake_colorizer, monkeypatch):
+    target, access = tmp_path / "new", os.access
+    for folder in (tmp_path / "scans" / "box", target / "box"):
+        folder.mkdir(parents=True)
+    Image.new("L", (64, 64)).save(tmp_path / "scans" / "box" / "a.png")
+    monkeypatch.setattr(os, "access", lambda path, *args, **how: path != target and access(path, *args, **how))
+    options = BatchOptions(report=tmp_path / "report")
+    summary = color_batch(tmp_path / "scans", target, options, colorizer=fake_colorizer)
+    assert (summary.colored, summary.failed) == (1, 0)

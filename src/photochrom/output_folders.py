@@ -53,7 +53,9 @@ def check_future_folder(folder: Path, error: type[PhotochromError]) -> None:
     check_name(folder, error)
     if problem := _obstacle(folder):
         raise error(problem, path=folder, remedy="choose another output")
-    _check_access(next(part for part in (folder, *folder.parents) if os.path.isdir(part)), error)  # noqa: PTH112
+    existing = next((part for part in (folder, *folder.parents) if os.path.isdir(part)), None)  # noqa: PTH112
+    if existing is not None:  # Windows has paths on disks that do not exist
+        _check_access(existing, error)
 
 
 def check_name(path: str | os.PathLike[str], error: type[PhotochromError]) -> None:

@@ -211,8 +211,7 @@ def _check_outputs(pending: list[Item], items: list[Item], job: BatchJob, folder
     """
     if is_remote(job.target):
         return
-    if pending:
-        check_future_folder(Path(job.target), OptionError)
+    _check_target(pending, job)
     own, unlabelled, foreign = dict[str, Item](), dict[str, Item](), list[Path]()
     for item in pending:
         name = possible_name(item, job.options.name)
@@ -236,6 +235,30 @@ def _check_outputs(pending: list[Item], items: list[Item], job: BatchJob, folder
     _refuse([path for path in paths.values() if os.path.realpath(path) in inputs], "is itself to be coloured")
     others = [paths[name] for name, source in sources.items() if _is_another(source, own[name].source)]
     _refuse(others, "was coloured from another photograph, which still exists")
+
+
+def _check_target(pending: list[Item], job: BatchJob) -> None:
+    """Check that the target, or at least one of its subfolders for outputs, can be written.
+
+    Raises:
+        OptionError: Neither can be.
+    """
+    if not pending:
+        return
+    names = (possible_name(item, job.options.name) for item in pending)
+    try:
+        check_future_folder(Path(job.target), OptionError)
+    except OptionError:
+        if not any(map(_is_writable, {Path(job.target, name).parent for name in names if name})):
+            raise
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        check_future_folder(folder, OptionError)
+    except OptionError:
+        return False
+    return True
 
 
 def _is_as_written(path: Path, row: Row) -> bool:
