@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -14,6 +15,7 @@ from photochrom.commands.main import main
 from photochrom.commands.photo_jobs import find_jobs
 from photochrom.output_folders import check_folder, check_future_folder, create_folder, needed_folder
 from photochrom.photo import OutputOptions
+from photochrom.photo.inspection import is_in_color
 from tests.helpers.films import pan, write_film
 from tests.helpers.permissions import as_nobody, public_folder
 
@@ -160,6 +162,22 @@ def test_photographs_that_are_coloured_already_need_no_right_to_write():
             jobs, _, errors = find_jobs(names, None, OutputOptions(overwrite=True))
         assert [job.source for job in jobs] == names[1:]  # the reading reports that it is missing
         assert [str(error.path) for error in errors] == [str(folder)]
+
+
+def test_photographs_in_colour_need_no_right_to_write():
+    colors = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    with public_folder() as folder:
+        Image.fromarray(colors).save(folder / "a.png")
+        assert is_in_color(folder / "a.png")  # as root, who may import what this needs
+        for recolor, errors in ((False, 0), (True, 1)):
+            with as_nobody():
+                found = find_jobs([str(folder)], None, OutputOptions(), recolor=recolor)
+            assert (len(found[0]), len(found[2])) == (1 - errors, errors)
+        Image.new("L", (8, 8)).save(folder / "b.png")
+        with as_nobody():
+            jobs, _, (error,) = find_jobs([str(folder)], None, OutputOptions())
+        assert [job.source for job in jobs] == [str(folder / "a.png")]
+        assert error.path == folder
 
 
 def test_a_batch_whose_report_is_elsewhere_examines_its_target_first(tmp_path, monkeypatch):

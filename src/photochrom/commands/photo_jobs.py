@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import OptionError, PhotochromError, PhotoError
 from ..output_folders import check_future_folder, create_folder
-from ..photo.inspection import check_source
+from ..photo.inspection import check_source, is_in_color
 from ..photo.library_errors import naming
 from ..photo.names import (
     PHOTOGRAPHS,
@@ -136,19 +136,26 @@ def find_jobs(
     for job in jobs:  # such a job replaces no input, because it is skipped
         if job.destination in sources and job.is_skippable and not output.overwrite:
             bad.pop(job.source, None)
-    jobs, unwritable = _writable([job for job in jobs if job.source not in bad], overwrite=output.overwrite)
+    wanted = [job for job in jobs if job.source not in bad]
+    jobs, unwritable = _writable(wanted, overwrite=output.overwrite, recolor=recolor)
     return jobs, own, [*unlisted, *bad.values(), *unwritable]
 
 
-def _writable(jobs: Sequence[PhotoJob], *, overwrite: bool) -> tuple[list[PhotoJob], list[PhotoError]]:
-    """Return the jobs whose outputs can be written, and an error for each folder in which this is not so."""
+def _writable(jobs: Sequence[PhotoJob], *, overwrite: bool, recolor: bool) -> tuple[list[PhotoJob], list[PhotoError]]:
+    """Return the jobs whose outputs can be written, and an error for each folder in which this is not so.
+
+    Photographs in colour need no output unless they are coloured again, so they cause no such error.
+    """
     found, errors = list[PhotoJob](), dict[str, PhotoError]()
     for job in jobs:
         try:
             job.check_folder(overwrite=overwrite)
             found.append(job)
         except PhotoError as exc:
-            errors.setdefault(str(exc), exc)
+            if str(exc) not in errors and not recolor and is_in_color(Path(job.source)):
+                found.append(job)
+            else:
+                errors.setdefault(str(exc), exc)
     return found, list(errors.values())
 
 
