@@ -107,6 +107,7 @@ class TestInspection:
             ("damaged", lambda rgb: jpeg(rgb)[:-3000]),
             ("damaged", lambda rgb: b""),
             ("tiny", lambda rgb: jpeg(rgb[:150, :40])),
+            ("made by Photochrom", lambda rgb: jpeg(rgb, comment=b"photochrom:Statement")),
             ("nearly grey", lambda rgb: jpeg(np.repeat(rgb[..., :1], 3, axis=2))),
             ("duplicate", lambda rgb: jpeg(rgb)),
             ("nearly duplicate", lambda rgb: jpeg(rgb, quality=55)),

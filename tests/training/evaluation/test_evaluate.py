@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from photochrom import TrainingError
+from photochrom import OutputOptions, TrainingError, colorize_file
 from photochrom.colorizer.hints import Hint
 from photochrom.commands.main import main
 from photochrom.training.evaluation import evaluate, metrics, report, robustness
@@ -136,6 +136,15 @@ class TestCommand:
         cv2.imwrite(str(tmp_path / "set" / "grey.png"), np.full((64, 64, 3), 99, np.uint8))
         assert len(evaluate.chosen(tmp_path / "set", held_out=False, limit=10, note=said.append)) == 4
         assert said == ["left out: 1 nearly grey (colourfulness below 15), 1 duplicate"]
+
+    @pytest.mark.parametrize("sidecar", [False, True])
+    def test_own_outputs_are_left_out_and_counted(self, sidecar, folder, tmp_path):
+        shutil.copytree(folder, tmp_path / "set")
+        source, said = tmp_path / "set" / "cats" / "chelsea.png", []
+        output = OutputOptions(sidecar=sidecar)
+        colorize_file(source, source.with_name("a.color.jpg"), output=output)
+        kept = evaluate.chosen(tmp_path / "set", held_out=False, limit=10, note=said.append)
+        assert (len(kept), said) == (4, ["left out: 1 made by Photochrom"])
 
     def test_damaged_photographs_are_reported_and_not_counted_as_duplicates(self, folder, tmp_path):
         shutil.copytree(folder, tmp_path / "set")

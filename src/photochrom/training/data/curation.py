@@ -1,4 +1,4 @@
-"""Inspects all photographs before training, and leaves out unreadable, tiny, grey and duplicate ones.
+"""Inspects all photographs before training; leaves out unreadable, tiny, grey and duplicate ones, and own outputs.
 
 The results are stored in ``photographs.csv``; files of unchanged size and date are not inspected again.
 """
@@ -35,7 +35,7 @@ from .dataset import (
     refuse,
 )
 from .decoding import FORMATS, decode, in_srgb, is_converted
-from .sources import HEIF_SUFFIXES, File, files, read
+from .sources import HEIF_SUFFIXES, File, files, is_own_output, read
 
 MIN_SIDE = 64  # pixels; smaller pictures contain too little to learn from
 MIN_PHOTOGRAPHS = 20
@@ -162,6 +162,8 @@ def _inspect_file(file: File, known: dict[tuple[str, str, int, str], InspectedFi
         if before is not None and before.dropped != "unreadable":  # such a file may be readable now
             return replace(before, dropped="") if "duplicate" in before.dropped else before
         data = read(file)
+        if is_own_output(file, data):
+            return replace(row, dropped="made by Photochrom")
     except OSError:
         return replace(row, dropped="unreadable")
     try:

@@ -21,7 +21,7 @@ from ...color.spaces import luma_of_rgb, rgb_to_lab
 from ...errors import TrainingError, system_errors
 from .aging import age
 from .decoding import decode
-from .sources import SUFFIXES, files, read
+from .sources import SUFFIXES, files, is_own_output, read
 
 VALIDATION_SHARE = 46  # one photograph in this many is held out: 2,000 of 93,440
 MIN_VALIDATION = 20  # minimum number of held-out photographs; a tenth of all if there are fewer than 200
@@ -50,6 +50,8 @@ class Photograph:
     """Size within the shard, in bytes; -1 if the photograph is not in a shard."""
     converted: bool = False
     """Whether the file was inspected and has an ICC profile other than sRGB's, by which its colours are converted."""
+    is_own_output: bool = False
+    """Whether the file was read, and Photochrom made it, so that its colours are not true ones."""
 
     @property
     def held_out(self) -> bool:
@@ -94,7 +96,7 @@ def refuse(exc: TrainingError) -> None:
 
 
 def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
-    """Find all photographs in a folder and its subfolders, grey ones included, in a fixed order.
+    """Find all photographs in a folder and its subfolders, in a fixed order; grey ones and own outputs are included.
 
     If the folder contains an ``index.csv``, which must have the columns file, source, colourfulness and sha1, the
     photographs in it are returned unread. Otherwise all files are read, including those in tar shards.
@@ -167,10 +169,13 @@ def _from_files(folder: Path, skip: Skip) -> Iterator[Photograph]:
         try:
             data = unread.read()
             color = colorfulness(decode(data, file.path / file.member))
+            with system_errors(TrainingError, file.path, "give access to the .xmp file beside it, or remove it"):
+                is_own = is_own_output(file, data)
         except TrainingError as exc:
             skip(exc)
         else:
-            yield replace(unread, sha1=hashlib.sha1(data).hexdigest(), colorfulness=color)
+            sha1 = hashlib.sha1(data).hexdigest()
+            yield replace(unread, sha1=sha1, colorfulness=color, is_own_output=is_own)
 
 
 def split(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Photograph]]:

@@ -20,6 +20,8 @@ from tqdm import tqdm
 from ...atomic import new_path
 from ...batch.remote_files import naming_errors, open_address
 from ...errors import TrainingError
+from ...label import has_label, is_labelled
+from ...photo.names import sidecar_path
 from ..atomic_files import write
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
@@ -59,6 +61,16 @@ def read(place: Place) -> bytes:
     with place.path.open("rb") as file:
         file.seek(place.offset)
         return file.read(place.size)
+
+
+def is_own_output(place: Place, data: bytes) -> bool:
+    """Return whether Photochrom made an image file with content ``data``, whose colours are then not true ones.
+
+    Raises:
+        OSError: The sidecar beside the file cannot be read.
+    """
+    sidecar = sidecar_path(place.path)
+    return has_label(data) or (sidecar.is_file() and is_labelled(sidecar))
 
 
 def files(folder: Path) -> Iterator[File]:

@@ -2,7 +2,8 @@
 
 Protocol: the central square of each photograph is scaled to 256 by 256 pixels, and its luma is coloured as
 ``photochrom photo`` would. The coloured picture and the grey one are compared with the true one at this size and luma.
-Nearly grey photographs (colourfulness under 15) are left out, since every model scores well on them.
+Nearly grey photographs (colourfulness under 15) are left out, since every model scores well on them, and so are
+Photochrom's own outputs, whose colours are not true ones.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class _Measured:
 def chosen(
     folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse, note: Callable[[str], None] | None = None
 ) -> list[Photograph]:
-    """Choose the photographs to evaluate on, without duplicates, damaged and nearly grey ones.
+    """Choose the photographs to evaluate on, without own outputs, duplicates, damaged and nearly grey ones.
 
     Args:
         folder: Folder of photographs, or a tar shard.
@@ -95,7 +96,7 @@ def chosen(
         limit: Maximum number of photographs; if there are more, they are drawn at random, the same ones each time.
         skip: Called with the error for each photograph that is damaged or cannot be read; unless it raises, the
             photograph is left out.
-        note: Called with one line that counts the duplicates and nearly grey photographs, if there are any.
+        note: Called with one line that counts own outputs, nearly grey photographs and duplicates, if there are any.
 
     Raises:
         TrainingError: As for ``find_photographs``, the folder contains no colour photographs to choose, or a photograph
@@ -105,7 +106,8 @@ def chosen(
     if limit < 1:
         raise OptionError(f"the limit is {limit}", remedy="give the number of photographs, at least 1")
     found = [p for p in find_photographs(folder, skip) if p.held_out or not held_out]
-    colorful = [p for p in found if p.colorfulness >= MIN_COLORFULNESS]
+    true = [p for p in found if not p.is_own_output]
+    colorful = [p for p in true if p.colorfulness >= MIN_COLORFULNESS]
     damaged: list[TrainingError] = []
 
     def skip_damaged(exc: TrainingError) -> None:
@@ -114,9 +116,10 @@ def chosen(
 
     # An index lists distinct photographs.
     photographs = colorful if (folder / "index.csv").is_file() else distinct(colorful, skip_damaged)
-    grey, duplicates = len(found) - len(colorful), len(colorful) - len(photographs) - len(damaged)
-    if note and (grey or duplicates):
-        note(_left_out(grey, duplicates))
+    own, grey = len(found) - len(true), len(true) - len(colorful)
+    duplicates = len(colorful) - len(photographs) - len(damaged)
+    if note and (own or grey or duplicates):
+        note(_left_out(own, grey, duplicates))
     if not photographs:
         raise TrainingError(
             "contains no colour photographs to evaluate on", path=folder, remedy="give another folder of photographs"
@@ -124,8 +127,9 @@ def chosen(
     return sample(photographs, limit, limit)
 
 
-def _left_out(nearly_grey: int, duplicates: int) -> str:
-    counts = ((nearly_grey, f"nearly grey (colourfulness below {MIN_COLORFULNESS:.0f})"), (duplicates, "duplicate"))
+def _left_out(own: int, nearly_grey: int, duplicates: int) -> str:
+    grey = f"nearly grey (colourfulness below {MIN_COLORFULNESS:.0f})"
+    counts = ((own, "made by Photochrom"), (nearly_grey, grey), (duplicates, "duplicate"))
     return "left out: " + ", ".join(f"{count:,} {reason}" for count, reason in counts if count)
 
 
