@@ -5,9 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from types import SimpleNamespace
 
+import av
 import pytest
 
+from photochrom.commands.main import main
 from photochrom.film.preview import _shots
+from tests.helpers.films import decoded, pan, write_film
 
 
 @pytest.mark.parametrize(
@@ -24,3 +27,20 @@ def test_frames_are_evenly_spaced_whichever_have_stills(stills, shown):
     colorizer = SimpleNamespace(reader=reader, stills=stills, prepared_part=lambda *_: prepared)
     ((shot, frames),) = _shots(colorizer, None, keep=8)
     assert ([frame.pts for frame in frames], shot.frames) == (shown, 100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".mxf"])
+def test_a_preview_film_is_labelled_and_shown_like_the_film(suffix, tmp_path):
+    film = write_film(tmp_path / "reel.mp4", pan(30), aspect=Fraction(12, 11), rotation=90)
+    trial = tmp_path / f"trial{suffix}"
+    codec = "prores" if suffix == ".mxf" else "libx264"
+    assert main(["film", str(film), "--preview", "-o", str(trial), "--codec", codec]) == 0
+    with av.open(str(trial)) as found:
+        packets = [packet for packet in found.demux(video=0) if packet.size]
+        ends = [(packet.pts + packet.duration) * packet.time_base for packet in packets]
+        assert [float(end) for end in (max(ends), found.duration / 10**6)] == pytest.approx([30 / 24] * 2, abs=0.002)
+        comments = [value for key, value in found.metadata.items() if key.lower().endswith("comment")]
+        assert [comment.startswith("Colours added by software (") for comment in comments] == [True]
+        assert found.streams.video[0].sample_aspect_ratio == Fraction(12, 11)
+    assert decoded(trial)[0].rotation == (0 if suffix == ".mxf" else 90)  # MXF cannot hold a rotation

@@ -5,27 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-import av
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
 from ..atomic import temporary_folder
 from ..color.gamut import rgb_of_luma
+from ..colorizer.hints import credit
 from .frame_buffers import view
 from .frames import FrameColorizer, PreparedFrame
 from .hint_tracking import track_hints
 from .hints import FilmHint
-from .output.segments import SegmentEncoder, number_of
+from .output.mux import mux_picture
+from .output.segments import SegmentEncoder
 from .plan import Plan, container_for
 from .sequences.writer import SequenceWriter
 from .shots.detection import Shot
-from .source.opening import address
 from .times import time_text
 
 PER_SHOT = 3
@@ -133,21 +132,9 @@ def preview_film(
                 segment.write(frame_colorizer.render(prepared, colors.ab), count)
                 count += 1
         segment.finish()
-        _copy(part, path, container, reader.rate)
+        label = credit(frame_colorizer.colorizer.label, [hint.hint for hint in hints])
+        mux_picture(reader, plan.planes, part, path, container, frame_colorizer.options, label)
     return count
-
-
-def _copy(part: Path, path: Path, container: str, rate: Fraction) -> None:
-    """Remux an encoded segment into a file at a constant frame rate."""
-    with av.open(address(part)) as source, av.open(address(path), "w", format=container) as out:
-        stream = out.add_stream_from_template(source.streams.video[0])
-        stream.time_base = 1 / rate
-        packets = [packet for packet in source.demux(video=0) if packet.size]
-        delay = max(number - number_of(packet) for number, packet in enumerate(packets))
-        for number, packet in enumerate(packets):
-            packet.pts, packet.dts = number_of(packet), number - delay
-            packet.time_base, packet.stream = 1 / rate, stream
-            out.mux_one(packet)
 
 
 def _some(items: Sequence[_Item]) -> list[_Item]:

@@ -17,7 +17,7 @@ from ..source.time_code import fits_mxf
 from ..span import Span
 from . import tracks
 from .codecs import SEQUENCES, UNTIMED
-from .mux import metadata_to_copy
+from .metadata import metadata_to_copy
 
 _WITHOUT_TIME_CODE = ("avi", "tiff", "png", "jpeg", "jp2")  # containers and frame formats that store no time code
 _WITHOUT_ASPECT = ("avi", "nut")  # containers whose pixel aspect ratio PyAV cannot set

@@ -17,11 +17,11 @@ from ..options import FilmOptions
 from ..planes import PlaneFormat
 from ..reader import FilmReader
 from ..source.opening import address
-from ..source.time_code import add_frames, fits_mxf
 from ..span import Span
 from . import subtitles, timed_text, tracks
 from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, REFUSED_SOUND, UNTIMED, codec_tag
 from .matroska_aspect import write_aspect
+from .metadata import is_of_the_codec, name_for_mxf, set_metadata, set_time_code
 from .mxf_aspect import write_mxf_aspect
 from .segments import EncodedSegment, decoding_times, number_of, set_tags
 from .sound import SoundTranscoder, is_pcm, lossless_codec
@@ -32,14 +32,6 @@ _FASTSTART = {"movflags": "+faststart"}
 # By default, Matroska's muxer shifts picture and sound, but not chapters, so that the priming of AAC begins at 0.
 _OPTIONS = {"mp4": _FASTSTART, "mov": _FASTSTART, "matroska": {"avoid_negative_ts": "disabled"}}
 _OPTIONS["mxf"] = {"strict": "unofficial"}  # permits rates not in SMPTE ST 377, such as 18 frames/s
-# Metadata keys that describe the source's file or its encoded picture, and so do not apply to the coloured film.
-_OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder", "software")
-_OF_THE_CODEC = ("encoder", "bps", "number_of_bytes", "number_of_frames", "alpha_mode")  # upper or lower case
-# Such keys in MXF: the software that wrote the file, and the identifiers of its packages.
-_OF_MXF = ("company_name", "application_platform", "operational_pattern_ul", "modification_date")
-_OF_MXF_ITSELF = {"timecode", "reel_name"}
-_MXF_COMMENT = "comment_"  # FFmpeg stores metadata with this prefix as user comments of MXF files, and leaves out other
-_OF_PACKAGES = ("uid", "umid", "product_", "toolkit_")
 
 
 def mux(
@@ -79,20 +71,16 @@ def mux(
         FilmError: The container cannot hold a track of the source, or the source cannot be read.
         OSError, av.error.FFmpegError: The file cannot be written.
     """
-    settings = _OPTIONS.get(name, {})
-    write = {"matroska": write_aspect, "mxf": write_mxf_aspect}.get(name) if reader.aspect != 1 else None
-    if write is write_aspect:
-        settings = settings | {"write_crc32": "0"}  # write_aspect changes the header afterwards
     with (
         contextlib.ExitStack() as stack,
         av.open(address(segments[0].path)) as first,
         _source(reader) as source,
-        av.open(address(path), "w", format=name, container_options=settings) as out,
+        _output(path, name, reader) as out,
     ):
         streams, transcoders = _add_streams(out, first.streams.video[0], source, reader, options, span)
         set_tags(streams[reader.video.index].codec_context, reader, planes)  # segments do not store all tags
-        _set_metadata(out, source, span, credit)
-        _set_time_code(out, streams[reader.video.index].metadata, reader, span)
+        set_metadata(out, source, span, credit)
+        set_time_code(out, streams[reader.video.index].metadata, reader, span)
         video = streams.pop(reader.video.index)
         colored = _colored(segments, reader.time_base, video, span)
         damage = damage or Damage()
@@ -115,10 +103,56 @@ def mux(
         notes = [_reencoding_note(source.streams[index], name, span) for index in transcoders]
         copied = [source.streams[index] for index in streams]
         notes += [subtitles.note(stream) for stream in copied if subtitles.becomes_subrip(stream, name)]
-    if write and not write(path, reader.width, reader.height, reader.aspect):
+    if not _write_aspect(path, name, reader):
         frames = "; the frames do" if name == "matroska" else ""
         notes.append(f"the header does not state the pixel aspect ratio {reader.aspect}{frames}")
     return notes
+
+
+def mux_picture(
+    reader: FilmReader, planes: PlaneFormat, segment: Path, path: Path, name: str, options: FilmOptions, credit: str
+) -> None:
+    """Write a film of the coloured picture alone, at a constant frame rate, from one encoded segment.
+
+    Args:
+        reader: The source.
+        planes: Format of the coloured film.
+        segment: File with the encoded frames.
+        path: The file to write.
+        name: FFmpeg's name of the container format.
+        options: Codec and profile.
+        credit: The label's text, for the metadata.
+
+    Raises:
+        OSError, av.error.FFmpegError: The file cannot be written.
+    """
+    with av.open(address(segment)) as encoded, _source(reader) as source, _output(path, name, reader) as out:
+        original = source.streams[reader.video.index]
+        video = _add_video(out, encoded.streams.video[0], original, reader, options)
+        video.time_base = 1 / reader.rate
+        set_tags(video.codec_context, reader, planes)
+        out.metadata["comment"] = with_statement("", credit)
+        name_for_mxf(out)
+        packets = list(_packets(segment))
+        delay = max(number - number_of(packet) for number, packet in enumerate(packets))
+        for number, packet in enumerate(packets):
+            packet.pts, packet.dts, packet.duration = number_of(packet), number - delay, 1
+            packet.time_base, packet.stream = 1 / reader.rate, video
+            out.mux_one(packet)
+    _write_aspect(path, name, reader)
+
+
+def _output(path: Path, name: str, reader: FilmReader) -> av.container.OutputContainer:
+    settings = _OPTIONS.get(name, {})
+    if name == "matroska" and reader.aspect != 1:
+        settings = settings | {"write_crc32": "0"}  # write_aspect changes the header afterwards
+    return av.open(address(path), "w", format=name, container_options=settings)
+
+
+def _write_aspect(path: Path, name: str, reader: FilmReader) -> bool:
+    """Write the pixel aspect ratio into a finished film if FFmpeg does not; return whether the film states it."""
+    write = {"matroska": write_aspect, "mxf": write_mxf_aspect}.get(name)
+    return not write or reader.aspect == 1 or write(path, reader.width, reader.height, reader.aspect)
 
 
 def _reencoding_note(track: av.stream.Stream, container: str, span: Span) -> str:
@@ -228,7 +262,7 @@ def _add_video(
     video.time_base = 1 / reader.rate if constant else reader.time_base
     video.codec_context.framerate = reader.rate
     video.metadata.clear()  # removes that of the segment
-    video.metadata.update({k: v for k, v in tracks.tags(source).items() if not _is_of_the_codec(k)})
+    video.metadata.update({k: v for k, v in tracks.tags(source).items() if not is_of_the_codec(k)})
     video.disposition = int(source.disposition)
     if reader.display_matrix is not None:
         video.set_display_matrix(reader.display_matrix)
@@ -237,16 +271,6 @@ def _add_video(
     if out.format.name in ("mp4", "mov") and (tag := codec_tag(options.codec, options.profile)):
         video.codec_context.codec_tag = tag
     return video
-
-
-def _is_of_the_codec(key: str) -> bool:
-    """Return whether a metadata key describes the source's encoded picture."""
-    return key.partition("-")[0].casefold() in _OF_THE_CODEC or _is_of_a_package(key)
-
-
-def _is_of_a_package(key: str) -> bool:
-    """Return whether a metadata key describes a package of the source's MXF file."""
-    return key in _OF_MXF or key.startswith(_OF_PACKAGES) or key.endswith(("_uid", "_umid"))
 
 
 def _check_track(out: av.container.OutputContainer, stream: av.stream.Stream, span: Span) -> None:
@@ -296,57 +320,6 @@ def _transcoder(
         path=path,
         remedy=remedy_for(name, codec),
     ) from reason
-
-
-def metadata_to_copy(source: av.container.InputContainer) -> dict[str, str]:
-    """Return a film's metadata without the entries that describe its file."""
-    kept = {k: v for k, v in source.metadata.items() if k.lower() not in _OF_THE_FILE and not _is_of_a_package(k)}
-    return {k.removeprefix(_MXF_COMMENT): v for k, v in kept.items()} if source.format.name == "mxf" else kept
-
-
-def _set_metadata(
-    out: av.container.OutputContainer, source: av.container.InputContainer, span: Span, credit: str
-) -> None:
-    """Copy the source's metadata and chapters that still apply, and add the credit to the comment."""
-    comment = ""
-    for key, value in metadata_to_copy(source).items():
-        if key.lower() == "comment":  # Matroska writes tags in capitals
-            comment = value
-        else:
-            out.metadata[key] = value
-    out.metadata["comment"] = with_statement(comment, credit)
-    if out.format.name == "mxf":
-        for key in out.metadata.keys() - _OF_MXF_ITSELF:
-            out.metadata[_MXF_COMMENT + key] = out.metadata.pop(key)
-    out.set_chapters([adjusted for chapter in source.chapters() if (adjusted := span.chapter(chapter))])
-
-
-def _set_time_code(out: av.container.OutputContainer, metadata: dict[str, str], reader: FilmReader, span: Span) -> None:
-    """Write the source's reel name, and the time code of the first coloured frame.
-
-    Args:
-        out: The coloured film.
-        metadata: Metadata of the coloured film's picture.
-        reader: The source.
-        span: The coloured part of the source.
-    """
-    both = (out.metadata, metadata)
-    if reader.time_code and not any(key.lower() == "timecode" for tags in both for key in tags):
-        metadata["timecode"] = reader.time_code
-    if out.format.name == "mxf":  # its muxer fails on others
-        for tags in both:
-            for key in [k for k, v in tags.items() if k.lower() == "timecode" and not fits_mxf(v, reader.rate)]:
-                del tags[key]
-    if reader.reel_name:
-        for tags in both if out.format.name == "mxf" else (metadata,):
-            tags["reel_name"] = reader.reel_name
-    if not span.is_part:
-        return
-    skipped = max(0, round((span.start - reader.first_pts * reader.time_base) * reader.rate))
-    for tags in both:
-        for key in [key for key in tags if key.lower() == "timecode"]:
-            if (code := add_frames(tags.pop(key), skipped, reader.rate)) is not None:  # None if it is not a time code
-                tags[key] = code
 
 
 def _colored(
