@@ -365,9 +365,12 @@ def test_two_shards_and_a_batch(tree, tmp_path, options):
 
 
 def test_an_empty_source_is_an_error_unless_it_is_one_shard_of_several(tree, tmp_path, options):
-    (tmp_path / "nothing").mkdir()
-    for source, include in ((tmp_path / "nothing", ()), (tree, ("*.none",))):
-        with pytest.raises(OptionError, match=f"^{source}: holds no photographs: check the path and the patterns$"):
+    for name in ("nothing", "outputs"):
+        (tmp_path / name).mkdir()
+    scan(tmp_path / "outputs" / "a.color.jpg", 1)
+    for source, include in ((tmp_path / "nothing", ()), (tmp_path / "outputs", ()), (tree, ("*.none",))):
+        told = f"^{source}: holds no photographs that can be coloured"
+        with pytest.raises(OptionError, match=f"{told}: check the path and the patterns$"):
             color_batch(source, tmp_path / "out", replace(options, include=include))
         assert not (tmp_path / "out").exists()
     summary = color_batch(tmp_path / "nothing", tmp_path / "out", replace(options, shard=(1, 2)))

@@ -168,7 +168,9 @@ def listed_items(
     if clashes := outputs.clashes(items):
         raise clash_error(clashes, options.name)
     if not listed and options.shard is None and isinstance(source, str | os.PathLike):
-        raise OptionError("holds no photographs", path=source, remedy="check the path and the patterns")
+        raise OptionError(
+            "holds no photographs that can be coloured", path=source, remedy="check the path and the patterns"
+        )
     return [item for item in listed if not item.is_unread], [item for item in listed if item.is_unread]
 
 
