@@ -18,7 +18,17 @@ from photochrom.film.options import FilmOptions
 from photochrom.film.reader import FilmReader
 from photochrom.studio.films import Film
 from photochrom.studio.jobs import Job, Jobs, StoppedError
-from tests.helpers.films import all_packets, documentary, other_shot, pan, still_frame, write_film, write_frames
+from tests.helpers.films import (
+    all_packets,
+    documentary,
+    halves,
+    other_shot,
+    pan,
+    still_frame,
+    with_chroma,
+    write_film,
+    write_frames,
+)
 from tests.helpers.interruptions import varied_model
 from tests.helpers.studio_server import RefusedError, Visitor
 from tests.studio.conftest import rgb
@@ -367,6 +377,23 @@ def test_a_film_in_colour_is_recoloured_only_if_wanted(visitor, tmp_path):
     with pytest.raises(RefusedError, match="this film is in colour already: tick"):
         visitor.post(f"/api/items/{item}/start", {})
     assert colored(visitor, item, recolor=True)["job"]["message"].startswith("10 frames, 1 shot")
+
+
+def test_a_film_whose_shots_are_all_in_colour_fails_in_the_words_of_the_page(visitor, tmp_path):
+    """Some samples are grey, but most frames of the only shot are in colour."""
+    frames = with_chroma(pan(48), lambda number, *p: halves(number, *p, step=40 if number < 40 else 0))
+    item = visitor.add("new.mkv", write_frames(tmp_path / "new.mkv", frames, codec="ffv1").read_bytes())
+    assert wait_for(visitor, item, "search")["coloredPart"] == "some"
+    visitor.post(f"/api/items/{item}/start", {"recolor": False})
+    job = wait_for(visitor, item)["job"]
+    expected = ("failed", "this film is in colour already: tick the box to colour it anyway")
+    assert (job["status"], job["message"]) == expected
+
+
+def test_a_note_on_shots_in_colour_names_no_argument(visitor, tmp_path):
+    item = visitor.add("documentary.mkv", documentary(tmp_path).read_bytes())
+    message = colored(visitor, item)["job"]["message"]
+    assert "1 of 3 shots is in colour and left unchanged" in message.split("\n")
 
 
 def test_shots_in_colour_are_shown_as_the_film_leaves_them_unless_recoloured(visitor, tmp_path):

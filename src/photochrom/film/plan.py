@@ -36,6 +36,7 @@ from .source.samples import FrameSamples
 from .span import Span
 from .times import time_text
 
+RECOLOR_REMEDY = 'recolor="all" colours from the luma'  # remedy of the error for a film that is in colour already
 _CONTAINERS_WITH_RANGE = ("matroska", "mxf")  # containers that store the color range, which FFV1 itself does not
 _MACHINE_ERRORS: tuple[int, ...] = (
     errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EROFS,
@@ -321,9 +322,7 @@ def in_color_error(reader: FilmReader, shots: str = "") -> FilmError:
         reader: The film.
         shots: Those shots with a verb, such as ``shots 2, 3 are``; empty for the whole film.
     """
-    return FilmError(
-        f"{shots or 'is'} in colour already", path=reader.path, remedy='recolor="all" colours from the luma'
-    )
+    return FilmError(f"{shots or 'is'} in colour already", path=reader.path, remedy=RECOLOR_REMEDY)
 
 
 def _refuse_negatives(reader: FilmReader, plan: Plan, samples: FrameSamples) -> None:

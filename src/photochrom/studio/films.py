@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..colorizer.options import ColorOptions
-from ..errors import OptionError
+from ..errors import FilmError, OptionError
 from ..film import FilmOptions, Progress, colorize_film
 from ..film.frames import FrameColorizer
 from ..film.hints import FilmHint, film_hints_json, read_film_hints
+from ..film.plan import RECOLOR_REMEDY
 from ..film.preview import shot_pictures
-from ..film.shots.already_in_color import find_colored_shots
+from ..film.shots.already_in_color import RECOLOR_NOTE, find_colored_shots
 from ..film.shots.detection import MarkedShots, Shot
 from ..film.shots.options import ShotOptions
 from ..film.source.samples import FrameSamples
@@ -257,7 +258,7 @@ class Film(Item[FilmChoices]):
                 false.
         """
         if self.colored_part == "all" and not recolor:
-            raise OptionError("this film is in colour already", remedy="tick the box to colour it anyway")
+            raise _in_color_error()
         with self.lock:
             self._recolor = recolor
             options, hints, choices = self.film_options(), self.hints(), (self._history.now, recolor)
@@ -280,15 +281,20 @@ class Film(Item[FilmChoices]):
                 self._is_whole &= resumes
 
         self._state.disk.check()
-        with hiding_folder(self.source):
-            report = colorize_film(
-                self.source, None, options, hints=hints, colorizer=self._colorizer, overwrite=True,
-                restart=not resumes, progress=on_progress,
-            )  # fmt: skip
+        try:
+            with hiding_folder(self.source):
+                report = colorize_film(
+                    self.source, None, options, hints=hints, colorizer=self._colorizer, overwrite=True,
+                    restart=not resumes, progress=on_progress,
+                )  # fmt: skip
+        except FilmError as exc:
+            if exc.remedy == RECOLOR_REMEDY:  # samples of the film were grey, but each of its shots is in colour
+                raise _in_color_error() from exc
+            raise
         self.result, self._is_whole = report.output, True
         frames, shots = report.frames, len(report.shots)
         sums = f"{frames} frames, 1 shot" if shots == 1 else f"{frames} frames, {shots} shots"  # for translation
-        return "\n".join([sums, *report.notes])
+        return "\n".join([sums, *(note.removesuffix(RECOLOR_NOTE) for note in report.notes)])
 
     def _can_resume(self, options: FilmOptions, hints: tuple[FilmHint, ...]) -> bool:
         """Return whether the kept parts of an earlier run can be reused.
@@ -352,3 +358,7 @@ def _seconds(time: Any) -> Fraction:
 
 def _is_at(mark: Mark, time: Fraction) -> bool:
     return mark.time is not None and abs(mark.time - time) <= ROUNDED
+
+
+def _in_color_error() -> OptionError:
+    return OptionError("this film is in colour already", remedy="tick the box to colour it anyway")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from statistics import median_high
+from typing import Final
 
 from ..frames import FrameColorizer
 from ..plan import Plan, in_color_error
 from ..source.color_detection import GAP, coherent_chroma, is_colored, unexplained_chroma
 from .detection import MarkedShots, is_blank
 from .shot_plan import entries_of
+
+RECOLOR_NOTE: Final = ': recolor="all" colours all of them'
+"""End of the note on shots that are left unchanged."""
 
 
 def leaving_colored_shots(
@@ -38,7 +42,7 @@ def leaving_colored_shots(
             raise in_color_error(frame_colorizer.reader, which if frame_colorizer.options.only_shots else "")
         plan.notes.append(f"{which} in colour: nothing was coloured")
     elif colored:
-        remedy = "" if is_explicit else ': recolor="all" colours all of them'
+        remedy = "" if is_explicit else RECOLOR_NOTE
         plan.notes.append(f"{which} in colour and left unchanged{remedy}")
     elif is_explicit:
         plan.notes.append("no shot is in colour: all of them were coloured")
