@@ -122,8 +122,8 @@ def _check(args: argparse.Namespace) -> None:
     """Check that the requested files can be written, before the photographs are measured.
 
     Raises:
-        OptionError: A file cannot be written, exists, has the name of another or might replace a photograph; or a
-            number of photographs is below 1, or is given without its file.
+        OptionError: A file cannot be written, exists, is a device or a pipe, has the name of another or might replace a
+            photograph; or a number of photographs is below 1, or is given without its file.
     """
     from ..photo.names import PHOTOGRAPHS
 
@@ -133,6 +133,8 @@ def _check(args: argparse.Namespace) -> None:
     for path in outputs:
         if path.is_dir():
             raise OptionError("is a folder", path=path, remedy="give the name of a file in it")
+        if path.exists() and not path.is_file():  # it would be replaced instead of written to
+            raise OptionError("is a device or a pipe", path=path, remedy="name a file")
         check_folder(path, OptionError)
         if path.suffix.lower() in PHOTOGRAPHS and path.resolve().is_relative_to(args.photographs.resolve()):
             raise OptionError("is in the folder of the photographs", path=path, remedy="choose another output")

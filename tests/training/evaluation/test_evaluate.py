@@ -184,6 +184,12 @@ class TestCommand:
         assert main([*arguments, "--overwrite"]) == 0
         assert (tmp_path / name).read_bytes() != b"mine"
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+    def test_a_device_or_a_pipe_is_not_replaced(self, tmp_path, capsys):
+        os.mkfifo(tmp_path / "pipe")
+        assert main(["evaluate", str(tmp_path), "--json", str(tmp_path / "pipe"), "--overwrite"]) == 2
+        assert "pipe: is a device or a pipe: name a file" in capsys.readouterr().err
+
     def test_a_sheet_is_a_png(self, folder, tmp_path, capsys):
         assert main(["evaluate", str(folder), "--sheet", str(tmp_path / "sheet.jpg")]) == 2
         assert "sheet.jpg: a sheet is a PNG file" in capsys.readouterr().err
