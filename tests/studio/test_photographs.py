@@ -341,6 +341,7 @@ def test_unsure_places_are_numbered_from_the_most_useful(visitor):
     doubt = np.array(found["map"])
     assert doubt.shape == (24, 32)
     assert (doubt.min(), doubt.max()) == (0, 1)
+    assert all(len(str(value)) <= len("0.123") for row in [*found["map"], *found["places"]] for value in row)
     (x, y), *others = found["places"]
     assert (x * 32, y * 24) == (pytest.approx(8, abs=2), pytest.approx(8, abs=2))
     assert all(np.hypot(4 / 3 * (x - a), y - b) > 0.15 for a, b in others)

@@ -50,7 +50,8 @@ def doubt_map(prediction: Prediction) -> dict[str, Any]:
     if prediction.confidence is None:
         raise OptionError("this model does not report its confidence", remedy="start the studio with another model")
     doubt = np.clip((_SURE - prediction.confidence) / (_SURE - _LOST), 0, 1)  # [h, w]
-    return {"map": np.round(doubt, 2).tolist(), "places": _unsure_places(doubt)}
+    places = [(round(x, 3), round(y, 3)) for x, y in _unsure_places(doubt)]
+    return {"map": np.round(doubt.astype(float), 3).tolist(), "places": places}
 
 
 def _unsure_places(doubt: np.ndarray) -> list[tuple[float, float]]:
