@@ -230,9 +230,75 @@ def test_hints_outside_the_picture_are_not_in_the_label(tmp_path, grey_colorizer
     source = write_film(tmp_path / "a.mkv", pan(2, WIDTH, HEIGHT), codec="ffv1")
     hints = [FilmHint(Fraction(0), Hint(x, 0.5, RED)) for x in (0.05, 0.5, 0.6)]
     options = replace(LOSSLESS, frame=(WIDTH // 4, 0, WIDTH // 2, HEIGHT))
-    output = colorize_film(source, None, options, hints=hints, colorizer=grey_colorizer).output
-    with av.open(str(output)) as container:
-        assert "2 colours given" in container.metadata["COMMENT"]
+    report = colorize_film(source, None, options, hints=hints, colorizer=grey_colorizer)
+    assert "with 2 colours given by hand);" in comment_of(report.output)
+    assert "1 hint was not used, because nothing is coloured there (0:00:00.000)" in report.notes
+
+
+def comment_of(path):
+    with av.open(str(path)) as container:
+        return next(text for key, text in container.metadata.items() if key.lower() == "comment")
+
+
+NAMED = "not used, because nothing is coloured there"
+
+
+@pytest.fixture
+def two_shots(tmp_path):
+    """Return a film of two shots of a second each."""
+    return write_film(tmp_path / "a.mkv", pan(24, WIDTH, HEIGHT) + other_shot(24, WIDTH, HEIGHT), codec="ffv1")
+
+
+def test_the_label_counts_only_the_hints_that_are_used(two_shots, grey_colorizer):
+    """The second hint is tracked into the part; the others are of the other shot."""
+    times = (Fraction(1, 4), Fraction(5, 4), Fraction(1, 2), Fraction(1, 2))
+    hints = [FilmHint(time, Hint(0.5, 0.5, RED)) for time in times]
+    options = replace(LOSSLESS, start=Fraction(3, 2), end=Fraction(2))
+    report = colorize_film(two_shots, None, options, hints=hints, colorizer=grey_colorizer)
+    assert "with 1 colour given by hand);" in comment_of(report.output)
+    assert f"3 hints were {NAMED} (0:00:00.250, 0:00:00.500)" in report.notes
+
+
+def test_a_hint_of_a_shot_that_is_left_out_is_not_used(two_shots, grey_colorizer):
+    hints = [FilmHint(Fraction(time), Hint(0.5, 0.5, RED)) for time in (0, 1)]
+    options = replace(LOSSLESS, only_shots=(1,))
+    report = colorize_film(two_shots, None, options, hints=hints, colorizer=grey_colorizer)
+    assert "with 1 colour given by hand);" in comment_of(report.output)
+    assert f"1 hint was {NAMED} (0:00:01.000)" in report.notes
+
+
+def test_hints_of_a_shot_that_is_finished_already_are_in_the_label(two_shots, grey_colorizer):
+    first, second, changed = (
+        FilmHint(Fraction(t), Hint(0.5, 0.5, c)) for t, c in ((0, RED), (1, RED), (1, (0, 0, 200)))
+    )
+    options = replace(LOSSLESS, keep_parts=True)
+    colorize_film(two_shots, None, options, hints=[first, second], colorizer=grey_colorizer)
+    report = colorize_film(two_shots, None, options, hints=[first, changed], colorizer=grey_colorizer, overwrite=True)
+    assert "with 2 colours given by hand);" in comment_of(report.output)
+    assert not any(NAMED in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    ("times", "words"), [([1], "colours of a still"), ([0, Fraction(1, 24)], "colours of 2 stills")]
+)
+def test_a_still_is_not_counted_as_hints(times, words, two_shots, grey_colorizer, tmp_path):
+    stills = []
+    for number, time in enumerate(times):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(np.dstack([frame_at(two_shots, Fraction(time))[1]] * 3)).save(path)
+        stills.append(read_still(two_shots, Fraction(time), path))
+    hints = [FilmHint(Fraction(0), Hint(0.5, 0.5, RED))]
+    report = colorize_film(two_shots, None, LOSSLESS, hints=hints, stills=stills, colorizer=grey_colorizer)
+    assert f"with 1 colour given by hand and {words});" in comment_of(report.output)
+
+
+def test_a_still_outside_the_part_is_not_used(two_shots, grey_colorizer, tmp_path):
+    Image.fromarray(np.dstack([frame_at(two_shots, Fraction(0))[1]] * 3)).save(tmp_path / "still.png")
+    still = read_still(two_shots, Fraction(0), tmp_path / "still.png")
+    options = replace(LOSSLESS, start=Fraction(3, 2))
+    report = colorize_film(two_shots, None, options, stills=[still], colorizer=grey_colorizer)
+    assert "with " not in comment_of(report.output)
+    assert f"1 still was {NAMED} (0:00:00.000)" in report.notes
 
 
 def test_a_still_may_be_of_a_numbered_frame(tmp_path):

@@ -186,7 +186,7 @@ def test_other_settings_do_not_resume_the_work(film, tmp_path, short_segments):
     for options, hints, what in (
         (FilmOptions(preset="superfast", crf=20), (), "options"),
         (FilmOptions(ColorOptions(strength=0.5), preset="superfast"), (), "options"),
-        (FAST, (FilmHint(Fraction(0), Hint(0.5, 0.5, (200, 0, 0))),), "hints, model"),
+        (FAST, (FilmHint(Fraction(0), Hint(0.5, 0.5, (200, 0, 0))),), "hints"),
     ):
         with pytest.raises(FilmError, match=rf"unfinished work with other settings \({what}\).*restart=True"):
             colorize_film(film, None, options, hints=hints, colorizer=varied_model(tmp_path))

@@ -101,17 +101,19 @@ class Hint:
         return cls(x, y, parse_color(parts[-1]), page=page)
 
 
-def credit(model: str, hints: Sequence[Hint]) -> str:
+def credit(model: str, hints: Sequence[Hint], stills: int = 0) -> str:
     """Return the label's text on where colours come from: ``tiny 1.0, sha256 0123, with 1 colour given by hand``.
 
     Args:
         model: Label of the model (``Colorizer.label``).
         hints: Hints that were applied; suggested hints are counted separately.
+        stills: Number of coloured frames of a film that were applied.
     """
     suggested = sum(hint.suggested for hint in hints)
     given = len(hints) - suggested
     counts = ((given, "given by hand"), (suggested, "suggested by the model"))
     sources = [f"{count} {'colour' if count == 1 else 'colours'} {source}" for count, source in counts if count]
+    sources += ["colours of a still" if stills == 1 else f"colours of {stills} stills"] if stills else []
     return f"{model}, with {' and '.join(sources)}" if sources else model
 
 

@@ -58,7 +58,7 @@ class Damage:
         """Return one line of text for each kind of damage. Lost side data is not among them."""
         found = []
         if self.packets:
-            times = _listed([time_text(t) for t in self.packets])
+            times = listed([time_text(t) for t in self.packets])
             packets = f"{len(self.packets)} damaged packet{'' if len(self.packets) == 1 else 's'}"
             found.append(f"{packets}, left out or repaired by the decoder, at {times}")
         if self.ends_early:
@@ -90,8 +90,9 @@ def gap_notes(pts: Sequence[int], seconds: Callable[[int], Fraction]) -> list[st
         return []
     spans = [(seconds(pts[i] + usual), seconds(pts[i + 1])) for i in gaps]
     places = [f"{time_text(start)} for {float(end - start):.3f} s" for start, end in spans]
-    return [f"frames may be missing: there are none from {_listed(places)}"]
+    return [f"frames may be missing: there are none from {listed(places)}"]
 
 
-def _listed(places: list[str]) -> str:
+def listed(places: list[str]) -> str:
+    """Join descriptions of places with commas; dots stand for all but the first ones of a long list."""
     return ", ".join(places[:_NAMED]) + (", ..." if len(places) > _NAMED else "")

@@ -27,7 +27,16 @@ _LEAST_CONFIDENCE = 0.3  # flow confidence at a hint, below which the hint is dr
 _MOST_ERROR = 2.0  # pixels by which the flow forward and back may miss a hint's position, before the hint is dropped
 _PART_FRAMES = 7200  # most frames of a shot in memory; longer shots are tracked in parts
 
-Hints = defaultdict[int, list[Hint]]
+
+@dataclass(frozen=True)
+class TrackedHint(Hint):
+    """A hint at its place in one of the frames to which it was tracked."""
+
+    origin: FilmHint | None = None
+    """The hint as it was given, with its position relative to the picture area."""
+
+
+Hints = defaultdict[int, list[TrackedHint]]
 """The hints of each frame, by the frame's pts."""
 
 
@@ -52,7 +61,7 @@ class _Part:
 
 def track_hints(
     frame_colorizer: FrameColorizer, hints: Sequence[FilmHint], on_frame: Callable[[], None] = lambda: None
-) -> dict[int, list[Hint]]:
+) -> dict[int, list[TrackedHint]]:
     """Track hints forward and backward through their shots.
 
     The film is read up to the last shot that has hints; if the shots are known, only shots with hints are read. Parts
@@ -76,7 +85,7 @@ def track_hints(
     remaining = sorted(hints, key=lambda hint: hint.time)
     found: Hints = defaultdict(list)
     starts: list[tuple[int, bool]] = []  # pts of each part's first frame, and whether it begins a shot
-    at_start: list[list[Hint]] = []  # hints that were tracked back to each part's first frame
+    at_start: list[list[TrackedHint]] = []  # hints that were tracked back to each part's first frame
     for part in _parts(frame_colorizer.prepared(_frames(frame_colorizer, hints, on_frame))):
         last = part.frames[-1].pts
         end = reader.seconds(last) + 1 / reader.rate if part.next is None else reader.seconds(part.next)
@@ -126,7 +135,7 @@ def _parts(prepared: Iterable[tuple[PreparedFrame, bool]]) -> Iterator[_Part]:
 
 def _track_both_ways(
     frames: Sequence[_Frame], times: Sequence[Fraction], hints: Sequence[FilmHint], found: Hints
-) -> list[Hint]:
+) -> list[TrackedHint]:
     """Track hints from their own frames in both directions, and add them to ``found``.
 
     Args:
@@ -138,10 +147,10 @@ def _track_both_ways(
     Returns:
         The hints that reach the first of ``frames``.
     """
-    at_start: list[Hint] = []
+    at_start: list[TrackedHint] = []
     for time, group in itertools.groupby(hints, key=lambda hint: hint.time):
         at = max(0, bisect_right(times, time + ROUNDED) - 1)  # the frame that is still shown at that time
-        own = [hint.hint for hint in group]
+        own = [TrackedHint(**vars(hint.hint), origin=hint) for hint in group]
         found[frames[at].pts].extend(own)
         _track(frames[at:], own, found)
         at_start += _track(frames[at::-1], own, found)
@@ -151,7 +160,7 @@ def _track_both_ways(
 def _track_back(
     frame_colorizer: FrameColorizer,
     starts: Sequence[tuple[int, bool]],
-    at_start: list[list[Hint]],
+    at_start: list[list[TrackedHint]],
     found: Hints,
     on_frame: Callable[[], None],
 ) -> None:
@@ -178,7 +187,7 @@ def _track_back(
         at_start[number - 1] += _track(frames[::-1], at_start[number], found)
 
 
-def _track(frames: Sequence[_Frame], hints: list[Hint], found: Hints) -> list[Hint]:
+def _track(frames: Sequence[_Frame], hints: list[TrackedHint], found: Hints) -> list[TrackedHint]:
     """Track hints from the first frame to the last, add them to ``found``, and return those that reach the last."""
     last = 0
     for number in range(1, len(frames)):
@@ -191,7 +200,7 @@ def _track(frames: Sequence[_Frame], hints: list[Hint], found: Hints) -> list[Hi
     return hints
 
 
-def _moved_hints(source: np.ndarray, target: np.ndarray, hints: Sequence[Hint]) -> list[Hint]:
+def _moved_hints(source: np.ndarray, target: np.ndarray, hints: Sequence[TrackedHint]) -> list[TrackedHint]:
     """Move hints from the source frame to the target frame; drop hints whose place is hidden in the target."""
     forward, back = Flow(target, source), Flow(source, target)  # positions in target of pixels of source, and back
     height, width = source.shape

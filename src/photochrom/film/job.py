@@ -15,11 +15,11 @@ import av
 
 from ..atomic import publish, sync
 from ..colorizer.colorizer import Colorizer
-from ..colorizer.hints import credit
 from ..errors import FilmError
 from ..version import __version__
 from .colored_stills import Still
 from .coloring import Progress, color_frames
+from .credit import film_credit
 from .damage_log import Damage, gap_notes
 from .frames import FrameColorizer
 from .hint_tracking import track_hints
@@ -120,16 +120,14 @@ def colorize_film(
                 check_signing(reader.path, plan.output, overwrite=overwrite)
         frame_colorizer = FrameColorizer(colorizer or Colorizer(), reader, plan.planes, options)
         frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in stills})
-        hints = [*hints, *(hint for shot in options.shots for hint in shot.hints)]
-        hints += [hint for still in stills for hint in still.hints]
-        used = frame_colorizer.hints_in_area(hints)
-        label = credit(frame_colorizer.colorizer.label, [hint.hint for hint in used])
+        given = [*hints, *(hint for shot in options.shots for hint in shot.hints)]
+        hints = [*given, *(hint for still in stills for hint in still.hints)]
         damage = Damage()
         with (
             _disk_errors(place, plan.place),
             ResumeFolder(
                 plan.output,
-                _key(reader, plan, options, hints, stills, label, frame_colorizer.colorizer.label),
+                _key(reader, plan, options, hints, stills, frame_colorizer.colorizer.label),
                 restart=restart,
             ) as folder,
         ):
@@ -141,9 +139,11 @@ def colorize_film(
             if kept:
                 kept.remove_changed(shots)
             to_track = kept.hints_to_track(shots) if kept else hints
-            frame_colorizer = frame_colorizer.with_hints(track_hints(frame_colorizer, to_track, examining))
+            tracked = track_hints(frame_colorizer, to_track, examining)
+            frame_colorizer = frame_colorizer.with_hints(tracked)
             frame_colorizer = leaving_colored_shots(frame_colorizer, plan, is_explicit=is_explicit, on_frame=examining)
             frame_colorizer = keeping_titles(frame_colorizer, plan, examining)
+            label = film_credit(frame_colorizer, plan, tracked, given, stills)
             segments = color_frames(frame_colorizer, folder, plan, damage, label, progress)
             if kept:
                 kept.finish(segments, shots)
@@ -161,7 +161,6 @@ def _key(
     options: FilmOptions,
     hints: Sequence[FilmHint],
     stills: Sequence[Still],
-    label: str,
     model: str,
 ) -> dict[str, str]:
     """Return all settings that the coloured frames depend on; only work with an equal key is resumed.
@@ -172,12 +171,12 @@ def _key(
     known = repr(tuple(hints)).encode() + b"".join(still.ab.tobytes() for still in stills)
     digest = hashlib.sha256(known).hexdigest() if hints else "none"
     if options.keep_parts:
-        options, digest, label = replace(options, shots=(), only_shots=()), "by shot", model
+        options, digest = replace(options, shots=(), only_shots=()), "by shot"
     return {
         "film": reader.fingerprint(),
         "options": repr(options),
         "hints": digest,
-        "model": label,
+        "model": model,
         "format": repr(plan.planes),
         "version": f"photochrom {__version__}, av {av.__version__}",
     }

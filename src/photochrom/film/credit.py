@@ -1,0 +1,66 @@
+"""``film_credit``: the label's text for a film, which counts only the hints and stills that were used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..colorizer.hints import credit
+from .colored_stills import Still
+from .damage_log import listed
+from .frames import FrameColorizer
+from .hint_tracking import TrackedHint
+from .hints import FilmHint
+from .plan import Plan
+from .shots.shot_plan import pts_of_hint
+from .times import time_text
+
+
+def film_credit(
+    frame_colorizer: FrameColorizer,
+    plan: Plan,
+    tracked: Mapping[int, Sequence[TrackedHint]],
+    hints: Sequence[FilmHint],
+    stills: Sequence[Still],
+) -> str:
+    """Return the label's text on where a film's colours come from; notes on unused colours are added to the plan.
+
+    A hint is used if its frame is coloured, or another frame to which it was tracked. So is a still, whose hints are
+    tracked, too.
+
+    Args:
+        frame_colorizer: Knows which frames of the film stay unchanged.
+        plan: The part of the film to colour.
+        tracked: Result of ``track_hints``. Hints of shots that an earlier run has finished may be missing.
+        hints: Hints that the user gave.
+        stills: Stills that the user gave.
+
+    Raises:
+        FilmError: The picture area is invalid; see ``FrameColorizer.area``.
+    """
+    base, reader = frame_colorizer.reader.time_base, frame_colorizer.reader
+
+    def is_colored(pts: int) -> bool:
+        return pts >= plan.first and plan.span.is_before_end(pts * base) and not frame_colorizer.is_kept(pts)
+
+    origins = {id(hint.origin): hint.origin for pts, found in tracked.items() if is_colored(pts) for hint in found}
+    reached = set(origins.values())
+
+    def is_used(hint: FilmHint) -> bool:
+        placed = frame_colorizer.hints_in_area([hint])
+        return bool(placed) and (placed[0] in reached or is_colored(pts_of_hint(reader, hint)))
+
+    used, unused = list[FilmHint](), list[FilmHint]()
+    for hint in hints:
+        (used if is_used(hint) else unused).append(hint)
+    used_stills = [still for still in stills if is_colored(still.pts) or any(map(is_used, still.hints))]
+    _note_unused(plan, "hint", unused)
+    _note_unused(plan, "still", [still.hints[0] for still in stills if still not in used_stills])
+    return credit(frame_colorizer.colorizer.label, [hint.hint for hint in used], len(used_stills))
+
+
+def _note_unused(plan: Plan, kind: str, unused: Sequence[FilmHint]) -> None:
+    """Add a note to the plan that names the times of unused hints or stills, if there are any."""
+    if unused:
+        times = listed(list(dict.fromkeys(time_text(hint.time) for hint in unused)))
+        count = f"1 {kind} was" if len(unused) == 1 else f"{len(unused)} {kind}s were"
+        plan.notes.append(f"{count} not used, because nothing is coloured there ({times})")
