@@ -98,7 +98,7 @@ def test_requests_of_programs_push_out_no_visitor(client, visitor):
 @pytest.mark.slow
 def test_the_examples_of_the_page_run(tmp_path, monkeypatch):
     shown = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "docs" / "studio.md").read_text(), re.S)
-    (shell,) = (text for kind, text in shown if kind == "sh" and "curl" in text)
+    shell = "".join(text for kind, text in shown if kind == "sh" and "curl" in text)
     (python,) = (text for kind, text in shown if kind == "python")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "studio").mkdir()
@@ -108,8 +108,10 @@ def test_the_examples_of_the_page_run(tmp_path, monkeypatch):
         subprocess.run(["bash", "-euo", "pipefail", "-c", shell], check=True)
         printed = subprocess.run([sys.executable, "-c", python], capture_output=True, text=True, check=True).stdout
     assert int(printed.splitlines()[-1]) > 40  # a picture lends itself nearly all of its colours
-    for name in ("house.color.jpg", "house.hinted.jpg"):
+    for name in ("house.color.jpg", "house.sky.jpg", "house.marked.jpg", "house.hinted.jpg"):
         with Image.open(name) as image, Image.open("examples/dust-bowl-home.jpg") as source:
             assert image.size == source.size
             assert np.ptp(np.asarray(image.convert("RGB"), int), axis=2).mean() > 5
-    assert b"with 1 colour given by hand)" in Path("house.hinted.jpg").read_bytes()
+    for name in ("house.sky.jpg", "house.hinted.jpg"):
+        assert b"with 1 colour given by hand)" in Path(name).read_bytes()
+    assert b"colours given by hand)" in Path("house.marked.jpg").read_bytes()
