@@ -285,10 +285,27 @@ def test_a_preview_of_many_shots_shows_some(tmp_path):
 def test_a_dry_run_prints_the_plan_and_does_nothing(film, tmp_path, capsys):
     assert main(["film", str(film), "--dry-run"]) == 0
     first, second, last = capsys.readouterr().out.splitlines()
-    assert first == f"{film}: 54 frames, 96x64, 24.000 frames/s"
+    assert first == f"{film}: about 54 frames, 96x64, 24.000 frames/s"  # Matroska states only the duration
     assert second == f"{tmp_path / 'reel.color.mkv'}: matroska, libx264, yuv420p"
     assert re.fullmatch(r"about \d+\.\d frames/s here: \d+:\d\d:\d\d in all", last)
     assert names(tmp_path) == ["reel.mkv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "part", "length"),
+    [
+        ("a.mp4", "libx264", [], "12 frames"),
+        ("a.mp4", "libx264", ["--end", "0.25"], "about 6 frames"),
+        ("a.mkv", "ffv1", [], "about 12 frames"),
+        ("a.h264", "libx264", [], "length unknown"),
+    ],
+)
+def test_a_dry_run_says_whether_the_file_states_its_number_of_frames(name, codec, part, length, tmp_path, capsys):
+    source = write_film(tmp_path / name, pan(12, 96, 64), codec=codec)
+    assert main(["film", str(source), "--dry-run", *part]) == 0
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{source}: {length}, 96x64, ")
+    assert ("in all" in last) == (length != "length unknown")
 
 
 @pytest.mark.slow

@@ -157,9 +157,12 @@ def _print_plan(reader: FilmReader, plan: Plan, frame_colorizer: FrameColorizer)
 
     speed = frames_per_second(frame_colorizer, plan)
     size = f"{reader.width}x{reader.height}"
-    print(f"{reader.path}: {counted(plan.total, 'frame')}, {size}, {float(reader.rate):.3f} frames/s")
+    about = "" if plan.total == reader.stated_frames else "about "
+    length = about + counted(plan.total, "frame") if plan.total else "length unknown"
+    print(f"{reader.path}: {length}, {size}, {float(reader.rate):.3f} frames/s")
     stored = dict.fromkeys((plan.container, frame_colorizer.options.codec, plan.planes.name))
     print(f"{plan.output}: {', '.join(stored)}")
     for note in plan.notes:
         print(note_text(note))
-    print(f"about {speed:.1f} frames/s here: {time_text(plan.total / speed)[:-4]} in all")
+    whole = f": {time_text(plan.total / speed)[:-4]} in all" if plan.total else ""
+    print(f"about {speed:.1f} frames/s here{whole}")
