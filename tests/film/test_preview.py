@@ -6,7 +6,9 @@ from fractions import Fraction
 from types import SimpleNamespace
 
 import av
+import numpy as np
 import pytest
+from PIL import Image
 
 from photochrom.commands.main import main
 from photochrom.film.preview import _shots
@@ -44,3 +46,13 @@ def test_a_preview_film_is_labelled_and_shown_like_the_film(suffix, tmp_path):
         assert [comment.startswith("Colours added by software (") for comment in comments] == [True]
         assert found.streams.video[0].sample_aspect_ratio == Fraction(12, 11)
     assert decoded(trial)[0].rotation == (0 if suffix == ".mxf" else 90)  # MXF cannot hold a rotation
+
+
+@pytest.mark.slow
+def test_the_label_of_a_preview_film_counts_a_still_as_one(tmp_path):
+    film = write_film(tmp_path / "reel.mkv", pan(12))
+    Image.fromarray(np.dstack([pan(12)[6]] * 2 + [pan(12)[6] // 2])).save(tmp_path / "still.png")
+    arguments = ["--still", f"0.25={tmp_path / 'still.png'}", "-o", str(tmp_path / "trial.mp4")]
+    assert main(["film", str(film), "--preview", *arguments]) == 0
+    with av.open(str(tmp_path / "trial.mp4")) as found:
+        assert "with colours of a still)" in found.metadata["comment"]

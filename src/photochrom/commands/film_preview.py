@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -93,12 +93,12 @@ def _write_preview(frame_colorizer: FrameColorizer, plan: Plan, request: Request
     from ..film.preview import preview
 
     hints = [*request.hints, *(hint for shot in frame_colorizer.options.shots for hint in shot.hints)]
-    hints += [hint for still in request.stills for hint in still.hints]
     frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in request.stills})
     if path.suffix.lower() == ".png":
+        hints += [hint for still in request.stills for hint in still.hints]
         _save(preview(frame_colorizer, plan, hints), path, overwrite=request.args.overwrite)
     else:
-        _save_film(frame_colorizer, plan, hints, path, overwrite=request.args.overwrite)
+        _save_film(frame_colorizer, plan, hints, request.stills, path, overwrite=request.args.overwrite)
 
 
 def _preview_path(reader: FilmReader, output: Path | None) -> Path:
@@ -137,7 +137,13 @@ def _save(sheet: Image.Image, path: Path, *, overwrite: bool) -> None:
 
 
 def _save_film(
-    frame_colorizer: FrameColorizer, plan: Plan, hints: list[FilmHint], path: Path, *, overwrite: bool
+    frame_colorizer: FrameColorizer,
+    plan: Plan,
+    hints: Sequence[FilmHint],
+    stills: Sequence[Still],
+    path: Path,
+    *,
+    overwrite: bool,
 ) -> None:
     import av
 
@@ -146,7 +152,7 @@ def _save_film(
 
     try:
         with new_path(path, overwrite=overwrite, suffix=path.suffix) as part:
-            preview_film(frame_colorizer, plan, part, hints)
+            preview_film(frame_colorizer, plan, part, hints, stills)
     except (OSError, av.error.FFmpegError) as exc:
         raise FilmError(f"cannot be written ({exc.strerror})", path=path, remedy=_REMEDY) from exc
 

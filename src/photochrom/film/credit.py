@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 from ..colorizer.hints import credit
 from .colored_stills import Still
@@ -53,14 +54,14 @@ def film_credit(
     for hint in hints:
         (used if is_used(hint) else unused).append(hint)
     used_stills = [still for still in stills if is_colored(still.pts) or any(map(is_used, still.hints))]
-    _note_unused(plan, "hint", unused)
-    _note_unused(plan, "still", [still.hints[0] for still in stills if still not in used_stills])
+    _note_unused(plan, "hint", [hint.time for hint in unused])
+    _note_unused(plan, "still", [reader.seconds(still.pts) for still in stills if still not in used_stills])
     return credit(frame_colorizer.colorizer.label, [hint.hint for hint in used], len(used_stills))
 
 
-def _note_unused(plan: Plan, kind: str, unused: Sequence[FilmHint]) -> None:
+def _note_unused(plan: Plan, kind: str, times: Sequence[Fraction]) -> None:
     """Add a note to the plan that names the times of unused hints or stills, if there are any."""
-    if unused:
-        times = listed(list(dict.fromkeys(time_text(hint.time) for hint in unused)))
-        count = f"1 {kind} was" if len(unused) == 1 else f"{len(unused)} {kind}s were"
-        plan.notes.append(f"{count} not used, because nothing is coloured there ({times})")
+    if times:
+        count = f"1 {kind} was" if len(times) == 1 else f"{len(times)} {kind}s were"
+        named = listed(list(dict.fromkeys(map(time_text, times))))
+        plan.notes.append(f"{count} not used, because nothing is coloured there ({named})")

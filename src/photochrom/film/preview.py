@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw
 
 from ..atomic import temporary_folder
 from ..color.gamut import rgb_of_luma
-from ..colorizer.hints import credit
+from .colored_stills import Still
+from .credit import film_credit
 from .frame_buffers import view
 from .frames import FrameColorizer, PreparedFrame
 from .hint_tracking import track_hints
@@ -94,6 +95,7 @@ def preview_film(
     plan: Plan,
     path: Path,
     hints: Sequence[FilmHint] = (),
+    stills: Sequence[Still] = (),
     on_frame: Callable[[], None] = lambda: None,
 ) -> int:
     """Write a short film without sound: the middle two seconds of each shot, coloured as in the film.
@@ -104,7 +106,8 @@ def preview_film(
         frame_colorizer: Colours the frames of the film.
         plan: The part of the film to show.
         path: The file to write, which is replaced if it exists. Its suffix decides the container.
-        hints: Known colours at places of single frames.
+        hints: Known colours at places of single frames, without those of stills.
+        stills: The stills that ``frame_colorizer`` has.
         on_frame: Called before each frame that is read or coloured; an exception that it raises ends the preview.
 
     Returns:
@@ -117,7 +120,9 @@ def preview_film(
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     container = container_for(path, frame_colorizer.options)
-    frame_colorizer = frame_colorizer.with_hints(track_hints(frame_colorizer, hints, on_frame))
+    known = [*hints, *(hint for still in stills for hint in still.hints)]
+    tracked = track_hints(frame_colorizer, known, on_frame)
+    frame_colorizer = frame_colorizer.with_hints(tracked)
     shots = _some([shot for shot, _ in _shots(frame_colorizer, plan, keep=1, on_frame=on_frame)])
     reader = frame_colorizer.reader
     with temporary_folder("photochrom-film") as folder:
@@ -132,7 +137,7 @@ def preview_film(
                 segment.write(frame_colorizer.render(prepared, colors.ab), count)
                 count += 1
         segment.finish()
-        label = credit(frame_colorizer.colorizer.label, [hint.hint for hint in hints])
+        label = film_credit(frame_colorizer, plan, tracked, hints, stills)
         mux_picture(reader, plan.planes, part, path, container, frame_colorizer.options, label)
     return count
 
