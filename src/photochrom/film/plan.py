@@ -31,12 +31,12 @@ from .sequences.names import SUFFIXES, Pattern, check_suffix, is_pattern, patter
 from .sequences.reader import SequenceReader
 from .sequences.writer import first_existing, number_of
 from .source import pulldown
+from .source.color_detection import in_color_error
 from .source.negatives import is_surely_negative
 from .source.samples import FrameSamples
 from .span import Span
 from .times import time_text
 
-RECOLOR_REMEDY = 'recolor="all" colours from the luma'  # remedy of the error for a film that is in colour already
 _CONTAINERS_WITH_RANGE = ("matroska", "mxf")  # containers that store the color range, which FFV1 itself does not
 _MACHINE_ERRORS: tuple[int, ...] = (
     errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EROFS,
@@ -311,18 +311,8 @@ def check_pictures(
     if options.recolor or (part := samples.colored_part()) == "none":
         return options
     if part == "all" and options.times == (None, None) and not options.only_shots:
-        raise in_color_error(reader)
+        raise in_color_error(reader.path)
     return replace(options, recolor="grey-shots")
-
-
-def in_color_error(reader: FilmReader, shots: str = "") -> FilmError:
-    """Return the error for a film that is in colour already, as a whole or in some shots.
-
-    Args:
-        reader: The film.
-        shots: Those shots with a verb, such as ``shots 2, 3 are``; empty for the whole film.
-    """
-    return FilmError(f"{shots or 'is'} in colour already", path=reader.path, remedy=RECOLOR_REMEDY)
 
 
 def _refuse_negatives(reader: FilmReader, plan: Plan, samples: FrameSamples) -> None:

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from ..colorizer.options import ColorOptions
-from ..errors import FilmError, OptionError
+from ..errors import OptionError
 from ..film import FilmOptions, Progress, colorize_film
 from ..film.frames import FrameColorizer
 from ..film.hints import FilmHint, film_hints_json, read_film_hints
-from ..film.plan import RECOLOR_REMEDY
 from ..film.preview import shot_pictures
 from ..film.shots.already_in_color import RECOLOR_NOTE, find_colored_shots
 from ..film.shots.detection import MarkedShots, Shot
 from ..film.shots.options import ShotOptions
+from ..film.source.color_detection import InColorError
 from ..film.source.samples import FrameSamples
 from ..film.times import ROUNDED
 from .film_frames import open_film, read_frame
@@ -287,10 +287,8 @@ class Film(Item[FilmChoices]):
                     self.source, None, options, hints=hints, colorizer=self._colorizer, overwrite=True,
                     restart=not resumes, progress=on_progress,
                 )  # fmt: skip
-        except FilmError as exc:
-            if exc.remedy == RECOLOR_REMEDY:  # samples of the film were grey, but each of its shots is in colour
-                raise _in_color_error() from exc
-            raise
+        except InColorError as exc:  # samples of the film were grey, but each of its shots is in colour
+            raise _in_color_error() from exc
         self.result, self._is_whole = report.output, True
         frames, shots = report.frames, len(report.shots)
         sums = f"{frames} frames, 1 shot" if shots == 1 else f"{frames} frames, {shots} shots"  # for translation

@@ -7,8 +7,8 @@ from statistics import median_high
 from typing import Final
 
 from ..frames import FrameColorizer
-from ..plan import Plan, in_color_error
-from ..source.color_detection import GAP, coherent_chroma, is_colored, unexplained_chroma
+from ..plan import Plan
+from ..source.color_detection import GAP, coherent_chroma, in_color_error, is_colored, unexplained_chroma
 from .detection import MarkedShots, is_blank
 from .shot_plan import entries_of
 
@@ -39,7 +39,7 @@ def leaving_colored_shots(
     which = _described(colored, to_color, frame_colorizer)
     if colored and len(colored) == len(to_color):
         if not is_explicit:
-            raise in_color_error(frame_colorizer.reader, which if frame_colorizer.options.only_shots else "")
+            raise in_color_error(frame_colorizer.reader.path, which if frame_colorizer.options.only_shots else "")
         plan.notes.append(f"{which} in colour: nothing was coloured")
     elif colored:
         remedy = "" if is_explicit else RECOLOR_NOTE

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 
+from ...errors import FilmError
 from ..frame_buffers import view
 from ..frame_kinds.picture_area import PictureArea
 from ..shots.detection import is_blank
@@ -25,6 +27,20 @@ _GRID = 256  # most samples along each side
 _WHOLE = PictureArea()
 GAP = 4
 """Distance, in frames, between two frames that are compared: colours persist over this distance, noise does not."""
+
+
+class InColorError(FilmError):
+    """The film, or each shot that is to be coloured, is in colour already."""
+
+
+def in_color_error(film: Path, shots: str = "") -> InColorError:
+    """Return the error for a film that is in colour already, as a whole or in some shots.
+
+    Args:
+        film: The film.
+        shots: Those shots with a verb, such as ``shots 2, 3 are``; empty for the whole film.
+    """
+    return InColorError(f"{shots or 'is'} in colour already", path=film, remedy='recolor="all" colours from the luma')
 
 
 def has_colors(frames: Sequence[av.VideoFrame], area: PictureArea = _WHOLE) -> bool:
