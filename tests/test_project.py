@@ -128,7 +128,7 @@ def test_site_builds_without_a_warning(tmp_path):
     assert done.returncode == 0, done.stderr
     api = (tmp_path / "api" / "index.html").read_text()
     assert 'id="photochrom.Colorizer.colorize"' in api or "Colorizer.colorize" in api
-    assert (tmp_path / "images" / "dust-bowl-home.jpg").exists()
+    assert (tmp_path / "images" / "dust-bowl-home.webp").exists()
 
 
 @pytest.mark.slow
