@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -131,6 +131,12 @@ def needed_for(purpose: str, extra: str, kind: type[PhotochromError] = Photochro
 def message_of(exc: Exception) -> str:
     """Return the message of a library's exception as one line, or the name of its class if it has no message."""
     return " ".join(str(exc).split()) or type(exc).__name__
+
+
+def first_of(names: Sequence[object], most: int = 3) -> str:
+    """Return the first ``most`` names and the number of the others, as in "a.jpg, b.jpg, c.jpg and 4 more"."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
 
 
 def one_line(text: str) -> str:

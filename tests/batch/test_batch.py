@@ -1,5 +1,6 @@
 """Whole batches with a tiny model: folders, resuming, errors, name clashes, locks."""
 
+import csv
 import errno
 import json
 import os
@@ -146,11 +147,40 @@ def test_errors_are_rows(tree, tmp_path, options, capsys):
     assert rows(target)["empty.png"].remedy
     assert "is empty" in rows(target)["empty.png"].error
     again = color_batch(tree, target, options)
-    assert (again.failed, again.failed_before, again.status) == (0, 2, 1)
+    assert (again.failed, again.failed_before, again.status) == (0, ["broken.jpg", "empty.png"], 1)
     assert str(again).startswith("0 coloured, 4 done before, 2 failed before, in ")
     scan(tree / "empty.png")  # repaired, so it is retried without the option
     assert color_batch(tree, target, options).colored == 1
     assert color_batch(tree, target, replace(options, retry_errors=True)).failed == 1
+
+
+def listed(table):
+    """Return the rows of a table of failed items, without the header."""
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.reader(file))[1:]
+
+
+@pytest.mark.slow
+def test_items_that_failed_are_named_again_and_listed_in_a_table_until_none_fails(tree, tmp_path, options, capsys):
+    target, broken = tmp_path / "out", [f"broken {number}, é.jpg" for number in range(5)]
+    for name in broken:
+        (tree / name).write_bytes(b"\xff\xd8\xff\xe0 not much")
+    table = target / "report-failed.csv"
+    assert color_batch(tree, target, replace(options, shard=(1, 1))).failures is None  # other parts may be unfinished
+    assert not table.exists()
+    command = ["batch", str(tree), "-o", str(target), "--model", options.model, "--device", "cpu", "--quiet"]
+    assert main(command) == 1
+    said = capsys.readouterr().out
+    assert f"not tried again, because they failed before: {', '.join(broken[:3])} and 2 more; --retry-errors" in said
+    assert f"all items that failed are listed in {table}\n" in said
+    assert [(key, source) for key, _, source, _ in listed(table)] == [(key, str(tree / key)) for key in broken]
+    assert all("is damaged" in error or "cut short" in error for _, error, *_ in listed(table))
+    for number, name in enumerate(broken):
+        scan(tree / name)
+        again = color_batch(tree, target, options)
+        assert (again.colored, again.failed_before) == (1, broken[number + 1 :])
+        assert [key for key, *_ in listed(again.failures or Path(os.devnull))] == broken[number + 1 :]
+    assert not table.exists()
 
 
 @pytest.mark.slow
@@ -517,7 +547,7 @@ def test_the_death_of_a_process_is_one_row(tree, tmp_path, process_options, monk
     row = rows(tmp_path / "out")["b.png"]
     assert "the process that coloured it ended with s" in row.error
     again = color_batch(tree, tmp_path / "out", process_options)  # not retried, like every item that failed before
-    assert (again.colored, again.failed, again.done_before, again.failed_before) == (0, 0, 3, 1)
+    assert (again.colored, again.failed, again.done_before, again.failed_before) == (0, 0, 3, ["b.png"])
 
 
 def deadly(job):

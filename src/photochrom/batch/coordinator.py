@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from ..errors import OptionError, PhotochromError, system_errors
+from ..errors import OptionError, PhotochromError, first_of, system_errors
 from ..label import is_labelled
 from ..models.download import digest
 from ..models.registry import find_model
@@ -23,6 +23,7 @@ from ..photo.names import is_own_output, sidecar_path
 from .coloring import BatchJob, Colored, coloring, unread_row
 from .distribute import by_processes, by_ray, worker_count
 from .earlier_runs import pending_items, unreported
+from .failures import FAILURES, write_failures
 from .items import Item
 from .listing import Filter, below, list_items, with_local_state
 from .naming import Outputs, clash_error, possible_name
@@ -110,6 +111,8 @@ def color_batch(
                 if reason := _too_many(summary, options.max_errors):
                     summary.ended_early = reason
                     break
+        if options.shard is None and (summary.failed or summary.failed_before or (folder / FAILURES).exists()):
+            summary.failures = write_failures(folder)
         try:
             copy.send(now=True)
         except OptionError as exc:
@@ -160,9 +163,8 @@ def listed_items(
     outputs, (number, count) = Outputs(options.name), options.shard or (1, 1)
     listed = [with_local_state(item) for item in outputs.note(items()) if item.shard(count) == number - 1]
     if keys := outputs.repeated(items):
-        more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
         raise OptionError(
-            f"several items are called {', '.join(keys[:3])}{more}, and the report has one row for each name",
+            f"several items are called {first_of(keys)}, and the report has one row for each name",
             remedy="remove repeated rows, or put further versions of a photograph in a list and a target of their own",
         )
     if clashes := outputs.clashes(items):
@@ -185,12 +187,12 @@ def extensions(items: Iterable[Item]) -> Counter[str]:
 
 def _missing(states: Iterable[tuple[Item, str]], summary: BatchSummary) -> Iterator[Item]:
     """Yield the items that are to do, and count the others in ``summary``."""
+    named = {"failed before": summary.failed_before, "cut short before": summary.cut_short}
     for item, state in states:
         summary.done_before += state == "done before"
-        summary.failed_before += state == "failed before"
         summary.skipped_before += state == "skipped before"
-        if state == "cut short before":
-            summary.cut_short.append(item.key)
+        if state in named:
+            named[state].append(item.key)
         if state == "to do":
             yield item
 
@@ -285,9 +287,9 @@ def _is_filled(path: Path) -> bool:
 
 def _refuse(paths: Sequence[Path], reason: str) -> None:
     if paths:
-        names = ", ".join(map(str, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
         raise OptionError(
-            f"{names}: would be replaced, but {reason}", remedy="move what is in the way, or name another target"
+            f"{first_of(paths)}: would be replaced, but {reason}",
+            remedy="move what is in the way, or name another target",
         )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from ..errors import OptionError, system_errors
+from ..errors import OptionError, first_of, system_errors
 from ..photo.names import PHOTOGRAPHS, UNREAD
 from .iiif import list_iiif
 from .items import Item
@@ -189,11 +189,10 @@ def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
 
 
 def _not_listed(errors: list[OSError]) -> OptionError:
-    names = ", ".join(str(exc.filename) for exc in errors[:_NAMED])
-    more = f" and {len(errors) - _NAMED} more" if len(errors) > _NAMED else ""
+    names = first_of([exc.filename for exc in errors], _NAMED)
     them = "it" if len(errors) == 1 else "them"
     return OptionError(
-        f"{names}{more}: cannot be listed ({errors[0].strerror})", remedy=f"give access to {them}, or exclude {them}"
+        f"{names}: cannot be listed ({errors[0].strerror})", remedy=f"give access to {them}, or exclude {them}"
     )
 
 

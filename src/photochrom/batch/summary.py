@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .report import Row
 
@@ -19,8 +20,8 @@ class BatchSummary:
     """Number of pictures in formats that Photochrom does not read, by extension; they are left out."""
     done_before: int = 0
     """Number of items that an earlier run coloured."""
-    failed_before: int = 0
-    """Number of items that failed in an earlier run, and are not retried."""
+    failed_before: list[str] = field(default_factory=list)
+    """Keys of the items that failed in an earlier run, and are not retried."""
     skipped_before: int = 0
     """Number of items that an earlier run skipped because they are in colour already."""
     cut_short: list[str] = field(default_factory=list)
@@ -42,11 +43,15 @@ class BatchSummary:
     """Wall-clock time of the batch."""
     ended_early: str = ""
     """Reason why the batch ended early; empty if it did not."""
+    failures: Path | None = None
+    """Table of all items that failed, in this run or before, with their errors; None if there are none, while the batch
+    runs, and for a shard."""
 
     @property
     def to_do(self) -> int:
         """Number of items that this run has to colour."""
-        return self.listed - self.done_before - len(self.cut_short) - self.failed_before - self.skipped_before
+        before = self.done_before + self.skipped_before + len(self.failed_before) + len(self.cut_short)
+        return self.listed - before
 
     @property
     def finished(self) -> int:
@@ -90,7 +95,7 @@ class BatchSummary:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.errors.most_common(3))
             parts.append(f"{self.failed:,} failed ({kinds})")
         if self.failed_before:
-            parts.append(f"{self.failed_before:,} failed before")
+            parts.append(f"{len(self.failed_before):,} failed before")
         if self.ended_early:
             parts.append(self.ended_early)
         text = f"{', '.join(parts)}, in {clock(self.seconds)}"

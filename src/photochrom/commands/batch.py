@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import OptionError, one_line, system_errors
+from ..errors import OptionError, first_of, one_line, system_errors
 from ..signals import not_ignored
 from . import INTERRUPTED
 from .arguments import add_dials, add_model, add_verb, color_options
@@ -222,8 +222,11 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
     print(summary)
     if summary.in_color and not args.quiet:
         print("photographs in colour were skipped; --recolor colours them anyway")
-    if summary.failed_before and not args.quiet:
-        print("items that failed before were not tried again; --retry-errors tries them")
+    if summary.failed_before:
+        names = one_line(first_of(summary.failed_before))
+        print(f"not tried again, because they failed before: {names}; --retry-errors tries them")
+    if summary.failures:
+        print(f"all items that failed are listed in {summary.failures}")
     if summary.cut_short and not args.quiet:
         print("outputs that are smaller than when they were written were left alone; --retry-errors colours them again")
         if args.bagit:
