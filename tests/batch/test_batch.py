@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import io
 import json
 import os
 import signal
@@ -26,6 +27,7 @@ from photochrom.batch.listing import list_items
 from photochrom.batch.report import Row, read_rows
 from photochrom.batch.report_folder import locked
 from photochrom.batch.summary import two_digits
+from photochrom.batch.thumbnails import Thumbnails
 from photochrom.commands.main import main
 from photochrom.label import is_labelled
 from tests.batch.conftest import scan
@@ -287,6 +289,10 @@ def test_colour_photographs_are_skipped_with_a_row_unless_recolor_is_set(tree, t
     asked = color_batch(tree, target, replace(options, recolor=True))
     assert (asked.colored, asked.done_before, asked.in_color) == (1, 4, 0)
     assert (target / "autochrome.color.png").exists()
+    pictures = Thumbnails([target / "report.thumbnails"])
+    for key in ("autochrome.png", "b.png"):  # before, a source has its own colours
+        with Image.open(io.BytesIO(pictures.get(key)[0])) as before:
+            assert (np.ptp(np.asarray(before.convert("RGB")), axis=2).mean() > 50) == (key == "autochrome.png")
 
 
 def in_color(path, seed):

@@ -342,11 +342,11 @@ def _writing(target: str) -> Iterator[None]:
 
 
 def _thumbnails(before: np.ndarray, after: np.ndarray) -> tuple[bytes, bytes]:
-    """Encode a source, uint8 ``[H, W]``, and its output, R'G'B' uint8 ``[H, W, 3]``, as small JPEGs."""
+    """Encode pictures of a source and of its output, sRGB uint8 ``[H, W, 3]`` of one size, as small JPEGs."""
     import cv2
 
-    scale = _THUMBNAIL / max(before.shape)
+    scale = _THUMBNAIL / max(before.shape[:2])
     size = max(1, round(before.shape[1] * scale)), max(1, round(before.shape[0] * scale))
-    small = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (before, after[..., ::-1])]
-    coded = [cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 75))[1] for picture in small]
+    small = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (before, after)]
+    coded = [cv2.imencode(".jpg", picture[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 75))[1] for picture in small]
     return coded[0].tobytes(), coded[1].tobytes()

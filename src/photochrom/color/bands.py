@@ -1,4 +1,4 @@
-"""Helpers for large planes: horizontal bands for threads, matrix products, rounding to 8 bits, EXIF orientation."""
+"""Helpers for large planes: bands for threads, matrix products, reduction, rounding to 8 bits, EXIF orientation."""
 
 from __future__ import annotations
 
@@ -136,6 +136,22 @@ def at_8_bits(plane: np.ndarray) -> np.ndarray:
         # For every 16-bit v, (v * 255 + 32895) >> 16 equals round(v / 257); libpng uses the same identity.
         result[rows] = (plane[rows].astype(np.uint32) * 255 + 32895) >> 16
     return result
+
+
+def small(picture: np.ndarray, longest: int) -> np.ndarray:
+    """Convert a picture to uint8, and scale it down to sides of at most ``longest`` pixels.
+
+    Args:
+        picture: ``[H, W]`` or ``[H, W, channels]``, uint8 or uint16.
+        longest: Maximum length of the longest side, in pixels.
+    """
+    import cv2  # takes a tenth of a second
+
+    scale = longest / max(picture.shape[:2])
+    if scale < 1:
+        height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
+        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return at_8_bits(picture)
 
 
 def upright(plane: np.ndarray, orientation: int) -> np.ndarray:

@@ -94,8 +94,7 @@ def write_sheet(sheet: Image.Image, path: Path, *, credit: str, overwrite: bool)
 def _block(title: str, report: PhotoReport) -> Image.Image:
     """Draw one photograph, before and after colouring, and its alternatives, in rows."""
     assert report.preview is not None
-    luma, first = report.preview
-    pictures = [np.dstack([luma] * 3), first, *report.alternative_previews]
+    pictures = [*report.preview, *report.alternative_previews]
     names = ["before", "first picture", *(f"{n}  {name}" for n, name in enumerate(report.alternatives, 1))]
     cells = [_cell(picture, name) for picture, name in zip(pictures, names, strict=True)]
     width, height = cells[0].width + _GAP, cells[0].height + _GAP

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from io import BytesIO
 from mmap import mmap
 from pathlib import Path
 from typing import Final
@@ -99,28 +100,37 @@ def is_in_color(path: Path, page: int | None = None) -> bool:
         if not path.is_file():
             return False
         with decoding():
-            return any(map(_has_colors, _images(path, page)))
+            return any(map(_has_colors, color_images(path, page, _SMALL)))
     except (PhotoError, MemoryError, OSError, ValueError):
         return False  # the error is reported when the photograph is read
 
 
-def _images(path: Path, page: int | None) -> Iterator[Image.Image]:
-    """Yield a photograph, but of a TIFF its pages in colour, or only ``page``; errors are those of their readers."""
-    if not _is_tiff(path):
-        with _opened(path) as image:
-            yield image
+def color_images(source: Path | bytes, page: int | None, side: int) -> Iterator[Image.Image]:
+    """Yield a photograph, or of a TIFF its pages, as an image for ``icc.upright_srgb``, unless it is stored in grey.
+
+    Args:
+        source: Path of the photograph, or its bytes.
+        page: Page of a TIFF, from 1; None for all.
+        side: Pixels that the longest side must have at least if that of the photograph has.
+
+    Raises:
+        PhotoError: The file is damaged or too large, or is HEIF, and pillow-heif is not installed.
+        Exception: The file is damaged; see the readers of the formats.
+    """
+    if not _is_tiff(source):
+        with _opened(source) as image:
+            if not _is_grey(image):
+                image.draft("RGB", (side, side))  # JPEGs are decoded at a reduced size
+                yield image
         return
-    data = path.read_bytes()
+    data = source if isinstance(source, bytes) else source.read_bytes()
     starts = tiff_pages.page_starts(data) if page is None else [tiff_pages.page_start(data, page)]
-    yield from filter(None, (tiff.color_image(data, start) for start in starts))
+    yield from filter(None, (tiff.color_image(data, start, side) for start in starts))
 
 
 def _has_colors(image: Image.Image) -> bool:
     from ..color.toning import has_colors  # OpenCV takes a tenth of a second to import
 
-    if image.mode in ("1", "L", "LA", "La") or image.mode.startswith(("I", "F")):
-        return False
-    image.draft("RGB", (_SMALL, _SMALL))  # JPEGs are decoded at a reduced size
     if image.mode == "CMYK":
         return has_colors(upright_srgb(image, _SMALL / max(image.size)))
     small = image.convert("RGBA" if image.has_transparency_data else "RGB")
@@ -128,20 +138,27 @@ def _has_colors(image: Image.Image) -> bool:
     return has_colors(np.asarray(small.convert("RGB")))
 
 
-def _opened(path: Path) -> Image.Image:
+def _is_grey(image: Image.Image) -> bool:
+    return image.mode in ("1", "L", "LA", "La") or image.mode.startswith(("I", "F"))
+
+
+def _opened(source: Path | bytes) -> Image.Image:
     """Open a photograph of any size with Pillow, or HEIF with pillow-heif.
 
     Raises:
         PhotoError: The file is empty, has an unknown format, or is HEIF, and pillow-heif is not installed.
         OSError, ValueError, SyntaxError, LookupError, RuntimeError, EOFError: The file is damaged or cannot be read.
     """
-    with path.open("rb") as stream:
-        format = format_of_data(stream.read(256))
+    format = format_of_data(_first_bytes(source))
     if format == "HEIF":
-        return heif.opened(path)
-    return open_image(path, (format,))
+        return heif.opened(source)
+    return open_image(source, (format,))
 
 
-def _is_tiff(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) in _TIFF
+def _is_tiff(source: Path | bytes) -> bool:
+    return _first_bytes(source)[:4] in _TIFF
+
+
+def _first_bytes(source: Path | bytes) -> bytes:
+    with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
+        return stream.read(256)

@@ -270,7 +270,7 @@ def color_and_write(
     cb, cr = chroma_of(colorizer, photo, options, prediction, subsampling)
     files = write_output(photo, cb, cr, destination, format, credit(colorizer.label, options.hints), output)
     report = report_on(photo, format, files, prediction, cb, cr, output.jpeg_layout)
-    return replace(report, preview=preview(colorizer, prediction, options)) if output.preview else report
+    return replace(report, preview=preview(colorizer, photo, prediction, options)) if output.preview else report
 
 
 def _confidence_map(colorizer: Colorizer, photo: Photo, prediction: Prediction, output: OutputOptions) -> bytes:

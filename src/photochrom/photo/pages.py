@@ -182,7 +182,7 @@ class _Pages:
         if self._output.sidecar:
             whole = metadata_for(photo.metadata, source_format="TIFF", format="TIFF", credit=self.credit)
             self.sidecar = whole.xmp or b""
-        shown = preview(self._colorizer, prediction, options) if self._output.preview else None
+        shown = preview(self._colorizer, photo, prediction, options) if self._output.preview else None
         return replace(report, preview=shown)
 
     def _read(self, number: int) -> Photo:
@@ -193,7 +193,7 @@ class _Pages:
         with _naming_page(self._name, number):
             start = self._starts[number - 1]
             photo = read_page(self._data, start, self._name, negative=self._negative, sidecar=sidecar)
-        return replace(photo, origin=origin)
+        return replace(photo, page=number, origin=origin)
 
 
 def _by_page(warnings: list[tuple[str, ...]]) -> tuple[str, ...]:

@@ -71,6 +71,8 @@ class Photo:
     them."""
     masks: tuple[bytes, ...] = ()
     """Pages of a TIFF that are masks or infrared, each as a file of its own. A TIFF output keeps them unchanged."""
+    page: int = 1
+    """Number of the page in ``origin``."""
     origin: Path | bytes | None = None
     """Path of the source, or its bytes if there is no path from which it can be read again."""
 
@@ -149,7 +151,7 @@ def read_photo(
     with naming(name):
         photo = _upright_photo(adopted(decoded, sidecar), format, name)
     can_be_read_again = isinstance(source, str | os.PathLike) and Path(source).is_file()
-    photo = replace(photo, origin=Path(name) if can_be_read_again else data)
+    photo = replace(photo, page=page or 1, origin=Path(name) if can_be_read_again else data)
     return replace(photo, kind="negative") if negative else photo
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..color.coding import Coding
 from ..color.gamut import rgb_of_luma
 from ..colorizer.options import ColorOptions
+from .appearance import in_srgb, own_look
 from .formats.image import extra_channels
 from .formats.splice import LumaScans
 from .metadata import format_warnings
@@ -51,16 +52,20 @@ class PhotoReport:
     luma_coding: str = ""
     """Sentence on whether a JPEG output keeps the coded luma of its source, or why not; empty for other formats."""
     preview: tuple[np.ndarray, np.ndarray] | None = None
-    """Before and after at the thumbnail's size: luma uint8 ``[h, w]`` and R'G'B' uint8 ``[h, w, 3]``; None unless
-    ``OutputOptions.preview`` is set."""
+    """Before and after at the thumbnail's size, sRGB uint8 ``[h, w, 3]`` each; None unless ``OutputOptions.preview`` is
+    set. A photograph that is stored in colour has its own colours before. Negatives are shown as positives."""
     alternative_previews: tuple[np.ndarray, ...] = ()
-    """Alternatives at the thumbnail's size, R'G'B' uint8 ``[h, w, 3]``, if ``OutputOptions.preview`` is set."""
+    """Alternatives at the thumbnail's size, sRGB uint8 ``[h, w, 3]``, if ``OutputOptions.preview`` is set."""
 
 
-def preview(colorizer: Colorizer, prediction: Prediction, options: ColorOptions) -> tuple[np.ndarray, np.ndarray]:
+def preview(
+    colorizer: Colorizer, photo: Photo, prediction: Prediction, options: ColorOptions
+) -> tuple[np.ndarray, np.ndarray]:
     """Return small pictures of before and after, in the form of ``PhotoReport.preview``."""
     luma = prediction.luma
-    return luma, rgb_of_luma(luma, *colorizer.chroma(luma, options, prediction=prediction))
+    after = rgb_of_luma(luma, *colorizer.chroma(luma, options, prediction=prediction))
+    before = own_look(photo, luma.shape)
+    return in_srgb(photo, np.dstack([luma] * 3)) if before is None else before, in_srgb(photo, after)
 
 
 def colorfulness(cb: np.ndarray, cr: np.ndarray) -> float:

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import cv2
 import numpy as np
 
-from ..color.bands import at_8_bits
+from ..color import bands
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
@@ -74,17 +73,8 @@ class Picture:
 
 
 def small(picture: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
-    """Convert a picture to uint8, and scale it down to sides of at most ``longest`` pixels.
-
-    Args:
-        picture: Luma ``[H, W]`` or RGB ``[H, W, 3]``, uint8 or uint16.
-        longest: Maximum length of the longest side, in pixels.
-    """
-    scale = longest / max(picture.shape[:2])
-    if scale < 1:
-        height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
-        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    return at_8_bits(picture)
+    """Return a picture for the page; see ``color.bands.small``."""
+    return bands.small(picture, longest)
 
 
 class Recent(Generic[Key, Value]):

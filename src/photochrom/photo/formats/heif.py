@@ -61,14 +61,14 @@ def read_heif(data: bytes) -> Decoded:
     return Decoded(luma, alpha, _metadata(opened.info), upright=True, warnings=tuple(warnings))
 
 
-def opened(path: Path) -> Image.Image:
-    """Decode the first picture of a HEIF file, upright and to 8 bits.
+def opened(source: Path | bytes) -> Image.Image:
+    """Decode the first picture of a HEIF file, given as a path or bytes, upright and to 8 bits.
 
     Raises:
         PhotoError: pillow-heif is not installed.
         OSError, ValueError, SyntaxError, IndexError, RuntimeError, EOFError: The file is damaged.
     """
-    image: Image.Image = _pillow_heif().open_heif(path).to_pillow()
+    image: Image.Image = _pillow_heif().open_heif(source).to_pillow()
     return image
 
 

@@ -15,7 +15,7 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ...color.bands import at_8_bits, bands, in_parallel
+from ...color.bands import bands, in_parallel, small
 from ...color.pillow import from_pillow
 from ...errors import PhotoError
 from . import damage, exif, jpeg, photoshop, tiff_cut, tiff_pages, tiff_repair
@@ -103,29 +103,41 @@ def read_page(data: bytes, start: int) -> Decoded:
     return _decoded(data, tiff, tiff.directory(start)[0], False)
 
 
-def color_image(data: bytes, start: int) -> Image.Image | None:
-    """Return a page at 8 bits, in its stored orientation; None if it is stored in grey. Pillow may decode it later.
+def color_image(data: bytes, start: int, side: int) -> Image.Image | None:
+    """Return a page at 8 bits, in its stored orientation; None if it is stored in grey.
+
+    Its longest side has at least ``side`` pixels if the page has. As of an image that Pillow opens, ``getexif()`` has
+    its orientation, ``info`` its profile, and it may be decoded later.
 
     Raises:
         PhotoError, OSError, ValueError, SyntaxError, TypeError, struct.error, zlib.error, cv2.error: As for ``read``.
     """
     tiff = exif.open_tiff(data)
     entries = tiff.directory(start)[0]
+    if start != tiff.first and len(tiff_pages.page_starts(data)) == 1:
+        entries = [*entries, *tiff_pages.inherited_from_preview(tiff, entries)]
     page = _page(tiff, entries)
     check_size(page.width, page.height)
     if page.photometric not in (_RGB, _PALETTE, _CMYK, _YCBCR):
         return None
+    image = _color_image(data, tiff, entries, page, start == tiff.first, side)
+    image.getexif()[Tag.Orientation] = exif.orientation_of(tiff, entries)
+    image.info["icc_profile"] = exif.find(entries, Tag.InterColorProfile)
+    return image
+
+
+def _color_image(data: bytes, tiff: Tiff, entries: list[Entry], page: _Page, is_first: bool, side: int) -> Image.Image:
     if (stream := tiff_repair.old_jpeg(data, tiff, entries)) is not None:
         return JpegImageFile(BytesIO(stream))
     if page.bits == 16 and page.compression == _ZSTD:
-        rgb = _by_bytes(tiff, entries, page)
+        stored, blue_first = _by_bytes(tiff, entries, page), False
     else:
-        file = _single_page_file(data, tiff, entries, start == tiff.first)
+        file = _single_page_file(data, tiff, entries, is_first)
         if _suits_pillow(page):
             return _PillowDecoder(BytesIO(file))
         stored, blue_first = _read_by_others(file, page)
-        rgb = stored[..., 2::-1] if blue_first else stored
-    return Image.fromarray(at_8_bits(np.ascontiguousarray(rgb[..., :3])))
+    shown = small(stored, side)
+    return Image.fromarray(np.ascontiguousarray(shown[..., 2::-1] if blue_first else shown[..., :3]))
 
 
 def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> Decoded:
