@@ -73,7 +73,7 @@ def test_a_photograph_is_shown_upright_in_its_own_colours(kind: str, is_file: bo
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_it_is_shown_by_its_profile(kind: str) -> None:
+def test_a_photograph_is_shown_by_its_profile(kind: str) -> None:
     profile = profiles.PROFILES["Adobe RGB"]
     data = saved(SCENE, "PNG", icc_profile=profile) if kind == "PNG" else tiff(STORED, iccprofile=profile)
     source = photo.read_photo(data)
