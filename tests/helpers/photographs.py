@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 from photochrom import photo
@@ -49,6 +51,21 @@ def saved(picture: Image.Image | np.ndarray, format: str, **options: object) -> 
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     stream = BytesIO()
     image.save(stream, format, **options)
+    return stream.getvalue()
+
+
+def linear_dng(picture: np.ndarray, samples: int = 1) -> bytes:
+    """Return a grey picture, uint8, as a scanner's linear DNG."""
+    light = np.rint((picture / 255.0) ** 2.2 * 65535).astype(np.uint16)
+    pixels = light if samples == 1 else np.dstack([light] * 3)
+    stream = BytesIO()
+    photometric = "minisblack" if samples == 1 else "rgb"
+    version = [(50706, 1, 4, (1, 4, 0, 0), True)]
+    tifffile.imwrite(stream, pixels, photometric=photometric, extratags=version, metadata=None)
+    tag = struct.pack("<HHI", 262, 3, 1)  # tifffile writes no linear raw of one channel
+    place = stream.getvalue().index(tag) + len(tag)
+    stream.seek(place)
+    stream.write(struct.pack("<H", 34892))
     return stream.getvalue()
 
 

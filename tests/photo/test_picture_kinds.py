@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from dataclasses import replace
 from io import BytesIO
@@ -23,7 +22,7 @@ from photochrom.photo.picture_kinds import chroma_of
 from photochrom.photo.read import is_halftone, read_photo
 from photochrom.photo.sidecars import outdated
 from tests.helpers.fakes import FakeEngine, card_metadata, constant_answer
-from tests.helpers.photographs import bt601, opened, saved, smooth
+from tests.helpers.photographs import bt601, linear_dng, opened, saved, smooth
 
 PICTURE = np.asarray(Image.fromarray(data.astronaut()).convert("L").resize((240, 240)))
 SIDECAR = (
@@ -38,21 +37,6 @@ SIDECAR = (
 @pytest.fixture(scope="module")
 def colorizer() -> Colorizer:
     return Colorizer()
-
-
-def linear_dng(samples: int = 1) -> bytes:
-    """Return ``PICTURE`` as a scanner's linear DNG."""
-    light = np.rint((PICTURE / 255.0) ** 2.2 * 65535).astype(np.uint16)
-    pixels = light if samples == 1 else np.dstack([light] * 3)
-    stream = BytesIO()
-    photometric = "minisblack" if samples == 1 else "rgb"
-    version = [(50706, 1, 4, (1, 4, 0, 0), True)]
-    tifffile.imwrite(stream, pixels, photometric=photometric, extratags=version, metadata=None)
-    tag = struct.pack("<HHI", 262, 3, 1)  # tifffile writes no linear raw of one channel
-    place = stream.getvalue().index(tag) + len(tag)
-    stream.seek(place)
-    stream.write(struct.pack("<H", 34892))
-    return stream.getvalue()
 
 
 @pytest.mark.slow
@@ -82,7 +66,7 @@ def test_blank_margins_stay_neutral(kind: Literal["negative", "linear"]) -> None
 @pytest.mark.slow
 def test_a_linear_dng_becomes_a_tiff_of_16_bits(colorizer: Colorizer, tmp_path: Path) -> None:
     source = tmp_path / "plustek.dng"
-    source.write_bytes(linear_dng())
+    source.write_bytes(linear_dng(PICTURE))
     assert main(["photo", str(source)]) == 0
     output = tmp_path / "plustek.color.tif"
     stored = tifffile.imread(output)
@@ -105,7 +89,7 @@ def test_a_linear_dng_becomes_a_tiff_of_16_bits(colorizer: Colorizer, tmp_path: 
 
 def test_camera_raw_stays_refused() -> None:
     with pytest.raises(PhotoError, match=r"camera's raw file: develop it"):
-        photo.read_photo(linear_dng(samples=3))
+        photo.read_photo(linear_dng(PICTURE, samples=3))
 
 
 def test_the_network_sees_the_tones_behind_a_halftone(colorizer: Colorizer, tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from skimage import data
 
 from photochrom import Colorizer, Hint, Prediction, alternatives, photo, read_hints
 from photochrom.color.gamut import rgb_of_luma
 from photochrom.color.spaces import luma_of_rgb
+from photochrom.colorizer import suggestions
 from photochrom.commands.main import main
 from photochrom.errors import OptionError, PhotoError
 from photochrom.studio import photographs
@@ -25,6 +27,7 @@ from photochrom.studio.pictures import PREVIEW
 from photochrom.studio.render import doubt_map
 from tests.helpers import profiles
 from tests.helpers.fakes import FakeEngine
+from tests.helpers.photographs import linear_dng, saved
 from tests.helpers.studio_server import RefusedError, Visitor
 from tests.helpers.suggesting import hinting_engine
 from tests.studio.conftest import luma, picture, png, rgb
@@ -277,6 +280,38 @@ def test_download_equals_the_command_lines_output_for_the_same_hints(visitor, tm
     again = visitor.add("old.png", png(picture(3)))
     visitor.send(f"/api/items/{again}/hints", "hints.json", hints.content)
     assert visitor.download(again) == (name, file)
+
+
+SCANS = {
+    "ordinary": ("old.png", png(picture(3))),
+    "linear": ("old.dng", linear_dng(picture(3))),
+    "halftone": ("old.png", saved(Image.fromarray(picture(3)).convert("1"), "PNG")),
+}
+
+
+@pytest.mark.parametrize("kind", SCANS)
+def test_scans_of_every_kind_are_coloured_as_from_the_command_line(kind, visitor, colorizer, tmp_path):
+    name, content = SCANS[kind]
+    (tmp_path / name).write_bytes(content)
+    assert photo.read_photo(tmp_path / name).kind == kind
+    item = visitor.add(name, content)
+    result, file = visitor.download(item)
+    photo.colorize_photo(tmp_path / name, tmp_path / result, colorizer=colorizer)
+    assert file == (tmp_path / result).read_bytes()
+    scene = photo.read_photo(tmp_path / name).scene
+    for x, y in np.mgrid[0.1:1:0.2, 0.1:1:0.2].reshape(2, -1).T:
+        query = {"name": name, "x": x, "y": y}
+        likely = visitor.client.post("/api/likely-colors", params=query, content=content).json()["colors"]
+        assert likely == [hint.hex for hint in suggestions.likely_colors(colorizer, scene, x, y)]
+        assert visitor.get(f"/api/items/{item}/likely?x={x}&y={y}")["colors"] == likely
+
+
+def test_a_linear_scan_is_shown_as_it_looks(visitor):
+    item = visitor.add(*SCANS["linear"])
+    output = tifffile.imread(io.BytesIO(visitor.download(item)[1])) / 65535
+    for name in ("picture", "tile/0/0"):
+        assert np.abs(rgb(visitor.fetch(f"/api/items/{item}/{name}.jpg")) - 255 * output ** (1 / 2.2)).mean() < 10
+    assert np.abs(rgb(visitor.fetch(f"/api/items/{item}/original.jpg"))[..., 0] - picture(3)).mean() < 3
 
 
 @pytest.mark.slow

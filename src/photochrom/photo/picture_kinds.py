@@ -5,6 +5,7 @@ For those, the network gets a converted luma (``Photo.scene``). The luma that is
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,6 +54,11 @@ def chroma_of(
     )
     prediction.clear_margins(cb, cr, options.hints)
     return cb, cr
+
+
+def as_displayed(photo: Photo) -> Photo:
+    """Return a photograph as viewers show it: the luma of a linear scan is that of the scene, others are unchanged."""
+    return replace(photo, luma=photo.scene, kind="ordinary") if photo.kind == "linear" else photo
 
 
 def _linear(y: np.ndarray, cbcr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

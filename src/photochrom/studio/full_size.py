@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from ..colorizer.colorizer import Colorizer
 from ..colorizer.options import ColorOptions
 from ..colorizer.prediction import Prediction
 from ..errors import OptionError
+from ..photo import Photo
+from ..photo.picture_kinds import chroma_of
 
 TILE = 512  # side of a tile, in pixels
 
@@ -28,10 +30,10 @@ class FullSize:
     """Cr plane, uint8 ``[ceil(H / 2), ceil(W / 2)]``."""
 
     @classmethod
-    def of(cls, colorizer: Colorizer, luma: np.ndarray, options: ColorOptions, prediction: Prediction) -> FullSize:
-        """Colour a photograph, given its luma, uint8 or uint16 ``[H, W]``, and its prediction."""
-        luma = at_8_bits(luma)
-        return cls(luma, *colorizer.chroma(luma, options, subsampling=2, prediction=prediction))
+    def of(cls, colorizer: Colorizer, photo: Photo, options: ColorOptions, prediction: Prediction) -> FullSize:
+        """Colour a photograph of any kind; ``prediction`` is that of ``photo.scene``."""
+        photo = replace(photo, luma=at_8_bits(photo.luma))
+        return cls(photo.luma, *chroma_of(colorizer, photo, options, prediction, (2, 2)))
 
     def tile(self, column: int, row: int, *, grey: bool = False) -> np.ndarray:
         """Return a tile as RGB, uint8 ``[h, w, 3]``; at the right and lower edges it may be smaller than ``TILE``.

@@ -17,6 +17,7 @@ from ..errors import OptionError, PhotoError
 from ..photo import EXTENSIONS, Photo, color_and_write, colored_path, format_of, read_photo
 from ..photo.formats.icc import upright_srgb
 from ..photo.formats.image import MAX_PIXELS, at_most, check_size, open_image
+from ..photo.picture_kinds import as_displayed
 from .full_size import FullSize
 from .history import History
 from .items import Item, hiding_folder
@@ -118,7 +119,8 @@ class Photograph(Item[Choices]):
     def _load(self) -> Picture:
         photo = read(self.source, self._state.max_pixels)
         self._size, self._format = photo.shape, photo.format
-        return Picture(small(photo.luma), self._colorizer.scan_thumbnail(photo.luma, detail=self._state.detail))
+        thumbnail = self._colorizer.scan_thumbnail(photo.scene, detail=self._state.detail)
+        return Picture(small(as_displayed(photo).luma), thumbnail)
 
     def guesses(self) -> Guesses:
         """Return other colourings (``alternatives``) that the model finds plausible, given the marks so far.
@@ -229,8 +231,8 @@ class Photograph(Item[Choices]):
             found = self._state.full_sizes.get(key)
             if found is None:
                 self._state.full_sizes.drop(lambda other: other[0] == self.id)
-                luma = read(self.source, self._state.max_pixels).luma
-                found = FullSize.of(self._colorizer, luma, self.options(), self.prediction())
+                photo = as_displayed(read(self.source, self._state.max_pixels))
+                found = FullSize.of(self._colorizer, photo, self.options(), self.prediction())
                 self._state.full_sizes.put(key, found)
         return found
 

@@ -61,8 +61,8 @@ class StatelessApi:
         options = ColorOptions(detail=self._state.detail)
 
         def find(path: Path) -> list[str]:
-            luma = read(path, self._state.max_pixels).luma
-            return [hint.hex for hint in likely_colors(self._state.colorizer, luma, x, y, options=options)]
+            scene = read(path, self._state.max_pixels).scene
+            return [hint.hex for hint in likely_colors(self._state.colorizer, scene, x, y, options=options)]
 
         async with self._uploads.received(request) as path:
             found = await run_in_threadpool(find, path)
