@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .content_credentials import Identity
     from .film import FilmOptions, FilmReport, Progress, colorize_film, parse_time
     from .film.colored_stills import Still, read_still
+    from .film.hint_spans import HintSpan
     from .film.hints import FilmHint, read_film_hints
     from .film.shots.options import ShotOptions, read_shots
     from .models.engines import Engine
@@ -63,6 +64,7 @@ __all__ = [
     "FilmOptions",
     "FilmReport",
     "Hint",
+    "HintSpan",
     "Identity",
     "Item",
     "Matrix",
@@ -111,6 +113,7 @@ _MODULES = {
     "colorizer.options": ("ColorOptions",),
     "colorizer.suggestions": ("alternatives", "likely_colors"),
     "film": ("FilmOptions", "FilmReport", "Progress", "colorize_film", "parse_time"),
+    "film.hint_spans": ("HintSpan",),
     "film.hints": ("FilmHint", "read_film_hints"),
     "film.shots.options": ("ShotOptions", "read_shots"),
     "film.colored_stills": ("Still", "read_still"),

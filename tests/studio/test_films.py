@@ -34,6 +34,7 @@ from tests.helpers.studio_server import RefusedError, Visitor
 from tests.studio.conftest import rgb
 
 FRAMES = 106
+FOLLOWED = "the hint at 0:00:00.000 was followed from 0:00:00.000 to 0:00:01.250, its whole shot"
 
 
 @pytest.fixture(scope="module")
@@ -108,15 +109,16 @@ def test_a_film_is_hinted_frame_by_frame_and_coloured(visitor, film, tmp_path):
     hints = read_film_hints(tmp_path / "hints.json")
     assert sorted({float(hint.time) for hint in hints}) == pytest.approx([0, 32 / 24], abs=1e-4)
     state = colored(visitor, item)
-    assert (state["job"]["status"], state["job"]["message"]) == ("done", "106 frames, 3 shots")
+    assert state["job"]["status"] == "done"
     name, content = visitor.download(item)
     assert name == state["result"] == "old.color.mp4"
     (tmp_path / "studio.mp4").write_bytes(content)
     options = FilmOptions(keep_parts=True)
-    expected = colorize_film(
-        film, tmp_path / "library.mp4", options, hints=hints, colorizer=studio_colorizer(tmp_path)
-    ).output
-    assert all_packets(tmp_path / "studio.mp4") == all_packets(expected)
+    report = colorize_film(film, tmp_path / "library.mp4", options, hints=hints, colorizer=studio_colorizer(tmp_path))
+    assert all_packets(tmp_path / "studio.mp4") == all_packets(report.output)
+    (followed,) = report.notes
+    assert followed.startswith("4 of 9 hints were followed through only a part")
+    assert state["job"]["message"] == f"106 frames, 3 shots\n{followed}"
     again = visitor.add("old.mp4", film.read_bytes())
     visitor.send(f"/api/items/{again}/hints", "hints.json", (tmp_path / "hints.json").read_bytes())
     assert visitor.item(again)["marked"] == pytest.approx([0, 32 / 24], abs=1e-4)
@@ -312,7 +314,8 @@ def test_a_stopped_film_with_other_colours_starts_over(
     else:
         visitor.edit(item, "dial", dial="strength", value=0.5)
     stops = Stops(monkeypatch, FRAMES + 1)
-    assert colored(visitor, item)["job"]["message"] == "106 frames, 3 shots"
+    lines = ["106 frames, 3 shots", FOLLOWED] if change == "mark" else ["106 frames, 3 shots"]
+    assert colored(visitor, item)["job"]["message"] == "\n".join(lines)
     assert next(done for done in stops.seen if done) == 1
 
 

@@ -368,6 +368,8 @@ def _color(film: str, request: Request, colorizer: Colorizer, console: Console, 
     frames, shots = counted(report.frames, "frame"), counted(len(report.shots), "shot")
     seconds = duration(time.monotonic() - begun)
     console.result(f"{film} -> {report.output}: {frames}, {shots}, in {seconds}")
+    for span in report.hint_spans:
+        console.detail(f"{film}: the {'still' if span.hint is None else 'hint'} {span.text('was followed ')}")
     for note in report.notes:
         console.note(f"{film}: {note_text(note)}")
     return 0

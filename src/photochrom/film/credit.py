@@ -9,7 +9,7 @@ from ..colorizer.hints import credit
 from .colored_stills import Still
 from .damage_log import listed
 from .frames import FrameColorizer
-from .hint_tracking import TrackedHint
+from .hint_spans import Reach, is_colored
 from .hints import FilmHint
 from .plan import Plan
 from .shots.shot_plan import pts_of_hint
@@ -19,7 +19,7 @@ from .times import time_text
 def film_credit(
     frame_colorizer: FrameColorizer,
     plan: Plan,
-    tracked: Mapping[int, Sequence[TrackedHint]],
+    reached: Mapping[FilmHint, Reach],
     hints: Sequence[FilmHint],
     stills: Sequence[Still],
 ) -> str:
@@ -31,29 +31,27 @@ def film_credit(
     Args:
         frame_colorizer: Knows which frames of the film stay unchanged.
         plan: The part of the film to colour.
-        tracked: Result of ``track_hints``. Hints of shots that an earlier run has finished may be missing.
+        reached: Result of ``reaches``. Hints of shots that an earlier run has finished may be missing.
         hints: Hints that the user gave.
         stills: Stills that the user gave.
 
     Raises:
         FilmError: The picture area is invalid; see ``FrameColorizer.area``.
     """
-    base, reader = frame_colorizer.reader.time_base, frame_colorizer.reader
-
-    def is_colored(pts: int) -> bool:
-        return pts >= plan.first and plan.span.is_before_end(pts * base) and not frame_colorizer.is_kept(pts)
-
-    origins = {id(hint.origin): hint.origin for pts, found in tracked.items() if is_colored(pts) for hint in found}
-    reached = set(origins.values())
+    reader = frame_colorizer.reader
 
     def is_used(hint: FilmHint) -> bool:
-        placed = frame_colorizer.hints_in_area([hint])
-        return bool(placed) and (placed[0] in reached or is_colored(pts_of_hint(reader, hint)))
+        if hint in reached:
+            return True
+        is_in_area = bool(frame_colorizer.hints_in_area([hint]))
+        return is_in_area and is_colored(frame_colorizer, plan, pts_of_hint(reader, hint))
 
     used, unused = list[FilmHint](), list[FilmHint]()
     for hint in hints:
         (used if is_used(hint) else unused).append(hint)
-    used_stills = [still for still in stills if is_colored(still.pts) or any(map(is_used, still.hints))]
+    used_stills = [
+        still for still in stills if is_colored(frame_colorizer, plan, still.pts) or any(map(is_used, still.hints))
+    ]
     _note_unused(plan, "hint", [hint.time for hint in unused])
     _note_unused(plan, "still", [reader.seconds(still.pts) for still in stills if still not in used_stills])
     return credit(frame_colorizer.colorizer.label, [hint.hint for hint in used], len(used_stills))

@@ -22,6 +22,7 @@ from .coloring import Progress, color_frames
 from .credit import film_credit
 from .damage_log import Damage, gap_notes
 from .frames import FrameColorizer
+from .hint_spans import HintSpan, hint_spans, reaches, span_notes
 from .hint_tracking import track_hints
 from .hints import FilmHint
 from .options import FilmOptions
@@ -53,7 +54,9 @@ class FilmReport:
     """Times at which shots begin, in seconds from the source's beginning."""
     notes: list[str] = field(default_factory=list)
     """Lines for the user: damage in the source, properties that changed or could not be kept, and what was found when
-    the film was examined, such as shots that were left unchanged."""
+    the film was examined, such as shots that were left unchanged; and a summary of ``hint_spans``."""
+    hint_spans: list[HintSpan] = field(default_factory=list)
+    """From when to when each hint and each still that was used was tracked."""
 
 
 def colorize_film(
@@ -143,16 +146,21 @@ def colorize_film(
             frame_colorizer = frame_colorizer.with_hints(tracked)
             frame_colorizer = leaving_colored_shots(frame_colorizer, plan, is_explicit=is_explicit, on_frame=examining)
             frame_colorizer = keeping_titles(frame_colorizer, plan, examining)
-            label = film_credit(frame_colorizer, plan, tracked, given, stills)
+            reached = reaches(frame_colorizer, plan, tracked, hints)
+            if kept:
+                reached = kept.with_earlier(reached, to_track, shots)
+            label = film_credit(frame_colorizer, plan, reached, given, stills)
             segments = color_frames(frame_colorizer, folder, plan, damage, label, progress)
             if kept:
                 kept.finish(segments, shots)
             _assemble(reader, folder, segments, plan, options, damage, label, overwrite=overwrite, progress=progress)
         times = [pts for segment in segments for pts in segment.pts]
         gaps = gap_notes(times[1:] if reader.is_avi else times, reader.seconds)  # see ``is_avi``
-        notes = plan.notes + recolored + side_data.lost(damage.side_data, options.codec) + damage.lines() + gaps
-        starts = [reader.seconds(pts) for segment in segments for pts in segment.shots]
-        return FilmReport(plan.output, _count(segments), starts, notes)
+        starts = [pts for segment in segments for pts in segment.shots]
+        spans = hint_spans(reader, reached, given, stills, times, starts)
+        notes = plan.notes + span_notes(spans) + recolored
+        notes += side_data.lost(damage.side_data, options.codec) + damage.lines() + gaps
+        return FilmReport(plan.output, _count(segments), [reader.seconds(pts) for pts in starts], notes, spans)
 
 
 def _key(

@@ -19,6 +19,7 @@ from .colored_stills import Still
 from .credit import film_credit
 from .frame_buffers import view
 from .frames import FrameColorizer, PreparedFrame
+from .hint_spans import reaches
 from .hint_tracking import track_hints
 from .hints import FilmHint
 from .output.mux import mux_picture
@@ -137,7 +138,7 @@ def preview_film(
                 segment.write(frame_colorizer.render(prepared, colors.ab), count)
                 count += 1
         segment.finish()
-        label = film_credit(frame_colorizer, plan, tracked, hints, stills)
+        label = film_credit(frame_colorizer, plan, reaches(frame_colorizer, plan, tracked, known), hints, stills)
         mux_picture(reader, plan.planes, part, path, container, frame_colorizer.options, label)
     return count
 

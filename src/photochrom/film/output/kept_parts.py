@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...errors import FilmError
+from ..hint_spans import Reach
 from ..hints import FilmHint
 from ..options import FilmOptions
 from ..plan import Plan
@@ -39,6 +40,8 @@ class _Appearance:
     """pts of the first frame of each shot; empty while the film is unfinished."""
     shots: list[str] = field(default_factory=list)
     """``ShotPlan.appearance`` of each shot; empty while the film is unfinished."""
+    reached: dict[str, list[int]] = field(default_factory=dict)
+    """Result of ``reaches`` for all hints, by ``repr(hint)``; those of shots to be coloured may be missing."""
 
 
 class KeptParts:
@@ -65,6 +68,7 @@ class KeptParts:
         self._now = _Appearance(asked, sorted(set(starts)))
         facts = folder.read(_FILE) if folder.segments() else None
         self._before = _Appearance(**facts) if facts else self._now
+        self._reached = self._before.reached
         if not self._before.starts and self._before.asked != asked:
             raise FilmError(
                 "holds unfinished work with other shots or hints",
@@ -132,8 +136,26 @@ class KeptParts:
 
     def _write(self, starts: list[int], shots: ShotPlan | None) -> None:
         appearances = shots.appearance(self._reader, self._hints) if starts and shots is not None else []
-        facts: dict[str, Any] = asdict(_Appearance(self._now.asked, self._now.named, starts, appearances))
+        now = _Appearance(self._now.asked, self._now.named, starts, appearances, self._reached)
+        facts: dict[str, Any] = asdict(now)
         self._folder.write(_FILE, facts)
+
+    def with_earlier(
+        self, reached: Mapping[FilmHint, Reach], tracked: Collection[FilmHint], shots: ShotPlan | None
+    ) -> dict[FilmHint, Reach]:
+        """Add what an earlier run has recorded for the hints of finished shots, and record all of it.
+
+        Args:
+            reached: Result of ``reaches`` for the hints that this run has tracked.
+            tracked: These hints, including those that reached no coloured frame.
+            shots: As for ``remove_changed``.
+        """
+        skipped = set(self._hints) - set(tracked)
+        earlier = {hint: self._before.reached[key] for hint in skipped if (key := repr(hint)) in self._before.reached}
+        whole = dict(reached) | {hint: (first, last) for hint, (first, last) in earlier.items()}
+        self._reached = {repr(hint): list(found) for hint, found in whole.items()}
+        self._write(self.known_starts(), shots)
+        return whole
 
     def hints_to_track(self, shots: ShotPlan | None) -> list[FilmHint]:
         """Return the hints of shots that still have frames to colour; all hints if the shots are not known yet.
