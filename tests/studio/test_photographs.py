@@ -364,6 +364,10 @@ def test_colours_are_borrowed_and_given_back(open_studio, tmp_path):
     borrowed = rgb(visitor.fetch(f"/api/items/{item}/picture.jpg"))
     truth = cv2.resize(left, before.shape[1::-1]).astype(int)
     assert np.abs(borrowed - truth).mean() < np.abs(before - truth).mean()
+    grey = np.dstack([cv2.cvtColor(right, cv2.COLOR_RGB2GRAY)] * 3)
+    with pytest.raises(RefusedError, match=r"400 grey\.png: has no colours to borrow: choose a photograph in colour"):
+        visitor.send(f"/api/items/{item}/reference", "grey.png", png(grey))
+    assert visitor.item(item)["borrowed"] == answer["borrowed"]
     assert visitor.edit(item, "give back")["borrowed"] == 0
     np.testing.assert_array_equal(rgb(visitor.fetch(f"/api/items/{item}/picture.jpg")), before)
 

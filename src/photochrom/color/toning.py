@@ -15,6 +15,7 @@ _DISTANCE: Final = 13.0  # 95th percentile of the distance in a*b* from the medi
 _CAST: Final = 45.0  # greatest difference between the channels of the darkest tones, of 255
 _CONTRAST: Final = 1.0  # logarithm of the ratio of the lightest to the darkest values, in the channel where it is least
 _ENDS: Final = (0.01, 0.99)  # quantiles that are used as the darkest and the lightest values
+_GREY: Final = 6.0  # 99th percentile of the distance in a*b* from neutral; grey with much noise has 5
 _DARK: Final = 8.0  # added to values, since the darkest ones are mostly noise and would dominate the ratio
 
 
@@ -33,8 +34,23 @@ def has_colors(rgb: np.ndarray) -> bool:
     return _has_different_colors(small) and not _is_faded(small)
 
 
+def is_nearly_grey(rgb: np.ndarray) -> bool:
+    """Return whether a picture has hardly any colours, not even one that tones it, but at most noise and a weak cast.
+
+    Args:
+        rgb: sRGB, uint8 ``[H, W, 3]``; a thumbnail is enough.
+    """
+    ab = _lab(cv2.resize(rgb, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA))[:, 1:]
+    return float(np.quantile(np.hypot(*ab.T), 0.99)) < _GREY
+
+
+def _lab(small: np.ndarray) -> np.ndarray:
+    """Convert sRGB, uint8 ``[H, W, 3]``, to L*a*b*, float32 ``[H * W, 3]``."""
+    return cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).reshape(-1, 3)
+
+
 def _has_different_colors(small: np.ndarray) -> bool:
-    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).reshape(-1, 3)
+    lab = _lab(small)
     ab = lab[np.argsort(lab[:, 0], kind="stable"), 1:]
     residual = np.concatenate([group - np.median(group, axis=0) for group in np.array_split(ab, _GROUPS)])
     smaller_variance = max(0.0, float(np.linalg.eigvalsh(np.cov(residual.T))[0]))

@@ -10,6 +10,7 @@ that reduces the feature maps from 1/16 to 1/32 of the picture's size.
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ import cv2
 import numpy as np
 
 from ..color.spaces import lightness_of_luma, luma_of_rgb
-from ..errors import ModelError
+from ..color.toning import is_nearly_grey
+from ..errors import ModelError, OptionError
 from ..models.engines import Engine, OpenVinoEngine, import_openvino
 from .hints import Hint
 from .network import network_inputs
@@ -45,21 +47,28 @@ class References:
         self._engine: Engine | None = None
         self._lock = threading.Lock()
 
-    def borrow(self, luma: np.ndarray, reference: np.ndarray) -> tuple[Hint, ...]:
+    def borrow(
+        self, luma: np.ndarray, reference: np.ndarray, path: str | os.PathLike[str] | None = None
+    ) -> tuple[Hint, ...]:
         """Find the places of a picture that match a reference, and return the reference's colours there as hints.
 
         Args:
             luma: The picture, as for ``Colorizer.chroma``.
             reference: R'G'B' uint8 ``[H, W, 3]``, upright.
+            path: Path of the reference, for the message of an error.
 
         Returns:
             Hints, marked as suggested; none if nothing matches.
 
         Raises:
+            OptionError: The reference is grey, or nearly so: its hints would only make the picture grey.
             EngineError: OpenVINO is not installed or failed.
             ModelError: The model has no file, the file is not a network, or no encoder is found in it.
             PhotoError: ``luma`` is not a luma plane, or one of the two pictures has no pixels.
         """
+        if is_nearly_grey(reference):
+            subject = "the reference has" if path is None else "has"
+            raise OptionError(f"{subject} no colours to borrow", path=path, remedy="choose a photograph in colour")
         shape, features, lightness = self._features(luma)
         other_shape, other_features, other_lightness = self._features(luma_of_rgb(reference))
         similarity = features @ other_features.T

@@ -192,11 +192,12 @@ class Photograph(Item[Choices]):
 
         Raises:
             PhotoError: ``reference`` or the upload cannot be read, or is too large.
+            OptionError: ``reference`` is grey, or nearly so.
             ModelError: The model has no file, or no encoder is found in it.
             EngineError: OpenVINO is not installed, or the encoder could not be run.
         """
         rgb = read_in_color(reference, self._state.max_pixels)
-        found = self._state.references.borrow(self._loaded().thumbnail, rgb)
+        found = self._state.references.borrow(self._loaded().thumbnail, rgb, reference.name)
         with self.lock:
             self._history = self._history.choose(borrowed=tuple(found))
             self._revision += 1
