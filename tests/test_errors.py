@@ -1,11 +1,12 @@
 """Errors: a one-line message, path and remedy as data, and flags where the command line prints them."""
 
+import ast
 import pickle
 from pathlib import Path
 
 import pytest
 
-from photochrom import OptionError, PhotochromError, PhotoError, read_hints
+from photochrom import OptionError, PhotochromError, PhotoError, errors, read_hints
 from photochrom.commands.messages import error_text, note_text
 
 
@@ -64,3 +65,27 @@ def test_control_characters_in_names_are_escaped():
     error = PhotoError("exists", path="a\n\x1b[31m\x9b1m é📷.jpg", remedy="overwrite=True")
     assert error_text(error) == "a\\n\\x1b[31m\\x9b1m é📷.jpg: exists: --overwrite"
     assert note_text("b\r.jpg: looks like a negative") == "b\\r.jpg: looks like a negative"
+
+
+PATHS = {"path", "folder", "file", "source", "destination", "target", "output", "certificate", "key", "weights", "film"}
+
+
+def test_no_message_begins_with_a_path_that_the_error_does_not_have():
+    """Errors have their path as data, and ``PhotochromError`` puts it in front of the message, in one form."""
+    for module in sorted(Path(errors.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id=kind),
+                    keywords=keywords,
+                    args=[
+                        ast.JoinedStr(
+                            values=[ast.FormattedValue(value=ast.Name(id=name) | ast.Attribute(attr=name)), *_]
+                        )
+                    ],
+                ) if (
+                    kind.endswith("Error")
+                    and kind in vars(errors)
+                    and "path" not in {keyword.arg for keyword in keywords}
+                ):
+                    assert name not in PATHS, f"{module}:{node.lineno}"

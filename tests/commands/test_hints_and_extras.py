@@ -258,7 +258,8 @@ def test_extras_of_two_inputs_never_share_a_name(folder, hinting, capsys, extra)
     before = everything(folder)
     both = [str(folder / "a.jpg"), str(folder / "a.png")]
     assert main(["photo", *both, *extra, "--overwrite", *hinting[0]]) == 2
-    assert "would both be written" in capsys.readouterr().err
+    assert f"{both[0]}: would be written to {folder}" in (said := capsys.readouterr().err)
+    assert f", like {both[1]}: rename one, or choose another output" in said
     assert everything(folder) == before
 
 
@@ -271,7 +272,7 @@ def test_an_extra_that_is_an_input_is_refused(folder, hinting, capsys, name, ext
     Image.fromarray(data.camera()).save(folder / name)
     before = everything(folder)
     assert main(["photo", str(folder / "a.jpg"), str(folder / name), *extra, "--overwrite", *hinting[0]]) == 1
-    assert f"{name} is itself to be coloured" in capsys.readouterr().err
+    assert f"{name}: is itself to be coloured" in capsys.readouterr().err
     after = everything(folder)
     assert {known: after[known] for known in before} == before
     assert "a.color.jpg" not in after
@@ -282,7 +283,7 @@ def test_the_hints_that_are_read_are_never_overwritten(folder, hinting, capsys):
     before = everything(folder)
     hints = ["--hints", str(folder / "a.color.2.json"), "--overwrite", *hinting[0]]
     assert main(["photo", str(folder / "a.jpg"), *hints, "--alternatives", "2"]) == 2
-    assert "a.color.2.json is itself read for its hints" in capsys.readouterr().err
+    assert "a.color.2.json: is itself read for its hints" in capsys.readouterr().err
     assert everything(folder) == before
     assert main(["photo", str(folder / "a.jpg"), *hints, "--alternatives", "1"]) == 0
 

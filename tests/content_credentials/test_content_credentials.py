@@ -177,8 +177,10 @@ def test_a_wrong_identity_is_reported_before_any_work(tmp_path, certificates, ki
         private = serialization.load_pem_private_key((certificates / "key.pem").read_bytes(), None)
         best = serialization.BestAvailableEncryption(b"secret")
         key.write_bytes(private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, best))
-    with pytest.raises(OptionError, match=r"cannot be read|unencrypted key|is not the key of"):
+    with pytest.raises(OptionError, match=r": (cannot be read|is not an unencrypted|is not the key of)") as caught:
         Identity(certificates / "certificate.pem", key)
+    assert caught.value.path == key
+    assert caught.value.remedy
 
 
 def test_an_expired_certificate_is_reported_before_any_work(tmp_path, monkeypatch):
@@ -189,7 +191,7 @@ def test_an_expired_certificate_is_reported_before_any_work(tmp_path, monkeypatc
     Identity(*make_certificates(tmp_path / "valid", "x", "y"))
     monkeypatch.setattr(module, "_CERTIFICATE_DAYS", -1)
     with pytest.raises(
-        OptionError, match=r"certificate\.pem is valid from 20..-..-.. to 20..-..-.. only: make another"
+        OptionError, match=r"certificate\.pem: is valid from 20..-..-.. to 20..-..-.. only: make another"
     ):
         Identity(*make_certificates(tmp_path / "expired", "x", "y"))
 
@@ -239,7 +241,7 @@ def test_a_key_of_an_unknown_kind_is_refused(certificates, tmp_path):
     )
     path = tmp_path / "key.pem"
     path.write_text("\n".join([lines[0], base64.b64encode(key).decode(), lines[-1]]))
-    with pytest.raises(OptionError, match="are not a certificate and an unencrypted key"):
+    with pytest.raises(OptionError, match=r"key\.pem: is not an unencrypted private key in PEM"):
         Identity(certificates / "certificate.pem", path)
 
 

@@ -372,8 +372,8 @@ def test_damaged_photographs_that_opencv_decodes_are_not_evaluated(folder):
     (folder / "z.jpg").write_bytes(image)
     found, told = find_photographs(folder), []
     assert inspection.distinct(found, told.append) == whole
-    assert [str(exc) for exc in told] == [f"{folder / 'z.jpg'} is damaged: remove it from the photographs"]
-    with pytest.raises(TrainingError, match=r"z\.jpg is damaged"):
+    assert [str(exc) for exc in told] == [f"{folder / 'z.jpg'}: is damaged: remove it from the photographs"]
+    with pytest.raises(TrainingError, match=r"z\.jpg: is damaged"):
         inspection.distinct(found)
 
 

@@ -287,8 +287,10 @@ def _is_filled(path: Path) -> bool:
 
 def _refuse(paths: Sequence[Path], reason: str) -> None:
     if paths:
+        others = f", like {first_of(paths[1:])}" if paths[1:] else ""
         raise OptionError(
-            f"{first_of(paths)}: would be replaced, but {reason}",
+            f"would be replaced{others}, but {reason}",
+            path=paths[0],
             remedy="move what is in the way, or name another target",
         )
 

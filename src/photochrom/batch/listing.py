@@ -189,11 +189,10 @@ def _walk(root: Path, wanted: Filter) -> Iterator[Item]:
 
 
 def _not_listed(errors: list[OSError]) -> OptionError:
-    names = first_of([exc.filename for exc in errors], _NAMED)
-    them = "it" if len(errors) == 1 else "them"
-    return OptionError(
-        f"{names}: cannot be listed ({errors[0].strerror})", remedy=f"give access to {them}, or exclude {them}"
-    )
+    names, problem = [exc.filename for exc in errors], f"cannot be listed ({errors[0].strerror})"
+    if len(names) == 1:
+        return OptionError(problem, path=names[0], remedy="give access to it, or exclude it")
+    return OptionError(f"{first_of(names, _NAMED)}: {problem}", remedy="give access to them, or exclude them")
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -306,7 +306,7 @@ def _output(text: str | None, *, several: bool) -> Iterator[Path | None]:
         yield output
         return
     if several and output.suffix and not str(text).endswith((os.sep, "/")) and not output.is_dir():
-        raise OptionError(f"several films need a folder as output, and {output} is not one", remedy="name a folder")
+        raise OptionError("is not a folder, which several films need as output", path=output, remedy="name a folder")
     with needed_folder(output, OptionError):
         yield output
 

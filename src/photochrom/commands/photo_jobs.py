@@ -198,11 +198,11 @@ def _output_folder(destination: str | None, *, several: bool) -> Path | None:
         is_folder = destination != STREAM and (ends or path.is_dir())
         if is_folder or (several and destination != STREAM and not path.suffix):
             if path.exists() and not path.is_dir():
-                raise OptionError(f"{destination} is a file, not a folder", remedy="choose another output")
+                raise OptionError("is a file, not a folder", path=path, remedy="choose another output")
             return path
     if several:
         raise OptionError(
-            f"several photographs need a folder as output, and {destination} is not one", remedy="name a folder"
+            "is not a folder, which several photographs need as output", path=path, remedy="name a folder"
         )
     return None
 

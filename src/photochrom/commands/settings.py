@@ -16,7 +16,7 @@ import argparse
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..errors import OptionError
 from .parser import did_you_mean, options_of
@@ -53,9 +53,19 @@ def apply_settings(verb: str, parsers: Mapping[str, argparse.ArgumentParser]) ->
         OptionError: The configuration file cannot be read or has an unknown name, or a setting has an invalid value.
     """
     path, options = config_path(), {name: _configurable(parser) for name, parser in parsers.items()}
-    for name, (source, value) in (_from_file(path, verb, options) | _from_environment(verb)).items():
+    for name, setting in (_from_file(path, verb, options) | _from_environment(verb)).items():
         if action := options[verb].get(name):
-            parsers[verb].set_defaults(**{name: _convert(value, action, source)})
+            parsers[verb].set_defaults(**{name: _convert(setting, action)})
+
+
+class _Setting(NamedTuple):
+    """A value of the user's, and where it is from, for error messages."""
+
+    value: Any
+    name: str
+    """Name of the setting or of the environment variable."""
+    path: Path | None = None
+    """The configuration file; None for the environment."""
 
 
 def _configurable(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
@@ -63,8 +73,8 @@ def _configurable(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]
     return {action.dest: action for action in options_of(parser) if action.dest in SETTINGS}
 
 
-def _from_file(path: Path, verb: str, options: Mapping[str, Collection[str]]) -> dict[str, tuple[str, Any]]:
-    """Return a verb's settings from the configuration file: name -> (source, for error messages; value).
+def _from_file(path: Path, verb: str, options: Mapping[str, Collection[str]]) -> dict[str, _Setting]:
+    """Return a verb's settings from the configuration file, by name.
 
     The tables of the other verbs are checked, too. ``options`` has the names of the configurable options of each verb.
 
@@ -82,7 +92,7 @@ def _from_file(path: Path, verb: str, options: Mapping[str, Collection[str]]) ->
         if name in options:
             raise OptionError(f"{name} is not a table", path=path, remedy=f"write [{name}], and the options below it")
         _check_name("setting", name, SETTINGS, path)
-    return {name: (f"{path}: {name}", value) for name, value in (common | tables.get(verb, {})).items()}
+    return {name: _Setting(value, name, path) for name, value in (common | tables.get(verb, {})).items()}
 
 
 def _check_name(kind: str, name: str, known: Collection[str], path: Path) -> None:
@@ -116,27 +126,28 @@ def read_config(path: Path) -> dict[str, Any]:
         raise OptionError(f"is not TOML ({exc})", path=path, remedy='write NAME = VALUE, text as "text"') from exc
 
 
-def _from_environment(verb: str) -> dict[str, tuple[str, Any]]:
-    """Return a verb's settings from environment variables: name -> (source, for error messages; value)."""
-    found: dict[str, tuple[str, Any]] = {}
+def _from_environment(verb: str) -> dict[str, _Setting]:
+    """Return a verb's settings from environment variables, by name."""
+    found: dict[str, _Setting] = {}
     for prefix in ("PHOTOCHROM_", f"PHOTOCHROM_{verb.upper()}_"):  # the more specific name takes precedence
         for name in SETTINGS:
             variable = prefix + name.upper()
             if value := os.environ.get(variable):
-                found[name] = (variable, value)
+                found[name] = _Setting(value, variable)
     return found
 
 
-def _convert(value: Any, action: argparse.Action, source: str) -> Any:
+def _convert(setting: _Setting, action: argparse.Action) -> Any:
     """Convert a setting's value to the type of its option.
 
     Raises:
         OptionError: The value is not of that type.
     """
+    value, problem = setting.value, f"{setting.name} is {setting.value!r}"
     if isinstance(action, argparse.BooleanOptionalAction):
         known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
         if (flag := known.get(str(value).lower())) is None:
-            raise OptionError(f"{source} is {value!r}", remedy="write true or false")
+            raise OptionError(problem, path=setting.path, remedy="write true or false")
         return flag
     convert = action.type if callable(action.type) else str
     try:
@@ -147,6 +158,5 @@ def _convert(value: Any, action: argparse.Action, source: str) -> Any:
             raise ValueError(value)
         return converted
     except ValueError:
-        raise OptionError(
-            f"{source} is {value!r}", remedy=f"write a value as for --{action.dest.replace('_', '-')}"
-        ) from None
+        remedy = f"write a value as for --{action.dest.replace('_', '-')}"
+        raise OptionError(problem, path=setting.path, remedy=remedy) from None

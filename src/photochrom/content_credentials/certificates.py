@@ -52,7 +52,9 @@ def make_certificates(folder: Path, name: str, organization: str) -> tuple[Path,
         with system_errors(OptionError, folder, "name another folder"):
             exists = path.exists()
         if exists:
-            raise OptionError(f"{path} exists already", remedy="name another folder, or keep using these certificates")
+            raise OptionError(
+                "exists already", path=path, remedy="name another folder, or keep using these certificates"
+            )
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _authority(authority_key, organization)
     certificate = _end_entity(key.public_key(), authority, authority_key, name, organization)

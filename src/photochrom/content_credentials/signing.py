@@ -7,14 +7,15 @@ import functools
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
-from ..errors import OptionError, PhotochromError, message_of, needed_for
+from ..errors import OptionError, PhotochromError, message_of, needed_for, system_errors
 from ..label import DIGITAL_SOURCE_TYPE
 from ..version import __version__
 
@@ -65,31 +66,31 @@ class Identity:
         """
         with needed_for("signing", "c2pa"):
             from cryptography import x509
-            from cryptography.exceptions import UnsupportedAlgorithm
             from cryptography.hazmat.primitives import serialization
-        try:
+        with _reading(self.certificate, "is not a certificate in PEM"):
             chain = self.certificate.read_text("ascii")
             own = x509.load_pem_x509_certificates(chain.encode())[0]
+            public_key = own.public_key()
+        with _reading(self.key, "is not an unencrypted private key in PEM"):
             key = serialization.load_pem_private_key(self.key.read_bytes(), None)
-            is_pair = own.public_key() == key.public_key()
-        except OSError as exc:
-            raise OptionError(f"{exc.filename} cannot be read ({exc.strerror})", remedy="check the path") from exc
-        except (ValueError, TypeError, IndexError, UnsupportedAlgorithm) as exc:
+        if key.public_key() != public_key:
             raise OptionError(
-                f"{self.certificate} and {self.key} are not a certificate and an unencrypted key in PEM ({exc})"
-            ) from exc
-        if not is_pair:
-            raise OptionError(
-                f"{self.key} is not the key of {self.certificate}", remedy="name the one that belongs to it"
+                f"is not the key of {self.certificate}", path=self.key, remedy="name the one that belongs to it"
             )
         begins, ends = own.not_valid_before_utc, own.not_valid_after_utc
         if not begins <= datetime.datetime.now(datetime.UTC) <= ends:
             raise OptionError(
-                f"{self.certificate} is valid from {begins:%Y-%m-%d} to {ends:%Y-%m-%d} only",
+                f"is valid from {begins:%Y-%m-%d} to {ends:%Y-%m-%d} only",
+                path=self.certificate,
                 remedy="make another one with 'photochrom c2pa init', or set the clock",
             )
-        sign, algorithm = _signing_function(key)
-        return sign, algorithm, chain
+        if (found := _signing_function(key)) is None:
+            raise OptionError(
+                "is a key of a kind that C2PA does not allow",
+                path=self.key,
+                remedy="use EC (P-256), Ed25519 or RSA of 2,048 bits",
+            )
+        return *found, chain
 
     @property
     def fingerprint(self) -> str:
@@ -126,6 +127,7 @@ def sign(
     original: BinaryIO,
     original_name: str,
     credit: str,
+    path: Path | None = None,
 ) -> bool:
     """Sign a finished output: write it together with its manifest, or the manifest alone, to ``signed``.
 
@@ -138,6 +140,7 @@ def sign(
         original: The whole file of the grey original, open for reading at its start; a manifest in it is included.
         original_name: Name of the original's file, without folders.
         credit: Result of ``colorizer.hints.credit``: the model, and the number of hints.
+        path: Path of the output, for the message of an error.
 
     Returns:
         True if ``signed`` is the output with the manifest in it, False if it is the manifest alone.
@@ -160,7 +163,7 @@ def sign(
             manifest = builder.sign(identity.signer(), mime or _ANY, output, signed if mime else BytesIO())
     except sdk.C2paError as exc:
         raise PhotochromError(
-            f"content credentials cannot be written ({message_of(exc)})", remedy="leave them out"
+            f"content credentials cannot be written ({message_of(exc)})", path=path, remedy="leave them out"
         ) from exc
     if mime is None:
         signed.write(manifest)
@@ -200,11 +203,29 @@ def _is_web_address(text: str) -> bool:
         return False
 
 
-def _signing_function(key: Any) -> tuple[Callable[[bytes], bytes], str]:
-    """Return a function that signs bytes with a key, in COSE's format, and the name of the signature algorithm.
+@contextmanager
+def _reading(path: Path, fault: str) -> Iterator[None]:
+    """Translate errors of reading and parsing a file in the block.
 
     Raises:
-        OptionError: C2PA does not allow the kind of the key.
+        OptionError: The file cannot be read, or has the fault.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        with system_errors(OptionError, path, "check the path"):
+            yield
+    except OptionError:  # it is a ValueError, too
+        raise
+    except (ValueError, TypeError, IndexError, UnsupportedAlgorithm) as exc:
+        remedy = "make both with 'photochrom c2pa init', or convert it to PEM"
+        raise OptionError(f"{fault} ({message_of(exc)})", path=path, remedy=remedy) from exc
+
+
+def _signing_function(key: Any) -> tuple[Callable[[bytes], bytes], str] | None:
+    """Return a function that signs bytes with a key, in COSE's format, and the name of the signature algorithm.
+
+    The result is None if C2PA does not allow the kind of the key.
     """
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
@@ -220,9 +241,7 @@ def _signing_function(key: Any) -> tuple[Callable[[bytes], bytes], str]:
         "secp521r1": ("ES512", hashes.SHA512()),
     }
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in kinds:
-        raise OptionError(
-            "the key is of a kind that C2PA does not allow", remedy="use EC (P-256), Ed25519 or RSA of 2,048 bits"
-        )
+        return None
     algorithm, digest = kinds[key.curve.name]
     size = -(-key.key_size // 8)
 

@@ -182,13 +182,12 @@ def clashes(jobs: Sequence[tuple[str, str]], output: OutputOptions, kept: Sequen
             file = file_key(path)
             if file in read:
                 found[source] = OptionError(
-                    f"{path} is itself {read[file]}", remedy="choose another output, or leave it out"
+                    f"is itself {read[file]}", path=path, remedy="choose another output, or leave it out"
                 )
             elif (other := writers.setdefault(file, source)) != source:
-                found[source] = found[other] = OptionError(
-                    f"{other} and {source} would both be written to {path}",
-                    remedy="rename one, or choose another output",
-                )
+                for one, like in ((other, source), (source, other)):
+                    problem, remedy = f"would be written to {path}, like {like}", "rename one, or choose another output"
+                    found[one] = OptionError(problem, path=one, remedy=remedy)
     return found
 
 

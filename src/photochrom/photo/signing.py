@@ -43,7 +43,7 @@ def signed(data: bytes, photo: Photo, path: Path | None, format: str, identity: 
     with original:
         name = photo.origin.name if isinstance(photo.origin, Path) else "original"
         extension = EXTENSIONS[format][0]
-        if not sign(BytesIO(data), stream, extension, identity, original, name, credit):
+        if not sign(BytesIO(data), stream, extension, identity, original, name, credit, path):
             path = path or Path(f"output{extension}")
             raise PhotoError("cannot hold content credentials", remedy="write JPEG, PNG or TIFF", path=path)
     return stream.getvalue()

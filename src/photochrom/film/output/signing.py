@@ -52,9 +52,9 @@ def sign_film(whole: Path, output: Path, source: Path, identity: Identity, credi
     with whole.open("rb") as film, source.open("rb") as original:
         if manifest is None:
             with new_file(whole, overwrite=True) as signed:
-                sign(film, signed, output.suffix, identity, original, source.name, credit)
+                sign(film, signed, output.suffix, identity, original, source.name, credit, output)
             return
         detached = BytesIO()
-        sign(film, detached, output.suffix, identity, original, source.name, credit)
+        sign(film, detached, output.suffix, identity, original, source.name, credit, output)
     with new_file(manifest, overwrite=overwrite) as file:
         file.write(detached.getvalue())

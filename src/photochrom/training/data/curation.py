@@ -250,7 +250,8 @@ def distinct(photographs: Sequence[Photograph], skip: Skip = refuse) -> list[Pho
         rows = list(pool.map(inspected, photographs))
     for row in rows:
         if row.dropped == "damaged":
-            skip(TrainingError(f"{Path(row.file) / row.member} is damaged", remedy="remove it from the photographs"))
+            path = Path(row.file) / row.member
+            skip(TrainingError("is damaged", path=path, remedy="remove it from the photographs"))
     removed = ("damaged", "duplicate", "nearly duplicate")
     return [p for p, row in zip(photographs, without_duplicates(rows), strict=True) if row.dropped not in removed]
 

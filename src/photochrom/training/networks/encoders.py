@@ -342,7 +342,8 @@ def load_encoder(name: str, weights: Path | None = None) -> Encoder:
         encoder.load(read_vgg16(weights or fetch_vgg16()))
     elif name in ENCODERS:
         if weights is not None:
-            raise OptionError(f"{weights} has weights for VGG16, but the encoder is {name}", remedy="leave them out")
+            problem = f"has weights for VGG16, but the encoder is {name}"
+            raise OptionError(problem, path=weights, remedy="leave them out")
         variant = int(name[-1])
         encoder = EfficientNetLite(variant)
         encoder.load(lite_state(variant))
