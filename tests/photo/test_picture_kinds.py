@@ -14,11 +14,10 @@ import tifffile
 from PIL import Image, ImageCms
 from skimage import data
 
-from photochrom import Colorizer, ColorOptions, photo
+from photochrom import Colorizer, photo
 from photochrom.commands.main import main
 from photochrom.errors import OptionError, PhotoError
 from photochrom.photo.negatives import LOOKS_NEGATIVE
-from photochrom.photo.picture_kinds import chroma_of
 from photochrom.photo.read import is_halftone, read_photo
 from photochrom.photo.sidecars import outdated
 from tests.helpers.fakes import FakeEngine, card_metadata, constant_answer
@@ -56,7 +55,7 @@ def test_blank_margins_stay_neutral(kind: Literal["negative", "linear"]) -> None
     colorizer = Colorizer(engine=FakeEngine(constant_answer(30, 30), card_metadata()))
     page = np.pad(PICTURE, ((37, 61), (70, 25)), constant_values=90)
     scan = replace(read_photo(saved(page, "PNG")), kind=kind)
-    planes = chroma_of(colorizer, scan, ColorOptions(), colorizer.predict(scan.scene), (1, 1))
+    planes = colorizer.chroma(scan.luma, tones=scan.tones)
     for plane in planes:
         assert np.ptp(plane[37:-61, 70:-25]) > 9
         plane[37:-61, 70:-25] = 128

@@ -19,6 +19,7 @@ from ..color.luma_range import CENTER
 from ..color.pillow import from_pillow, grey_or_rgb
 from ..color.spaces import ab_to_cbcr, lightness_of_luma, quick_ab_to_cbcr
 from ..color.thumbnail import thumbnail as thumbnail_of
+from ..color.tones import ORDINARY, Tones
 from ..color.upsample import apply_to_luma, linear_coefficients, to_thumbnail
 from ..errors import OptionError, PhotoError
 from ..models.download import known_digest
@@ -127,6 +128,7 @@ class Colorizer:
         subsampling: int | tuple[int, int] = 1,
         prediction: Prediction | None = None,
         reduced: bool = False,
+        tones: Tones = ORDINARY,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Compute the chroma of a luma plane.
 
@@ -136,9 +138,10 @@ class Colorizer:
             luma: Y' (BT.601, full range), uint8 or uint16 ``[H, W]``, upright.
             options: How to colour; None for the model's defaults.
             subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each; one number means both.
-            prediction: Result of ``predict`` for this luma and these options, if already computed; the network is then
-                not run.
+            prediction: Result of ``predict`` for ``tones.scene(luma)`` and these options, if already computed; the
+                network is then not run.
             reduced: Whether ``luma`` is a copy at half the picture's height and width; see ``apply_to_luma``.
+            tones: How the luma of a negative or another unusual picture is stored.
 
         Returns:
             Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype; 128 or 32768 is neutral.
@@ -153,7 +156,7 @@ class Colorizer:
         if not {*shared} <= {1, 2}:
             raise OptionError(f"subsampling is {subsampling}", remedy="give 1 or 2")
         options, luma = options or ColorOptions(), checked_luma(luma)
-        prediction = prediction or self.predict(luma, options)
+        prediction = prediction or self.predict(tones.scene(luma), options)
         ab = self.ab(prediction, options.hints)
         cb, cr = self.render(
             luma,
@@ -162,6 +165,7 @@ class Colorizer:
             strength=options.strength,
             subsampling=shared,
             reduced=reduced,
+            tones=tones,
             threads=threads(),
         )
         prediction.clear_margins(cb, cr, options.hints)
@@ -314,13 +318,14 @@ class Colorizer:
         out: tuple[np.ndarray, np.ndarray] | None = None,
         reduced: bool = False,
         siting: tuple[float, float] = CENTER,
+        tones: Tones = ORDINARY,
         threads: int = 1,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Convert a thumbnail's a*b* to chroma for a luma plane, along the edges of the luma and in gamut.
 
         Args:
             luma: uint8 or uint16 ``[H, W]``, native byte order.
-            thumbnail: The same picture's luma, uint8 ``[h, w]``, full range.
+            thumbnail: The luma of the same scene, uint8 ``[h, w]``, full range.
             ab: a*b* of the thumbnail, float32 ``[2, h, w]``. ``luma``, ``thumbnail`` and ``ab`` have one orientation.
             strength: Factor applied to the chroma.
             subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
@@ -330,19 +335,20 @@ class Colorizer:
             out: Planes to write into, with any strides; None for new ones.
             reduced: As for ``apply_to_luma``.
             siting: As for ``apply_to_luma``.
+            tones: As for ``chroma``.
             threads: Number of threads that share the rows.
 
         Returns:
             Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype.
         """
         coding = coding or Coding.of_photograph(luma.dtype)
-        y = thumbnail.astype(np.float32) / 255
         if exact:
+            y = thumbnail.astype(np.float32) / 255
             parts = in_parallel(lambda rows: ab_to_cbcr(y[rows], ab[:, rows], coding.matrix), shares(len(y), threads))
             cbcr = np.concatenate(list(parts), axis=1)
         else:
             cbcr = quick_ab_to_cbcr(thumbnail, ab, coding.matrix)
-        coefficients = linear_coefficients(y, cbcr)  # [4, h, w]
+        coefficients = linear_coefficients(*tones.stored(thumbnail, cbcr))  # [4, h, w]
         return apply_to_luma(
             coefficients,
             luma,

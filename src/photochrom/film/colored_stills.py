@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 
 from ..color.spaces import luma_of_rgb, rgb_to_lab
+from ..color.tones import NEGATIVE
 from ..colorizer.hint_propagation import propagate_hints
 from ..colorizer.hints import Hint
 from ..errors import OptionError, PhotoError
 from ..photo.formats import icc
 from ..photo.formats.image import check_size, open_image
-from .frame_kinds import negative
 from .hints import FilmHint
 from .options import FilmOptions
 from .sequences.reader import open_film
@@ -132,7 +132,7 @@ def frame_at(
         small = shown.reformat(max(1, round(shown.width * scale)), max(1, round(shown.height * scale)), format="gray")
         assert shown.pts is not None  # guaranteed by FilmReader.frames
         luma = np.rot90(small.to_ndarray(), reader.turns)
-        return int(shown.pts), negative.for_network(luma) if options.negative else luma, reader.profile
+        return int(shown.pts), NEGATIVE.scene(luma) if options.negative else luma, reader.profile
 
 
 def _read_still(path: str | os.PathLike[str], profile: bytes | None, side: int = _HINT_SIDE) -> np.ndarray:

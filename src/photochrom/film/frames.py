@@ -6,21 +6,21 @@ import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import av
 import cv2
 import numpy as np
 
 from ..color.thumbnail import thumbnail
-from ..color.upsample import apply_to_luma
+from ..color.tones import NEGATIVE, ORDINARY, Tones
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
 from . import propagation
 from .frame_buffers import luma_plane, pool, view
-from .frame_kinds import logarithmic, negative
 from .frame_kinds.interlaced import render_fields
+from .frame_kinds.logarithmic import LOGARITHMIC
 from .frame_kinds.picture_area import PictureArea, picture_area
 from .hints import FilmHint
 from .options import FilmOptions
@@ -137,6 +137,11 @@ class FrameColorizer:
             turns=self.reader.turns,
         )
 
+    @property
+    def tones(self) -> Tones:
+        """How the film's luma is stored: that of a negative or logarithmic film is not that of the scene."""
+        return NEGATIVE if self.options.negative else LOGARITHMIC if self.reader.is_log else ORDINARY
+
     def hints_in_area(self, hints: Sequence[FilmHint]) -> list[FilmHint]:
         """Return the hints inside the picture area, with positions relative to that area.
 
@@ -195,16 +200,10 @@ class FrameColorizer:
             turns=self.reader.turns,
             detail=self.options.color.detail,
         )
-        thumbnail = self._for_network(thumbnail)
+        thumbnail = self.tones.scene(thumbnail)
         small = at_scale_of_propagation(self.colorizer, thumbnail)
         is_copy = frame is not decoded and len(frame.planes) == 1
         return PreparedFrame(frame, thumbnail, small, interlaced, detection.visibility(small), is_copy)
-
-    def _for_network(self, thumbnail: np.ndarray) -> np.ndarray:
-        """Convert the thumbnail of a negative or logarithmic film for the network; return any other one unchanged."""
-        if self.options.negative:
-            return negative.for_network(thumbnail)
-        return logarithmic.for_network(thumbnail) if self.reader.is_log else thumbnail
 
     def _may_keep(self, frame: av.VideoFrame) -> bool:
         """Return whether a frame's own chroma may be needed."""
@@ -305,7 +304,15 @@ class FrameColorizer:
         turns, subsampling = self.reader.turns, self.planes.subsampling
         small, ab = np.rot90(small, -turns), np.rot90(ab, -turns, axes=(1, 2))
         strength = self.color_options(prepared.pts).strength * visibility
-        render = functools.partial(self._render, small=small, ab=ab, strength=strength)
+        render = functools.partial(
+            self.colorizer.render,
+            thumbnail=small,
+            ab=ab,
+            strength=strength,
+            coding=self.planes.coding,
+            exact=False,
+            tones=self.tones,
+        )
         render_fields(render, luma, (cb, cr), interlaced=prepared.interlaced, subsampling=subsampling)
         return new
 
@@ -320,19 +327,7 @@ class FrameColorizer:
             return prepared.small, ab
         turns = self.reader.turns
         height, width = known.shape[1:][:: -1 if turns % 2 else 1]  # before turning
-        return self._for_network(np.rot90(thumbnail(luma, self.planes.coding, height, width), turns)), known
-
-    def _render(self, luma: np.ndarray, *, small: np.ndarray, ab: np.ndarray, **how: Any) -> None:
-        """Compute chroma for a luma plane, and write it to ``how["out"]``; ``how`` is passed on to ``apply_to_luma``.
-
-        All arrays have the orientation in which the film is stored.
-        """
-        coding = self.planes.coding
-        if self.options.negative or self.reader.is_log:
-            kind = negative if self.options.negative else logarithmic
-            apply_to_luma(kind.coefficients(small, ab, coding.matrix), luma, coding=coding, **how)
-        else:
-            self.colorizer.render(luma, small, ab, coding=coding, exact=False, **how)
+        return self.tones.scene(np.rot90(thumbnail(luma, self.planes.coding, height, width), turns)), known
 
     def _as_it_is(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Return a frame with its own chroma, or with neutral chroma if the film has none."""

@@ -35,7 +35,6 @@ from .names import (
 from .negatives import LOOKS_NEGATIVE, looks_negative
 from .options import OutputOptions
 from .pages import OnPage, colorize_pages
-from .picture_kinds import chroma_of
 from .read import Photo, read_photo
 from .report import PhotoReport, preview, report_on
 from .sidecars import remove_former_sidecars
@@ -267,7 +266,14 @@ def color_and_write(
     prediction = prediction or colorizer.predict(photo.scene, options)
     # A reduced luma has the size of the output's chroma already.
     subsampling = (1, 1) if photo.reduced else chroma_sampling(photo, format, output.jpeg_layout)
-    cb, cr = chroma_of(colorizer, photo, options, prediction, subsampling)
+    cb, cr = colorizer.chroma(
+        photo.luma,
+        options,
+        prediction=prediction,
+        subsampling=subsampling,
+        reduced=photo.reduced,
+        tones=photo.tones,
+    )
     files = write_output(photo, cb, cr, destination, format, credit(colorizer.label, options.hints), output)
     report = report_on(photo, format, files, prediction, cb, cr, output.jpeg_layout)
     return replace(report, preview=preview(colorizer, photo, prediction, options)) if output.preview else report

@@ -21,7 +21,6 @@ from .metadata import metadata_for
 from .names import format_of, sidecar_path
 from .negatives import LOOKS_NEGATIVE, looks_negative
 from .options import OutputOptions
-from .picture_kinds import chroma_of
 from .read import Photo, read_page
 from .report import PhotoReport, preview, report_on
 from .sidecars import read_sidecar
@@ -168,7 +167,7 @@ class _Pages:
             hints = tuple(hint for hint in self._options.hints if hint.page == number)
             options = self._options.with_hints(hints)
             prediction = self._colorizer.predict(photo.scene, options)
-            cb, cr = chroma_of(self._colorizer, photo, options, prediction, (1, 1))
+            cb, cr = self._colorizer.chroma(photo.luma, options, prediction=prediction, tones=photo.tones)
             embedded = None if self._output.sidecar else self.credit
             metadata = metadata_for(photo.metadata, source_format="TIFF", format="TIFF", credit=embedded)
             with encoding():

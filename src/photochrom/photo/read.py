@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, Literal
 import numpy as np
 
 from ..color.bands import upright
-from ..color.spaces import linear_to_srgb
+from ..color.tones import HALFTONE, LINEAR, NEGATIVE, ORDINARY, Tones
 from ..errors import PhotoError
 from .formats import exif, heif, jpeg, png, tiff, tiff_pages, webp
 from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most
@@ -28,7 +28,7 @@ from .sidecars import adopted, read_sidecar
 PictureKind = Literal["ordinary", "negative", "linear", "halftone"]
 """A picture's luma is that of the scene, its inversion, proportional to light, or only black and white."""
 NO_TONES: Final = "every pixel is black or white, so none can hold colour: scan it in grey; the output has 8 bits"
-_SCREEN: Final = 2.5  # standard deviation, in pixels, of the blur that turns a newspaper's screen into grey tones
+_TONES: Final = {"ordinary": ORDINARY, "negative": NEGATIVE, "linear": LINEAR, "halftone": HALFTONE}
 _SAMPLED_ROWS: Final = 64  # rows that are first searched for tones between black and white
 _READERS: Final = {
     "PNG": png.read,
@@ -96,17 +96,12 @@ class Photo:
     @property
     def scene(self) -> np.ndarray:
         """Luma of the scene, from which the network predicts colours: ``luma``, converted if its kind is unusual."""
-        if self.kind == "ordinary":
-            return self.luma
-        top = np.iinfo(self.luma.dtype).max
-        if self.kind == "negative":
-            return top - self.luma
-        if self.kind == "linear":
-            levels = np.arange(top + 1, dtype=np.float64) / top
-            return np.rint(linear_to_srgb(levels) * top).astype(self.luma.dtype)[self.luma]
-        import cv2  # takes a tenth of a second
+        return self.tones.scene(self.luma)
 
-        return cv2.GaussianBlur(self.luma, (0, 0), _SCREEN)
+    @property
+    def tones(self) -> Tones:
+        """Conversions between ``luma`` and ``scene``, with which ``Colorizer.chroma`` computes chroma for ``luma``."""
+        return _TONES[self.kind]
 
 
 def read_photo(

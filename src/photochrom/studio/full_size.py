@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from ..colorizer.options import ColorOptions
 from ..colorizer.prediction import Prediction
 from ..errors import OptionError
 from ..photo import Photo
-from ..photo.picture_kinds import chroma_of
 
 TILE = 512  # side of a tile, in pixels
 
@@ -32,8 +31,8 @@ class FullSize:
     @classmethod
     def of(cls, colorizer: Colorizer, photo: Photo, options: ColorOptions, prediction: Prediction) -> FullSize:
         """Colour a photograph of any kind; ``prediction`` is that of ``photo.scene``."""
-        photo = replace(photo, luma=at_8_bits(photo.luma))
-        return cls(photo.luma, *chroma_of(colorizer, photo, options, prediction, (2, 2)))
+        luma = at_8_bits(photo.luma)
+        return cls(luma, *colorizer.chroma(luma, options, subsampling=2, prediction=prediction, tones=photo.tones))
 
     def tile(self, column: int, row: int, *, grey: bool = False) -> np.ndarray:
         """Return a tile as RGB, uint8 ``[h, w, 3]``; at the right and lower edges it may be smaller than ``TILE``.

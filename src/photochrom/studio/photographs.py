@@ -17,7 +17,6 @@ from ..errors import OptionError, PhotoError
 from ..photo import EXTENSIONS, Photo, color_and_write, colored_path, format_of, read_photo
 from ..photo.formats.icc import upright_srgb
 from ..photo.formats.image import MAX_PIXELS, at_most, check_size, open_image
-from ..photo.picture_kinds import as_displayed
 from .full_size import FullSize
 from .history import History
 from .items import Item, hiding_folder
@@ -284,6 +283,11 @@ def read(upload: Path, max_pixels: int = MAX_PIXELS) -> Photo:
     """
     with hiding_folder(upload):
         return read_photo(upload, max_pixels=max_pixels)
+
+
+def as_displayed(photo: Photo) -> Photo:
+    """Return a photograph as viewers show it: the luma of a linear scan is that of the scene, others are unchanged."""
+    return replace(photo, luma=photo.scene, kind="ordinary") if photo.kind == "linear" else photo
 
 
 def with_extension(upload: Path, format: str) -> Path:

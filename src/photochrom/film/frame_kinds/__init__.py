@@ -1,1 +1,1 @@
-"""Colours frames that are interlaced, negative or logarithmic, or have borders around the picture."""
+"""Colours frames that are interlaced or logarithmic, or have borders around the picture."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...color.spaces import Matrix, linear_to_srgb, quick_ab_to_cbcr
-from ...color.upsample import linear_coefficients
+from ...color.spaces import linear_to_srgb
+from ...color.tones import Tones
 
 _WHITE, _BLACK, _TOP = 685, 95, 1023  # 10-bit code values of film white, film black, and the highest one
 _DENSITY, _GAMMA = 0.002, 0.6  # density per code value, and contrast of negative film
@@ -31,23 +31,10 @@ _LOGARITHMS = np.interp(_LEVELS, _displayed(_CODES), _CODES).astype(np.float32) 
 _SLOPES = np.gradient(_LOGARITHMS, _LEVELS).astype(np.float32)  # derivative of _LOGARITHMS
 
 
-def for_network(thumbnail: np.ndarray) -> np.ndarray:
-    """Convert a thumbnail, uint8 of any shape, from logarithmic luma to displayed luma, which the network expects."""
-    return _TO_DISPLAY[thumbnail]
+def _stored(thumbnail: np.ndarray, cbcr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # To first order, a difference between logarithmic values is the difference between the displayed values, times the
+    # slope of the curve from displayed to logarithmic values.
+    return _LOGARITHMS[thumbnail], cbcr * _SLOPES[thumbnail]
 
 
-def coefficients(small: np.ndarray, ab: np.ndarray, matrix: Matrix) -> np.ndarray:
-    """Fit chroma as a linear function of logarithmic luma.
-
-    To first order, a difference between logarithmic values is the difference between the displayed values, times the
-    slope of the curve from displayed to logarithmic values.
-
-    Args:
-        small: Result of ``for_network``, uint8 ``[h, w]``.
-        ab: a*b* of the displayed picture, float32 ``[2, h, w]``.
-        matrix: Y'CbCr matrix of the film.
-
-    Returns:
-        Coefficients in the form of ``linear_coefficients``, float32 ``[4, h, w]``.
-    """
-    return linear_coefficients(_LOGARITHMS[small], quick_ab_to_cbcr(small, ab, matrix) * _SLOPES[small])
+LOGARITHMIC = Tones(lambda luma: _TO_DISPLAY[luma], _stored)

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from ...color.thumbnail import thumbnail
+from ...color.tones import NEGATIVE
 from ..frame_buffers import luma_plane
-from ..frame_kinds import negative
 from ..frames import FrameColorizer, PreparedFrame
 from ..plan import Plan
 from .detection import MarkedShots, is_blank
@@ -95,7 +95,7 @@ def _legible(frame_colorizer: FrameColorizer, prepared: PreparedFrame) -> np.nda
     scale = min(1.0, _SIZE / min(luma.shape))
     height, width = (max(1, round(side * scale)) for side in luma.shape)
     shown = thumbnail(luma, frame_colorizer.planes.coding, height, width)
-    return negative.for_network(shown) if frame_colorizer.options.negative else shown
+    return NEGATIVE.scene(shown) if frame_colorizer.options.negative else shown
 
 
 def letters(luma: np.ndarray) -> np.ndarray | None:
