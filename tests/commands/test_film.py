@@ -390,8 +390,9 @@ def test_ctrl_c_tells_how_to_continue(film, monkeypatch, capsys):
 
 def test_a_wrong_option_or_model_ends_the_command(film, tmp_path, monkeypatch, capsys):
     for place, status in (("photochrom.film.colorize_film", 2), ("photochrom.colorizer.colorizer.Colorizer", 1)):
-        monkeypatch.setattr(place, raising(OptionError if status == 2 else ModelError))
-        assert main(["film", str(film), str(film.with_name("none.mkv"))]) == status
+        with monkeypatch.context() as patch:
+            patch.setattr(place, raising(OptionError if status == 2 else ModelError))
+            assert main(["film", str(film), str(film.with_name("none.mkv"))]) == status
         assert capsys.readouterr().err == "photochrom: is wrong\n"
 
 

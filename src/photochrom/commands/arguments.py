@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from ..colorizer.options import ColorOptions
+from ..errors import PhotochromError
 from .parser import Parser, Verbs
+
+if TYPE_CHECKING:
+    from ..colorizer.colorizer import Colorizer
 
 DOCUMENTATION: Final = "https://photochrom.github.io/photochrom/"
 
@@ -39,6 +44,45 @@ def add_model(parser: argparse._ActionsContainer) -> None:
     """Declare ``--model`` and ``--device``."""
     parser.add_argument("--model", default="default", help="a name or an .onnx file (default: the embedded model)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda (NVIDIA) or gpu (Intel) (default: auto)")
+
+
+class ModelLoader:
+    """Loads the model that the arguments name, at the first call.
+
+    Loading takes most of a second. All that is wrong with the pictures and the outputs is reported before that.
+
+    Args:
+        args: Parsed arguments of the command.
+
+    Raises:
+        ModelError: There is no such model.
+    """
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        from ..models.registry import find_model
+
+        find_model(args.model)  # a wrong name is reported even if nothing is to be coloured
+        self._args = args
+        self.error: PhotochromError | None = None
+        """The reason why the model could not be loaded, which ends the command; None if there is none."""
+
+    @cached_property
+    def _colorizer(self) -> Colorizer:
+        from ..colorizer.colorizer import Colorizer
+
+        return Colorizer(self._args.model, self._args.device)
+
+    def __call__(self) -> Colorizer:
+        """Return the loaded model.
+
+        Raises:
+            ModelError, EngineError: The model cannot be loaded; the error is also recorded as ``error``.
+        """
+        try:
+            return self._colorizer
+        except PhotochromError as exc:
+            self.error = exc
+            raise
 
 
 def add_dials(parser: argparse._ActionsContainer) -> None:

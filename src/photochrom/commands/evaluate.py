@@ -82,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
 
     from ..colorizer.colorizer import Colorizer
+    from ..models.registry import find_model
 
     with needed_for("evaluating", "train", TrainingError):
         from ..training.evaluation import evaluate as evaluation
@@ -93,10 +94,13 @@ def run(args: argparse.Namespace) -> int:
         skipped.append(exc)
         print_to_stderr(f"photochrom: {error_text(exc)}")
 
-    colorizers = {name: Colorizer(name) for name in args.model or ["default"]}
+    models = args.model or ["default"]
+    for model in models:
+        find_model(model)  # a wrong name is reported before the photographs are read
     photographs = evaluation.chosen(
         args.photographs, held_out=args.held_out, limit=args.limit, skip=skip, note=print_to_stderr
     )
+    colorizers = {name: Colorizer(name) for name in models}
     thumbnails = (args.sheet_size or _SHEET_SIZE) if args.sheet else 0
     found = evaluation.evaluate(
         colorizers,

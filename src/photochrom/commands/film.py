@@ -16,7 +16,7 @@ from ..errors import FilmError, OptionError, PhotochromError
 from ..machine import LARGEST_REUSED_IN_FILMS, available_cores, limit_blas_threads, reuse_freed_memory
 from ..output_folders import needed_folder
 from . import INTERRUPTED, c2pa
-from .arguments import add_dials, add_model, add_overwrite, add_verb, add_verbosity, color_options
+from .arguments import ModelLoader, add_dials, add_model, add_overwrite, add_verb, add_verbosity, color_options
 from .console import Console, counted, duration
 from .file_kinds import kind_of
 from .film_preview import Request, show_without_coloring
@@ -26,7 +26,6 @@ from .messages import note_text
 from .parser import Verbs
 
 if TYPE_CHECKING:
-    from ..colorizer.colorizer import Colorizer
     from ..film.colored_stills import Still
     from ..film.hints import FilmHint
     from ..film.options import FilmOptions
@@ -230,21 +229,21 @@ def _process_all(films: list[str], request: Request) -> int:
         ModelError, EngineError: The model cannot be loaded.
         OSError: The system's temporary folder cannot be written.
     """
-    from ..colorizer.colorizer import Colorizer
-
     args, claimed = request.args, dict[Path, str]()
     console = Console(quiet=args.quiet, verbose=args.verbose)
-    colorizer = Colorizer(args.model, args.device)
+    load = ModelLoader(args)
     status = 0
     for film in films:
         try:
             check_kind(film)
             claim = functools.partial(_claim, film=film, films=films, claimed=claimed)
             if args.list_shots or args.preview or args.dry_run:
-                show_without_coloring(film, request, colorizer, claim)
+                show_without_coloring(film, request, load, claim)
             else:
-                status = max(status, _color(film, request, colorizer, console, claim))
+                status = max(status, _color(film, request, load, console, claim))
         except PhotochromError as exc:
+            if exc is load.error:
+                raise
             console.error_of(film, exc, alone=len(films) == 1)
             status = 1
         if status == INTERRUPTED:
@@ -332,7 +331,7 @@ def _read_stills(args: argparse.Namespace, film: str, options: FilmOptions) -> l
     return found
 
 
-def _color(film: str, request: Request, colorizer: Colorizer, console: Console, claim: Callable[[Path], None]) -> int:
+def _color(film: str, request: Request, load: ModelLoader, console: Console, claim: Callable[[Path], None]) -> int:
     """Colour one film, report on it, and return the exit status."""
     from ..film import Progress, colorize_film
 
@@ -355,7 +354,7 @@ def _color(film: str, request: Request, colorizer: Colorizer, console: Console, 
                 request.options,
                 hints=request.hints,
                 stills=request.stills,
-                colorizer=colorizer,
+                colorizer=load,
                 overwrite=request.args.overwrite,
                 restart=request.args.restart,
                 progress=show,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import FilmError, OptionError, system_errors
 from ..output_folders import check_folder
+from .arguments import ModelLoader
 from .console import counted
 from .film_shot_arguments import print_shots
 from .messages import note_text
@@ -18,7 +19,6 @@ from .messages import note_text
 if TYPE_CHECKING:
     from PIL import Image
 
-    from ..colorizer.colorizer import Colorizer
     from ..film.colored_stills import Still
     from ..film.frames import FrameColorizer
     from ..film.hints import FilmHint
@@ -41,7 +41,7 @@ class Request:
     stills: list[Still]
 
 
-def show_without_coloring(film: str, request: Request, colorizer: Colorizer, claim: Callable[[Path], None]) -> None:
+def show_without_coloring(film: str, request: Request, load: ModelLoader, claim: Callable[[Path], None]) -> None:
     """Print the plan or the shots of a film, or write its preview, whichever the arguments request.
 
     ``claim`` is called with the path of the preview, and raises an error if that belongs to another film.
@@ -74,7 +74,7 @@ def show_without_coloring(film: str, request: Request, colorizer: Colorizer, cla
             claim(path)
             options = check_pictures(reader, plan, options)
         is_explicit = bool(request.options.recolor)
-        frame_colorizer = FrameColorizer(colorizer, reader, plan.planes, options)
+        frame_colorizer = FrameColorizer(load(), reader, plan.planes, options)
         frame_colorizer = frame_colorizer.with_shots(make_shot_plan(frame_colorizer, plan))
         if args.dry_run:
             if options.recolor and not is_explicit:

@@ -16,7 +16,7 @@ from ..colorizer.options import ColorOptions
 from ..errors import OptionError, PhotochromError, PhotoError
 from ..machine import limit_blas_threads, reuse_freed_memory
 from ..photo.names import STREAM, file_key
-from .arguments import add_dials, add_model, add_overwrite, add_verb, add_verbosity, color_options
+from .arguments import ModelLoader, add_dials, add_model, add_overwrite, add_verb, add_verbosity, color_options
 from .console import Console, Progress, duration
 from .file_kinds import kind_of
 from .messages import error_text, note_text, unread_text
@@ -24,7 +24,6 @@ from .parser import Verbs
 from .photo_arguments import add_photo_arguments, output_options
 
 if TYPE_CHECKING:
-    from ..colorizer.colorizer import Colorizer
     from ..photo.options import OutputOptions
     from ..photo.report import PhotoReport
     from .photo_jobs import PhotoJob
@@ -159,11 +158,8 @@ def run(args: argparse.Namespace) -> int:
         raise clashes[0]
     for clash in clashes:
         console.error(error_text(clash))
-    from ..colorizer.colorizer import Colorizer
-
     reuse_freed_memory()
-    colorizer = Colorizer(args.model, args.device)
-    work = _Work(colorizer, options, output, console, args.recolor, args.negative, args.page, sheet)
+    work = _Work(ModelLoader(args), options, output, console, args.recolor, args.negative, args.page, sheet)
     for job in own:
         if args.recolor:
             work.skip(job, "is the output of another photograph: skipped", _OUTPUTS)
@@ -244,7 +240,7 @@ def _nothing_found(args: argparse.Namespace) -> PhotoError:
 class _Work:
     """Colours photographs one after the other, and counts how many are coloured, skipped and failed."""
 
-    colorizer: Colorizer
+    load: ModelLoader
     options: ColorOptions
     output: OutputOptions
     console: Console
@@ -296,6 +292,8 @@ class _Work:
             else:
                 self._color(job, bar)
         except PhotochromError as exc:
+            if exc is self.load.error:
+                raise
             if job.was_written_meanwhile(exc):
                 self.skip(job, f"{job.destination} has just been written by another program: skipped", _EXISTING)
             else:
@@ -335,17 +333,17 @@ class _Work:
         from ..photo.job import colorize_photo
 
         begun = time.monotonic()
-        job.make_folder()
-        report = colorize_photo(
-            _standard_input() if job.is_stream else job.source,
-            _standard_output() if job.destination == STREAM else job.destination,
-            self.options,
-            colorizer=self.colorizer,
-            output=self.output,
-            negative=self.negative,
-            page=self.page,
-            on_page=bar.show_page,
-        )
+        with job.needed_folder():
+            report = colorize_photo(
+                _standard_input() if job.is_stream else job.source,
+                _standard_output() if job.destination == STREAM else job.destination,
+                self.options,
+                colorizer=self.load,
+                output=self.output,
+                negative=self.negative,
+                page=self.page,
+                on_page=bar.show_page,
+            )
         self.colored += 1
         if self.sheet is not None:
             self.reports.append((job.source, report))
@@ -375,7 +373,7 @@ class _Work:
             return
         from ..photo.contact_sheet import contact_sheet, write_sheet
 
-        label = credit(self.colorizer.label, self.options.hints)
+        label = credit(self.load().label, self.options.hints)
         try:
             write_sheet(contact_sheet(self.reports), self.sheet, credit=label, overwrite=self.output.overwrite)
         except PhotochromError as exc:

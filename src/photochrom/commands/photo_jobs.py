@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OptionError, PhotochromError, PhotoError
-from ..output_folders import check_future_folder, create_folder
+from ..output_folders import check_future_folder, needed_folder
 from ..photo.inspection import check_source, is_in_color
 from ..photo.library_errors import naming
 from ..photo.names import (
@@ -69,17 +70,17 @@ class PhotoJob:
         is_own = error.path is not None and str(error.path) == self.destination
         return self.is_skippable and is_own and isinstance(error.__cause__, FileExistsError)
 
-    def make_folder(self) -> None:
-        """Create the folder of the destination, unless it exists.
+    def needed_folder(self) -> AbstractContextManager[None]:
+        """Create the folder of the destination, unless it exists; after the block, remove it if nothing was written.
 
         Raises:
             PhotoError: The folder cannot be created, or the source is not a photograph.
         """
         if self.destination == STREAM:
-            return
+            return nullcontext()
         if not self.is_stream:
             check_source(Path(self.source))  # nothing is created for a photograph that does not exist
-        create_folder(Path(self.destination).parent, PhotoError)
+        return needed_folder(Path(self.destination).parent, PhotoError)
 
 
 def find_jobs(

@@ -8,7 +8,7 @@ import sys
 from ..errors import StudioError
 from ..machine import reuse_freed_memory
 from . import INTERRUPTED, c2pa
-from .arguments import add_detail, add_model, add_verb
+from .arguments import ModelLoader, add_detail, add_model, add_verb
 from .parser import Verbs
 
 
@@ -71,8 +71,6 @@ def run(args: argparse.Namespace) -> int:
         PhotochromError: The packages of ``photochrom[c2pa]`` are missing.
         OSError: The system's temporary folder cannot be written.
     """
-    from ..colorizer.colorizer import Colorizer
-
     try:
         from ..studio import app as server
 
@@ -81,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
             args.host, args.port, *limits, names=tuple(args.name), detail=args.detail, identity=c2pa.identity_of(args)
         )
         reuse_freed_memory()  # the studio may run for months
-        server.serve(Colorizer(args.model, args.device), settings, open_browser=args.open)
+        server.serve(ModelLoader(args), settings, open_browser=args.open)
     except KeyboardInterrupt:
         print("photochrom: the studio has ended, and its tray is gone", file=sys.stderr)
         return INTERRUPTED

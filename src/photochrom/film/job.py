@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 
 from ..atomic import publish, sync
-from ..colorizer.colorizer import Colorizer
+from ..colorizer.loading import loaded
 from ..errors import FilmError
 from ..version import __version__
 from .colored_stills import Still
@@ -41,6 +42,9 @@ from .shots.titles import keeping_titles
 from .source import side_data
 from .source.opening import RESUMES
 
+if TYPE_CHECKING:
+    from ..colorizer.colorizer import Colorizer
+
 
 @dataclass(frozen=True)
 class FilmReport:
@@ -66,7 +70,7 @@ def colorize_film(
     *,
     hints: Sequence[FilmHint] = (),
     stills: Sequence[Still] = (),
-    colorizer: Colorizer | None = None,
+    colorizer: Colorizer | Callable[[], Colorizer] | None = None,
     overwrite: bool = False,
     restart: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
@@ -87,7 +91,8 @@ def colorize_film(
         hints: Known colours at places of single frames; each hint is tracked through its shot.
         stills: Coloured pictures of single frames. A frame with a still gets exactly the still's colours; the rest of
             its shot gets hints from the still.
-        colorizer: A loaded model; None for the default one.
+        colorizer: A loaded model, or a function that loads one, which is called when the film has been checked; None
+            for the default one.
         overwrite: Whether an existing output may be replaced.
         restart: Whether to discard unfinished work on this output.
         progress: Called after each frame; also while the film is examined, with no frame done, and while it is muxed,
@@ -100,8 +105,8 @@ def colorize_film(
             with these options, or is being written by another process; or unfinished work on it has other options.
         OptionError: The options ask for something that the model, the codec or a sequence does not support.
         PhotoError: A PNG, TIFF or JPEG frame of a sequence cannot be read or written.
-        ModelError: The default model cannot be loaded, or the network's output contradicts the model's card.
-        EngineError: The network could not be run.
+        ModelError: The model cannot be loaded, or the network's output contradicts the model's card.
+        EngineError: No engine for the model is installed, or the network could not be run.
         PhotochromError: The film cannot be signed.
     """
     options = options or FilmOptions()
@@ -121,7 +126,7 @@ def colorize_film(
             options = check(reader, plan, options, overwrite=overwrite, on_frame=examining)
             if options.c2pa is not None:
                 check_signing(reader.path, plan.output, overwrite=overwrite)
-        frame_colorizer = FrameColorizer(colorizer or Colorizer(), reader, plan.planes, options)
+        frame_colorizer = FrameColorizer(loaded(colorizer), reader, plan.planes, options)
         frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in stills})
         given = [*hints, *(hint for shot in options.shots for hint in shot.hints)]
         hints = [*given, *(hint for still in stills for hint in still.hints)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -14,6 +14,7 @@ import numpy as np
 from ..colorizer.alternative_captions import name_alternatives
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import credit, hints_json
+from ..colorizer.loading import loaded
 from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..colorizer.prediction import Prediction
 from ..colorizer.suggestions import alternatives
@@ -98,7 +99,7 @@ def colorize_photo(
     destination: str | os.PathLike[str] | BinaryIO,
     options: ColorOptions | None = None,
     *,
-    colorizer: Colorizer | None = None,
+    colorizer: Colorizer | Callable[[], Colorizer] | None = None,
     output: OutputOptions | None = None,
     negative: bool = False,
     page: int | None = None,
@@ -114,7 +115,8 @@ def colorize_photo(
         destination: The file to write, in the format of its extension; or an open binary file, which gets the format
             of the source, and for which no companion files are written.
         options: How to colour; None for the model's defaults.
-        colorizer: A loaded model; None loads the default model.
+        colorizer: A loaded model, or a function that loads one, which is called when the photograph has been checked;
+            None loads the default model.
         output: How to write, and which companion files to write.
         negative: Whether the photograph is a negative. The network then gets the positive. The output is a negative
             with the same luma and complementary colours, so that its inversion is the coloured positive.
@@ -125,15 +127,14 @@ def colorize_photo(
         PhotoError: The photograph cannot be read or written.
         OptionError: The options ask for something that the model cannot do, or for companion files of an open file; or
             a hint is for a page that is not coloured.
-        ModelError: The default model cannot be loaded, or the network's output contradicts the model's card.
-        EngineError: No engine for the default model is installed, or the network could not be run.
+        ModelError: The model cannot be loaded, or the network's output contradicts the model's card.
+        EngineError: No engine for the model is installed, or the network could not be run.
         PhotochromError: The output cannot be signed.
         OSError: An open source cannot be read, or an open destination cannot be written.
     """
     output, options = output or OutputOptions(), options or ColorOptions()
     target = Path(destination) if isinstance(destination, str | os.PathLike) else destination
     format = _checked_format(source, target, output)
-    colorizer = colorizer or Colorizer()
     if not isinstance(source, str | os.PathLike | bytes):
         source = source.read()
     if page is None and (data := _multipage_data(source)) is not None:
@@ -142,6 +143,8 @@ def colorize_photo(
         return _without_former_sidecars(report, output)
     photo = read_photo(source, negative=negative, may_reduce=format in (None, "JPEG"), page=page)
     _check_hints(options, page, photo.name)
+    _check_size(photo, target)
+    colorizer = loaded(colorizer)
     with enough_memory(photo.name):
         report = _color_with_companions(colorizer, photo, target, options, output)
     return _without_former_sidecars(report, output)
@@ -207,6 +210,18 @@ def _check_hints(options: ColorOptions, page: int | None, name: str) -> None:
             )
 
 
+def _check_size(photo: Photo, destination: Path | BinaryIO) -> str:
+    """Check that the output can hold a photograph, and return the output's format.
+
+    Raises:
+        PhotoError: The photograph is too large for the format, or its extension denotes no format.
+    """
+    format = format_of(destination) if isinstance(destination, Path) else photo.format
+    with naming(str(destination) if isinstance(destination, Path) else photo.name):
+        check_picture(photo, format)
+    return format
+
+
 def _color_with_companions(
     colorizer: Colorizer, photo: Photo, target: Path | BinaryIO, options: ColorOptions, output: OutputOptions
 ) -> PhotoReport:
@@ -260,9 +275,7 @@ def color_and_write(
         OSError: The open file cannot be written.
     """
     output = output or OutputOptions()
-    format = format_of(destination) if isinstance(destination, Path) else photo.format
-    with naming(str(destination) if isinstance(destination, Path) else photo.name):
-        check_picture(photo, format)
+    format = _check_size(photo, destination)
     prediction = prediction or colorizer.predict(photo.scene, options)
     # A reduced luma has the size of the output's chroma already.
     subsampling = (1, 1) if photo.reduced else chroma_sampling(photo, format, output.jpeg_layout)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..atomic import new_file
 from ..colorizer.hints import credit
+from ..colorizer.loading import loaded
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError, PhotoError
 from .formats.image import Planes
@@ -35,7 +37,7 @@ OnPage = Callable[[int, int], None]
 
 
 def colorize_pages(
-    colorizer: Colorizer,
+    colorizer: Colorizer | Callable[[], Colorizer] | None,
     data: bytes,
     destination: Path | BinaryIO,
     options: ColorOptions,
@@ -48,7 +50,7 @@ def colorize_pages(
     """Colour all pages of a TIFF into a TIFF.
 
     Args:
-        colorizer: The model.
+        colorizer: As for ``colorize_photo``.
         data: The bytes of the source.
         destination: The file to write, or an open binary file.
         options: How to colour. Each hint must name its page.
@@ -62,8 +64,8 @@ def colorize_pages(
             cannot be written or is not a TIFF.
         OptionError: A hint names no page, or a page that does not exist; alternatives or a confidence map are
             requested; or the options ask for something that the model cannot do.
-        ModelError: The network's output contradicts the model's card.
-        EngineError: The network could not be run.
+        ModelError: The model cannot be loaded, or the network's output contradicts the model's card.
+        EngineError: No engine for the model is installed, or the network could not be run.
         PhotochromError: The output cannot be signed.
         OSError: The open file cannot be written.
     """
@@ -118,7 +120,7 @@ class _Pages:
 
     def __init__(
         self,
-        colorizer: Colorizer,
+        colorizer: Colorizer | Callable[[], Colorizer] | None,
         data: bytes,
         options: ColorOptions,
         output: OutputOptions,
@@ -126,14 +128,22 @@ class _Pages:
         negative: bool,
         on_page: OnPage | None,
     ) -> None:
-        self._colorizer, self._data, self._options, self._output = colorizer, data, options, output
+        self._given, self._data, self._options, self._output = colorizer, data, options, output
         self._name, self._negative, self._on_page = name, negative, on_page
         with naming(name), decoding():
             self._starts = page_starts(data)  # read only once, since a file may have thousands of pages
         self.count = len(self._starts)
-        self.credit = credit(colorizer.label, options.hints)
         self.first: Photo
         self.sidecar = b""
+
+    @cached_property
+    def _colorizer(self) -> Colorizer:
+        return loaded(self._given)
+
+    @cached_property
+    def credit(self) -> str:
+        """The label's text."""
+        return credit(self._colorizer.label, self._options.hints)
 
     def write(self, stream: BinaryIO) -> PhotoReport:
         writer = TiffWriter(stream, self._output.compression, "<" if self._data[:2] == b"II" else ">")

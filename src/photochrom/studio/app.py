@@ -17,6 +17,7 @@ import uvicorn
 
 from ..atomic import temporary_folder
 from ..colorizer.colorizer import Colorizer
+from ..colorizer.loading import loaded
 from ..colorizer.options import ColorOptions
 from ..colorizer.reference_photographs import References
 from ..errors import OptionError, StudioError
@@ -77,19 +78,20 @@ class Settings:
                 raise OptionError(f"name is {name!r:.60}", remedy="give a host name alone, like photos.example.org")
 
 
-def serve(colorizer: Colorizer, settings: Settings, *, open_browser: bool) -> None:
+def serve(colorizer: Colorizer | Callable[[], Colorizer], settings: Settings, *, open_browser: bool) -> None:
     """Run the studio until it is interrupted.
 
     Args:
-        colorizer: The model, shared by all visitors.
+        colorizer: The model, shared by all visitors; or a function that loads it, called when the address is free.
         settings: Address and limits.
         open_browser: Whether to open the page in a browser on this machine.
 
     Raises:
         StudioError: The address is in use or does not belong to this machine.
+        ModelError, EngineError: The model cannot be loaded.
         OSError: The system's temporary folder cannot be written.
     """
-    with listening(settings) as listener, application(colorizer, settings) as app:
+    with listening(settings) as listener, application(loaded(colorizer), settings) as app:
         address = url(settings.host, listener.getsockname()[1])
 
         def announce() -> None:
