@@ -22,6 +22,9 @@ _POSITIONS: Final = (0x9214, 0xA214)  # SubjectArea and SubjectLocation, in coor
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_MOST_SHARED: Final = 2  # times the size of the data: the sum of a directory's values, of which writers let few overlap
+_BELOW: Final[dict[int, tuple[int, ...]]] = {Tag.ExifOffset: (Tag.ExifInteroperabilityOffset,)}
+"""Tags of the pointers that a subdirectory may hold, by its own pointer; no others are followed, as they may loop."""
 _INTEGERS: Final = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 Order = Literal["<", ">"]  # byte order, as struct and NumPy write it
@@ -72,7 +75,8 @@ class Tiff:
         """Return the entries of the directory at ``start`` and the offset of the next directory (0 if it is the last).
 
         Raises:
-            struct.error: The directory extends past the end of the data.
+            struct.error: The directory extends past the end of the data, or its values overlap, so that copies of them
+                could take thousands of times the memory of the data.
         """
         if start >= len(self.data):  # a 64-bit offset may be too large for struct
             raise struct.error("the directory is past the end")
@@ -82,6 +86,8 @@ class Tiff:
         size = 20 if self.big else 12
         entries = [self._entry(self.order + row, start + i * size) for i in range(count)]
         (following,) = struct.unpack_from(self.order + tail, self.data, start + count * size)
+        if sum(len(entry.value) for entry in entries) > _MOST_SHARED * len(self.data):
+            raise struct.error("the values of the directory overlap")
         return entries, following
 
     def _entry(self, row: str, position: int) -> Entry:
@@ -310,7 +316,8 @@ def packed(
 ) -> bytes:
     """Serialise a directory for offset ``start`` of a classic TIFF, followed by its values and subdirectories.
 
-    Entries without a value are left out, and so are those of types that only BigTIFF has.
+    Entries without a value are left out, and so are those of types that only BigTIFF has. Of entries with the same
+    tag, the first one counts.
 
     Args:
         tiff: The structure that contains the entries.
@@ -320,6 +327,8 @@ def packed(
     """
     rows, body = [], bytearray()
     # Only BigTIFF has the types from 16 on. Among descriptive tags only pointers use them, and pointers are rewritten.
+    first = {entry.tag: entry for entry in reversed(entries)}
+    entries = [entry for entry in entries if first[entry.tag] is entry]
     entries = [entry for entry in entries if entry.value and (entry.type < 16 or entry.tag in pointers)]
     values_start = start + 2 + 12 * len(entries) + 4
     for entry in entries:
@@ -327,7 +336,7 @@ def packed(
         kind, count, value = entry.type, entry.count, bytes(entry.value)
         if entry.tag in pointers:
             kind, count, value = LONG, 1, struct.pack(tiff.order + "I", offset)
-            body += packed(tiff, _sub_directory(tiff, [entry], entry.tag), offset, (Tag.ExifInteroperabilityOffset,))
+            body += packed(tiff, _sub_directory(tiff, [entry], entry.tag), offset, _BELOW.get(entry.tag, ()))
         elif len(value) > 4:
             body += value + b"\0" * (len(value) % 2)
             value = struct.pack(tiff.order + "I", offset)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Final
 
 from .image import decoded_text
@@ -14,7 +14,7 @@ IIM: Final = b"\x1c"
 INSTRUCTIONS: Final = 40  # data set of IIM's record 2
 _IPTC: Final = 0x0404
 _THUMBNAILS: Final = (0x0409, 0x040C)  # they show the grey picture
-_UTF8: Final = b"\x1b%G"  # value of the data set 1:90 that means UTF-8
+_IS_UTF8: Final = (1, 90, b"\x1b%G")  # data set of a block in UTF-8
 
 # Data set of record 2 -> XMP property and kind of XMP array (IPTC Photo Metadata Standard).
 _PROPERTIES: Final = {
@@ -52,13 +52,13 @@ _OTHERS: Final = {
 
 def split(resources: bytes) -> tuple[bytes | None, bytes | None]:
     """Split Photoshop resources into the IIM block and the other resources to keep; each is None if empty."""
-    iptc, others = None, b""
+    iptc, others = None, []
     for kind, whole, content in _resources(resources):
         if kind == _IPTC:
             iptc = iptc or bytes(content)
         elif kind not in _THUMBNAILS:
-            others += whole
-    return iptc, others or None
+            others.append(whole)
+    return iptc, b"".join(others) or None
 
 
 def join(iptc: bytes | None, others: bytes | None) -> bytes:
@@ -76,7 +76,7 @@ def iptc_to_xmp(iptc: bytes, packet: Packet, numbers: Container[int] = _PROPERTI
         numbers: Numbers of the data sets of record 2 to copy; by default, all that have an XMP property.
     """
     sets = list(_data_sets(iptc))
-    is_utf8 = (1, 90, _UTF8) in sets
+    is_utf8 = _IS_UTF8 in sets
     for number, (name, array) in _PROPERTIES.items():
         found = [value for record, kind, value in sets if (record, kind) == (2, number)]
         values = [value.decode("utf-8", "replace") if is_utf8 else decoded_text(value) for value in found]
@@ -84,19 +84,25 @@ def iptc_to_xmp(iptc: bytes, packet: Packet, numbers: Container[int] = _PROPERTI
             packet.set(name, [_iso_date(value) for value in values] if number == 55 else values, array)
 
 
-def merged(first: bytes | None, second: bytes | None) -> bytes | None:
-    """Return a block of IIM with the data sets that only a second block has appended.
+def merged(blocks: Iterable[bytes]) -> bytes | None:
+    """Return the first block of IIM, with the data sets appended that only later blocks have; None without blocks.
 
-    If the blocks have different encodings, the first is returned unchanged; if one is missing, the other is returned.
+    Blocks of another encoding than the first one's are left out.
     """
-    if not (first and second):
-        return first or second
-    sets, others = list(_data_sets(first)), list(_data_sets(second))
-    if ((1, 90, _UTF8) in sets) != ((1, 90, _UTF8) in others):
-        return first
-    known = {(record, number) for record, number, _ in sets}
-    new = [one for one in others if one[:2] not in known]
-    return first + b"".join(struct.pack(">sBBH", IIM, *one[:2], len(one[2])) + one[2] for one in new)
+    parts: list[bytes] = []
+    known: set[tuple[int, int]] = set()
+    is_utf8 = False
+    for block in blocks:
+        sets = list(_data_sets(block))
+        if not parts:
+            parts, is_utf8 = [block], _IS_UTF8 in sets
+        elif (_IS_UTF8 in sets) == is_utf8:
+            new = (one for one in sets if one[:2] not in known)
+            parts += [struct.pack(">sBBH", IIM, *one[:2], len(one[2])) + one[2] for one in new]
+        else:
+            continue
+        known.update(one[:2] for one in sets)
+    return b"".join(parts) or None
 
 
 def without_property(iptc: bytes) -> list[str]:

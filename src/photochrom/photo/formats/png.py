@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from mmap import mmap
 from typing import BinaryIO, Final
@@ -53,6 +53,7 @@ _OF_SRGB: Final = {
 """Content of the chunks that state gamma and primaries, for a picture in sRGB."""
 _EXIF: Final = b"Exif\0\0"  # some programs write it before the block
 _XMP_KEYWORD: Final = b"XML:com.adobe.xmp"
+_RAW_PROFILE: Final = b"Raw profile type "
 _UP: Final = 2  # filter: subtract the byte above; choosing a filter per row would save a few per cent
 _MAX_TEXT: Final = 64 << 20  # largest inflated size of a chunk, in bytes
 _ADLER: Final = 65521
@@ -187,56 +188,92 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 def _metadata(chunks: Iterable[tuple[bytes, bytes]]) -> tuple[Metadata, tuple[str, ...]]:
     """Return the metadata, including chunks to copy unchanged, and warnings about damaged or dropped chunks."""
-    metadata, warnings = Metadata(), []
+    found = _Found()
     for name, payload in chunks:
-        if name == b"eXIf":
-            metadata = replace(metadata, exif=payload.removeprefix(_EXIF))
-        elif name == b"iCCP":
-            try:
-                metadata = replace(metadata, icc=_inflated(payload.partition(b"\0")[2][1:]))
-            except zlib.error:
-                warnings.append("its damaged ICC profile is not kept")
-        elif name == b"pHYs":
-            metadata = replace(metadata, density=_density(payload))
-        elif name in (b"tEXt", b"zTXt", b"iTXt"):
-            try:
-                metadata = _with_text(metadata, name, payload)
-            except zlib.error:
-                keyword = payload.partition(b"\0")[0].decode("latin-1")
-                warnings.append(f"its damaged text {keyword!r} is not kept")
-        elif name == b"caBX":
-            warnings.append(C2PA_LOST)
-        elif name in _COLOR_CHUNKS or (_is_ancillary(name) and name[3:4].islower() and name != b"tIME"):
-            metadata = replace(metadata, native=(*metadata.native, (name, payload)))
-    density = metadata.density or exif.density(metadata.exif)
-    return replace(metadata, density=density), tuple(warnings)
+        found.add(name, payload)
+    return found.metadata(), tuple(found.warnings)
 
 
 def _is_ancillary(name: bytes) -> bool:
     return name[:1].islower()
 
 
-def _with_text(metadata: Metadata, name: bytes, payload: bytes) -> Metadata:
-    """Add a text chunk to metadata: EXIF, XMP and IPTC to their fields, and other text as an unchanged chunk."""
-    keyword, text = _keyword_and_text(name, payload)
-    if keyword == _XMP_KEYWORD:
-        return replace(metadata, xmp=text)
-    if keyword.startswith(b"Raw profile type "):
-        block = _raw_profile(text)
-        kind = keyword.removeprefix(b"Raw profile type ")
-        if kind in (b"exif", b"APP1") and block.startswith(b"Exif\0\0"):
-            return metadata if metadata.exif else replace(metadata, exif=block.removeprefix(b"Exif\0\0"))
-        if kind == b"xmp" and block:
-            return metadata if metadata.xmp else replace(metadata, xmp=block)
-        if kind in (b"iptc", b"8bim") and block:
+@dataclass
+class _Found:
+    """Metadata found so far; blocks of many chunks are joined at the end, so that the time is linear in their number.
+
+    The fields are those of ``Metadata``.
+    """
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    icc: bytes | None = None
+    density: Density | None = None
+    iptc: list[bytes] = field(default_factory=list)
+    photoshop: list[bytes] = field(default_factory=list)
+    native: list[tuple[bytes, bytes]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def metadata(self) -> Metadata:
+        """Return the metadata of all chunks."""
+        return Metadata(
+            exif=self.exif,
+            xmp=self.xmp,
+            iptc=photoshop.merged(self.iptc),
+            photoshop=b"".join(self.photoshop) or None,
+            icc=self.icc,
+            density=self.density or exif.density(self.exif),
+            native=tuple(self.native),
+            texts=tuple(self.texts),
+        )
+
+    def add(self, name: bytes, payload: bytes) -> None:
+        """Add a chunk; one that is damaged or cannot be kept adds a warning."""
+        if name == b"eXIf":
+            self.exif = payload.removeprefix(_EXIF)
+        elif name == b"iCCP":
+            try:
+                self.icc = _inflated(payload.partition(b"\0")[2][1:])
+            except zlib.error:
+                self.warnings.append("its damaged ICC profile is not kept")
+        elif name == b"pHYs":
+            self.density = _density(payload)
+        elif name in (b"tEXt", b"zTXt", b"iTXt"):
+            try:
+                self._add_text(name, payload)
+            except zlib.error:
+                keyword = payload.partition(b"\0")[0].decode("latin-1")
+                self.warnings.append(f"its damaged text {keyword!r} is not kept")
+        elif name == b"caBX":
+            self.warnings.append(C2PA_LOST)
+        elif name in _COLOR_CHUNKS or (_is_ancillary(name) and name[3:4].islower() and name != b"tIME"):
+            self.native.append((name, payload))
+
+    def _add_text(self, name: bytes, payload: bytes) -> None:
+        """Add a text chunk: EXIF, XMP and IPTC to their fields, and other text as an unchanged chunk."""
+        keyword, text = _keyword_and_text(name, payload)
+        if keyword == _XMP_KEYWORD:
+            self.xmp = text
+        elif not (keyword.startswith(_RAW_PROFILE) and self._add_profile(keyword, _raw_profile(text))):
+            self.native.append((name, payload))
+            self.texts.append(f"{keyword.decode('latin-1')}: {decoded_text(text)}")
+
+    def _add_profile(self, keyword: bytes, block: bytes) -> bool:
+        """Add a block that ImageMagick stored as text; return whether it is of a known kind."""
+        kind = keyword.removeprefix(_RAW_PROFILE)
+        if kind in (b"exif", b"APP1") and block.startswith(_EXIF):
+            self.exif = self.exif or block.removeprefix(_EXIF)
+        elif kind == b"xmp" and block:
+            self.xmp = self.xmp or block
+        elif kind in (b"iptc", b"8bim") and block:
             # Some programs write IIM within Photoshop resources, others without them, and some write both.
             iptc, others = (block, None) if block.startswith(photoshop.IIM) else photoshop.split(block)
-            resources = (metadata.photoshop or b"") + (others or b"")
-            return replace(
-                metadata, iptc=photoshop.merged(metadata.iptc, iptc), photoshop=resources or metadata.photoshop
-            )
-    line = f"{keyword.decode('latin-1')}: {decoded_text(text)}"
-    return replace(metadata, native=(*metadata.native, (name, payload)), texts=(*metadata.texts, line))
+            self.iptc.extend(filter(None, [iptc]))
+            self.photoshop.extend(filter(None, [others]))
+        else:
+            return False
+        return True
 
 
 def _keyword_and_text(name: bytes, payload: bytes) -> tuple[bytes, bytes]:

@@ -109,8 +109,10 @@ def luma_scans(data: bytes) -> LumaScans:
     tables: dict[int, bytes] = {}
     parts: list[tuple[int, bytes, memoryview]] = []
     trailer = memoryview(b"")
+    has_scan = False
     for marker, payload, coded in _segments(data):
-        if marker == _DQT and not _has_scan(parts):  # a later table does not apply to the first scan
+        has_scan |= marker == _SOS
+        if marker == _DQT and not has_scan:  # a later table does not apply to the first scan
             tables |= _quantization_tables(payload)
         elif 0xC0 <= marker <= 0xCF and marker not in _NOT_FRAMES:
             if frame is not None:
@@ -122,7 +124,7 @@ def luma_scans(data: bytes) -> LumaScans:
             parts.append((marker, payload, coded))
         elif marker == _EOI:
             trailer = coded
-    if frame is None or not _has_scan(parts):
+    if frame is None or not has_scan:
         raise CannotSplice("its structure is damaged")
     height, width, table = _grey_frame(*frame)
     if table not in tables:
@@ -217,10 +219,6 @@ def _end_of_scan(data: bytes, start: int) -> int:
     return found.start()
 
 
-def _has_scan(parts: list[tuple[int, bytes, memoryview]]) -> bool:
-    return any(marker == _SOS for marker, _, _ in parts)
-
-
 def _quantization_tables(payload: bytes) -> dict[int, bytes]:
     """Return the tables of a DQT segment by number; each begins with its byte for precision and number.
 
@@ -228,11 +226,12 @@ def _quantization_tables(payload: bytes) -> dict[int, bytes]:
         CannotSplice: A table is cut short.
     """
     found: dict[int, bytes] = {}
-    while payload:
-        length = 1 + 64 * (2 if payload[0] >> 4 else 1)
-        if len(payload) < length:
+    start = 0
+    while start < len(payload):
+        end = start + 1 + 64 * (2 if payload[start] >> 4 else 1)
+        if end > len(payload):
             raise CannotSplice("a quantisation table is damaged")
-        found[payload[0] & 0x0F], payload = payload[:length], payload[length:]
+        found[payload[start] & 0x0F], start = payload[start:end], end
     return found
 
 

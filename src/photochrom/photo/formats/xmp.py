@@ -6,7 +6,8 @@ import base64
 import codecs
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections import ChainMap
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeGuard
 from xml.dom import minidom
 from xml.parsers.expat import ExpatError
@@ -33,6 +34,11 @@ NAMESPACES: Final = {
     "xmp": "http://ns.adobe.com/xap/1.0/",
     "xmpNote": "http://ns.adobe.com/xmp/note/",
 }
+_OF_THE_PIXELS: Final = (
+    "tiff:ImageWidth", "tiff:ImageLength", "tiff:BitsPerSample", "tiff:Compression", "tiff:PhotometricInterpretation",
+    "tiff:SamplesPerPixel", "tiff:PlanarConfiguration", "tiff:YCbCrSubSampling", "tiff:YCbCrPositioning",
+    "xmp:Thumbnails",
+)  # fmt: skip
 # Regions of the picture (faces, the subject), in coordinates of the pixels as stored.
 _POSITIONS: Final = ("mwg-rs:Regions", "MP:RegionInfo", "Iptc4xmpExt:ImageRegion",
                   "exif:SubjectArea", "exif:SubjectLocation")  # fmt: skip
@@ -67,6 +73,7 @@ _TAIL: Final = '\n<?xpacket end="w"?>'
 _MAX_BYTES: Final = 32 << 20  # the parsed tree takes about twenty times the memory of its text
 
 
+_Property = minidom.Attr | minidom.Element
 _UNREADABLE = (ExpatError, DefusedXmlException, RecursionError, ValueError)
 
 
@@ -101,19 +108,21 @@ class Packet:
             return text or occurrence.getAttributeNS(RDF, "resource")
         return None
 
-    def remove(self, name: str) -> None:
-        """Remove a property, whether it is written as an attribute or as an element."""
-        prefix, _, local = name.partition(":")
-        self._drop(NAMESPACES[prefix], local)
+    def remove(self, *names: str) -> None:
+        """Remove properties, whether they are written as attributes or as elements."""
+        parts = (name.partition(":") for name in names)
+        self._drop({(NAMESPACES[prefix], local) for prefix, _, local in parts})
 
-    def _drop(self, namespace: str, local: str) -> None:
-        for occurrence in list(self._named(namespace, local)):
-            description = occurrence.ownerElement if isinstance(occurrence, minidom.Attr) else occurrence.parentNode
-            assert isinstance(description, minidom.Element)  # _named finds nothing else
-            if isinstance(occurrence, minidom.Attr):
-                description.removeAttributeNode(occurrence)
-            else:
-                description.removeChild(occurrence)
+    def _drop(self, names: Container[tuple[str | None, str | None]]) -> None:
+        """Remove the properties with these namespaces and names, in one pass over the packet."""
+        for description in _descriptions(self._rdf):
+            for attribute in list(description.attributes.values()):
+                if _name(attribute) in names:
+                    description.removeAttributeNode(attribute)
+            # Removing the children one by one would search the list for each.
+            kept = [node for node in description.childNodes if _name(node) not in names]
+            if len(kept) < len(description.childNodes):
+                description.childNodes[:] = kept
 
     def set(self, name: str, values: Sequence[str], array: str = "") -> None:
         """Replace a property with one value, or with an array of values if ``array`` is "Alt", "Bag" or "Seq"."""
@@ -141,20 +150,24 @@ class Packet:
             _, rdf = _parsed(sidecar)
         except _UNREADABLE:
             return False
-        subject = self._own.getAttributeNS(RDF, "about")
+        found = {_name(node): node for description in _descriptions(rdf) for node in _adopted(description)}
+        self._drop(found)  # of a property that the sidecar has several times, the last one counts
+        kept = {id(node) for node in found.values()}
+        inherited = _inherited(rdf)
         for description in _descriptions(rdf):
-            own = self._new_description(subject)
-            for name, value in _inherited_prefixes(description).items():
-                own.setAttribute(name, value)
-            for attribute in list(description.attributes.values()):
-                if attribute.namespaceURI in _ADOPTED:
-                    self._drop(attribute.namespaceURI, attribute.localName)
-                    own.setAttributeNS(attribute.namespaceURI, attribute.name, attribute.value)
-            for node in list(description.childNodes):
-                if isinstance(node, minidom.Element) and node.namespaceURI in _ADOPTED:
-                    self._drop(node.namespaceURI, node.localName)
-                    own.appendChild(self._document.importNode(node, True))
+            if nodes := [node for node in _adopted(description) if id(node) in kept]:
+                self._copy(nodes, ChainMap(_declared(description), inherited))
         return True
+
+    def _copy(self, nodes: Sequence[_Property], declarations: Mapping[str, str]) -> None:
+        """Copy properties into a new description; ``declarations`` are the xmlns attributes that apply to them."""
+        own = self._new_description(self._own.getAttributeNS(RDF, "about"))
+        _declare(own, nodes, declarations)
+        for node in nodes:
+            if isinstance(node, minidom.Attr):
+                own.setAttributeNS(node.namespaceURI, node.name, node.value)
+            else:
+                own.appendChild(self._document.importNode(node, True))
 
     def absorb(self, extension: bytes) -> None:
         """Add the properties of the second packet of a JPEG ("extended XMP").
@@ -167,10 +180,12 @@ class Packet:
         except _UNREADABLE:
             self._store_unreadable(extension)
             return
+        inherited = _inherited(rdf)
+        self._rdf.removeChild(self._own)  # and appended again, which is faster than inserting each node before it
         for node in _descriptions(rdf):
-            for name, value in _inherited_prefixes(node).items():
-                node.setAttribute(name, value)
-            self._rdf.insertBefore(self._document.importNode(node, True), self._own)
+            _declare(node, [node], ChainMap(_declared(node), inherited))
+            self._rdf.appendChild(self._document.importNode(node, True))
+        self._rdf.appendChild(self._own)
 
     def _store_unreadable(self, unreadable: bytes) -> None:
         self.set("photochrom:UnreadableXMP", [base64.b64encode(unreadable).decode()])
@@ -205,16 +220,13 @@ class Packet:
         assert root is not None  # _parsed found RDF below it
         return root
 
-    def _occurrences(self, name: str) -> Iterator[minidom.Attr | minidom.Element]:
+    def _occurrences(self, name: str) -> Iterator[_Property]:
         prefix, _, local = name.partition(":")
-        yield from self._named(NAMESPACES[prefix], local)
-
-    def _named(self, namespace: str, local: str) -> Iterator[minidom.Attr | minidom.Element]:
         for description in _descriptions(self._rdf):
-            attribute = description.getAttributeNodeNS(namespace, local)
+            attribute = description.getAttributeNodeNS(NAMESPACES[prefix], local)
             if attribute is not None:
                 yield attribute
-            yield from (node for node in description.childNodes if _is(node, namespace, local))
+            yield from (node for node in description.childNodes if _is(node, NAMESPACES[prefix], local))
 
     def _new_description(self, subject: str) -> minidom.Element:
         description = self._child(self._rdf, RDF, "rdf:Description")
@@ -243,15 +255,10 @@ def update_for_output(packet: Packet, width: int, height: int, *, moved: bool, s
         srgb: Whether the pixels were converted to sRGB.
         new_profile: Whether the ICC profile was replaced or removed.
     """
-    for name in ("tiff:ImageWidth", "tiff:ImageLength", "tiff:BitsPerSample", "tiff:Compression",
-                 "tiff:PhotometricInterpretation", "tiff:SamplesPerPixel", "tiff:PlanarConfiguration",
-                 "tiff:YCbCrSubSampling", "tiff:YCbCrPositioning", "xmp:Thumbnails"):  # fmt: skip
-        packet.remove(name)
-    for name in (*_COMPANIONS, *(_POSITIONS if moved else ())):
-        packet.remove(name)
+    packet.remove(*_OF_THE_PIXELS, *_COMPANIONS, *(_POSITIONS if moved else ()))
     if (packet.get("crs:ConvertToGrayscale") or "").lower() == "true":
-        for name in ("crs:ConvertToGrayscale", "crs:Treatment", "crs:Look"):  # editors would show the output in grey
-            packet.remove(name)
+        # Editors would show the output in grey.
+        packet.remove("crs:ConvertToGrayscale", "crs:Treatment", "crs:Look")
     if new_profile:
         packet.remove("photoshop:ICCProfile")
     values = {"tiff:Orientation": 1, "exif:PixelXDimension": width, "exif:PixelYDimension": height}
@@ -292,14 +299,45 @@ def _descriptions(rdf: minidom.Element) -> list[minidom.Element]:
     return [node for node in rdf.childNodes if _is(node, RDF, "Description")]
 
 
-def _inherited_prefixes(node: minidom.Element) -> dict[str, str]:
-    """Return the xmlns attributes that apply to a node, by name; the nearest declaration wins."""
+def _name(node: minidom.Node) -> tuple[str | None, str | None]:
+    """Return namespace and local name of an attribute or element; two empty strings for another node."""
+    return (node.namespaceURI, node.localName) if isinstance(node, minidom.Attr | minidom.Element) else ("", "")
+
+
+def _adopted(description: minidom.Element) -> Iterator[_Property]:
+    """Yield the properties of a sidecar's description that are copied."""
+    for node in (*description.attributes.values(), *description.childNodes):
+        if isinstance(node, _Property) and node.namespaceURI in _ADOPTED:
+            yield node
+
+
+def _declared(node: minidom.Element) -> dict[str, str]:
+    """Return the xmlns attributes of a node."""
+    return {name: value for name, value in node.attributes.items() if name.partition(":")[0] == "xmlns"}
+
+
+def _inherited(node: minidom.Element) -> dict[str, str]:
+    """Return the xmlns attributes that apply to a node, its own and those of its ancestors; the nearest wins."""
     found: dict[str, str] = {}
     ancestor: minidom.Node | None = node
     while isinstance(ancestor, minidom.Element):
-        found = {name: value for name, value in ancestor.attributes.items() if name.startswith("xmlns")} | found
+        found = _declared(ancestor) | found
         ancestor = ancestor.parentNode
     return found
+
+
+def _declare(target: minidom.Element, nodes: Iterable[_Property], declarations: Mapping[str, str]) -> None:
+    """Set those of the xmlns attributes on an element that some nodes or their descendants need.
+
+    If all were set on each description, a file with thousands of both would take gigabytes.
+    """
+    for node in nodes:
+        elements = [node, *node.getElementsByTagName("*")] if isinstance(node, minidom.Element) else []
+        names = [node.nodeName, *(name for one in elements for name in (one.tagName, *one.attributes.keys()))]
+        for prefix in {name.partition(":")[0] if ":" in name else "" for name in names}:
+            attribute = f"xmlns:{prefix}" if prefix else "xmlns"
+            if attribute in declarations:
+                target.setAttribute(attribute, declarations[attribute])
 
 
 def _markup(node: minidom.Node) -> str:
