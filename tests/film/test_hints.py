@@ -1,6 +1,7 @@
 """Hints of a film: given on one frame, tracked through its shot, and not beyond."""
 
 import json
+import re
 import tempfile
 from dataclasses import replace
 from fractions import Fraction
@@ -16,6 +17,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from photochrom import Hint, OptionError
 from photochrom.color.spaces import luma_of_rgb
+from photochrom.commands.main import main
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.colored_stills import frame_at, hints_of_still, read_still
@@ -290,6 +292,32 @@ def test_a_still_is_not_counted_as_hints(times, words, two_shots, grey_colorizer
     hints = [FilmHint(Fraction(0), Hint(0.5, 0.5, RED))]
     report = colorize_film(two_shots, None, LOSSLESS, hints=hints, stills=stills, colorizer=grey_colorizer)
     assert f"with 1 colour given by hand and {words});" in comment_of(report.output)
+
+
+def test_a_still_that_is_given_twice_counts_once(two_shots, grey_colorizer, tmp_path):
+    """The second time is that of the same frame."""
+    Image.fromarray(np.dstack([frame_at(two_shots, Fraction(0))[1]] * 3)).save(tmp_path / "still.png")
+    stills = [read_still(two_shots, Fraction(time), tmp_path / "still.png") for time in (0, Fraction(1, 50))]
+    report = colorize_film(two_shots, None, LOSSLESS, stills=stills, colorizer=grey_colorizer)
+    assert "with colours of a still);" in comment_of(report.output)
+    assert len(report.hint_spans) == 1
+
+
+def test_two_different_stills_of_a_frame_are_named(two_shots, grey_colorizer, tmp_path):
+    frame = np.dstack([frame_at(two_shots, Fraction(0))[1]] * 3)
+    paths = [tmp_path / "grey.png", tmp_path / "red.png"]
+    for path, red in zip(paths, (0, 40), strict=True):
+        Image.fromarray(np.clip(frame + np.array([red, 0, 0]), 0, 255).astype(np.uint8)).save(path)
+    stills = [read_still(two_shots, Fraction(0), path) for path in paths]
+    told = f"{paths[0]} and {paths[1]} are of the same frame, with different colours: leave one of them out"
+    with pytest.raises(OptionError, match=re.escape(told)):
+        colorize_film(two_shots, None, LOSSLESS, stills=stills, colorizer=grey_colorizer)
+    unnamed = [replace(still, path=None) for still in stills]
+    with pytest.raises(OptionError, match=r"^two stills are of the same frame"):
+        colorize_film(two_shots, None, LOSSLESS, stills=unnamed, colorizer=grey_colorizer)
+    arguments = [f"--still={time}={path}" for time, path in zip((0, 0.02), paths, strict=True)]
+    assert main(["film", str(two_shots), *arguments, "--preview"]) == 2
+    assert not two_shots.with_suffix(".preview.png").exists()
 
 
 def test_a_still_outside_the_part_is_not_used(two_shots, grey_colorizer, tmp_path):

@@ -317,7 +317,7 @@ def _read_hints(args: argparse.Namespace) -> list[FilmHint]:
 
 
 def _read_stills(args: argparse.Namespace, film: str, options: FilmOptions) -> list[Still]:
-    from ..film.colored_stills import read_still
+    from ..film.colored_stills import distinct_stills, read_still
     from ..film.times import parse_time
 
     found = []
@@ -328,7 +328,7 @@ def _read_stills(args: argparse.Namespace, film: str, options: FilmOptions) -> l
         time = parse_time(at)
         check_kind(film)
         found.append(read_still(film, time, path, options))
-    return found
+    return distinct_stills(found)
 
 
 def _color(film: str, request: Request, load: ModelLoader, console: Console, claim: Callable[[Path], None]) -> int:

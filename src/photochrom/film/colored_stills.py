@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -43,6 +44,23 @@ class Still:
     """a*b* of the upright frame, float32 ``[2, h, w]``."""
     hints: tuple[FilmHint, ...]
     """Hints at this frame for colouring the rest of the shot."""
+    path: Path | None = None
+    """The picture; None for a still that was not read from a file."""
+
+
+def distinct_stills(stills: Sequence[Still]) -> list[Still]:
+    """Return stills without those that equal an earlier one, as if the same picture is given twice.
+
+    Raises:
+        OptionError: Two stills give different colours to the same frame.
+    """
+    of_frame: dict[int, Still] = {}
+    for still in stills:
+        other = of_frame.setdefault(still.pts, still)
+        if not np.array_equal(still.ab, other.ab):
+            names = "two stills" if still.path is None or other.path is None else f"{other.path} and {still.path}"
+            raise OptionError(f"{names} are of the same frame, with different colours", remedy="leave one of them out")
+    return list(of_frame.values())
 
 
 def read_still(
@@ -68,7 +86,7 @@ def read_still(
     pts, luma, profile = frame_at(film, time, options)
     hints = hints_of_still(time, path, luma, profile)
     lab = rgb_to_lab(_read_still(path, profile, _COLOR_SIDE).astype(np.float32) / 255)
-    return Still(pts, np.ascontiguousarray(np.moveaxis(lab[..., 1:], -1, 0)), hints)
+    return Still(pts, np.ascontiguousarray(np.moveaxis(lab[..., 1:], -1, 0)), hints, Path(path))
 
 
 def hints_of_still(

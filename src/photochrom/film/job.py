@@ -18,7 +18,7 @@ from ..atomic import publish, sync
 from ..colorizer.loading import loaded
 from ..errors import FilmError
 from ..version import __version__
-from .colored_stills import Still
+from .colored_stills import Still, distinct_stills
 from .coloring import Progress, color_frames
 from .credit import film_credit
 from .damage_log import Damage, gap_notes
@@ -103,13 +103,14 @@ def colorize_film(
         FilmError: The film cannot be read, is in colour already or certainly a negative, or has no frame at a hint's
             time; ``options`` name a shot or a picture area that it does not have; the output exists, cannot be written
             with these options, or is being written by another process; or unfinished work on it has other options.
-        OptionError: The options ask for something that the model, the codec or a sequence does not support.
+        OptionError: The options ask for something that the model, the codec or a sequence does not support; or two
+            stills give different colours to the same frame.
         PhotoError: A PNG, TIFF or JPEG frame of a sequence cannot be read or written.
         ModelError: The model cannot be loaded, or the network's output contradicts the model's card.
         EngineError: No engine for the model is installed, or the network could not be run.
         PhotochromError: The film cannot be signed.
     """
-    options = options or FilmOptions()
+    options, stills = options or FilmOptions(), distinct_stills(stills)
     target = None if output is None else Path(output)
     with open_film(source, options) as reader:
         place = reader.pattern.folder if isinstance(reader, SequenceReader) else reader.path
