@@ -17,7 +17,8 @@ from ..colorizer.hint_propagation import propagate_hints
 from ..colorizer.hints import Hint
 from ..errors import OptionError, PhotoError
 from ..photo.formats import icc
-from ..photo.formats.image import check_size, open_image
+from ..photo.formats.image import check_size
+from ..photo.inspection import open_picture
 from .hints import FilmHint
 from .options import FilmOptions
 from .sequences.reader import open_film
@@ -162,12 +163,12 @@ def _read_still(path: str | os.PathLike[str], profile: bytes | None, side: int =
         OptionError: The picture cannot be read.
     """
     try:
-        with open_image(Path(path)) as stored:
+        with open_picture(Path(path)) as stored:
             check_size(*stored.size)
             return icc.upright_srgb(stored, side / min(stored.size), kept=profile)
     except PhotoError as exc:
         raise OptionError(f"the still {exc}", path=path) from exc
-    except (OSError, SyntaxError, ValueError) as exc:  # raised by Pillow
+    except (OSError, SyntaxError, ValueError, LookupError, RuntimeError, EOFError) as exc:  # raised by the decoders
         reason = getattr(exc, "strerror", None) or exc
         raise OptionError(f"the still cannot be read ({reason})", path=path, remedy="check the path") from exc
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from mmap import mmap
 from pathlib import Path
@@ -52,13 +52,23 @@ def format_of_data(data: bytes) -> str:
         return "TIFF"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
-    if data[4:8] == b"ftyp":
-        brands = {data[i : i + 4] for i in range(8, min(int.from_bytes(data[:4], "big"), 256), 4)}
-        if brands & {b"avif", b"avis"}:
-            return "AVIF"
-        if brands & {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
-            return "HEIF"
+    if _brands(data) & {b"avif", b"avis"}:
+        return "AVIF"
+    if _is_heif(data):
+        return "HEIF"
     raise PhotoError("is not a JPEG, PNG, TIFF, WebP, HEIF or AVIF", remedy="convert it to one of these")
+
+
+def _is_heif(data: bytes) -> bool:
+    brands = _brands(data)
+    is_avif = brands & {b"avif", b"avis"}
+    return not is_avif and bool(brands & {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
+
+
+def _brands(data: bytes) -> set[bytes]:
+    """Return the brands of a file in the container of HEIF and AVIF; none for other files."""
+    end = min(int.from_bytes(data[:4], "big"), 256) if data[4:8] == b"ftyp" else 0
+    return {data[i : i + 4] for i in range(8, end, 4)}
 
 
 def count_pages(data: bytes | mmap) -> int:
@@ -142,17 +152,24 @@ def _is_grey(image: Image.Image) -> bool:
     return image.mode in ("1", "L", "LA", "La") or image.mode.startswith(("I", "F"))
 
 
-def _opened(source: Path | bytes) -> Image.Image:
-    """Open a photograph of any size with Pillow, or HEIF with pillow-heif.
+def open_picture(source: Path | bytes, formats: Iterable[str] = ()) -> Image.Image:
+    """Open a picture, given as a path or bytes, with pillow-heif if it is HEIF, otherwise with Pillow.
+
+    Args:
+        source: The picture.
+        formats: Pillow's names of the formats to try; empty for all. HEIF is always read.
 
     Raises:
-        PhotoError: The file is empty, has an unknown format, or is HEIF, and pillow-heif is not installed.
-        OSError, ValueError, SyntaxError, LookupError, RuntimeError, EOFError: The file is damaged or cannot be read.
+        PhotoError: As for ``open_image``; or a HEIF is too large, or pillow-heif is not installed.
+        OSError, ValueError, SyntaxError, LookupError, RuntimeError, EOFError: The file is damaged, of another format,
+            or cannot be read.
     """
-    format = format_of_data(_first_bytes(source))
-    if format == "HEIF":
-        return heif.opened(source)
-    return open_image(source, (format,))
+    return heif.opened(source) if _is_heif(_first_bytes(source)) else open_image(source, formats)
+
+
+def _opened(source: Path | bytes) -> Image.Image:
+    """Open a file of a format that photographs have; errors are those of ``format_of_data`` and ``open_picture``."""
+    return open_picture(source, (format_of_data(_first_bytes(source)),))
 
 
 def _is_tiff(source: Path | bytes) -> bool:

@@ -16,7 +16,9 @@ from ..colorizer.suggestions import alternatives
 from ..errors import OptionError, PhotoError
 from ..photo import EXTENSIONS, Photo, color_and_write, colored_path, format_of, read_photo
 from ..photo.formats.icc import upright_srgb
-from ..photo.formats.image import MAX_PIXELS, at_most, check_size, open_image
+from ..photo.formats.image import MAX_PIXELS, at_most, check_size
+from ..photo.inspection import open_picture
+from ..photo.library_errors import decoding, naming
 from .full_size import FullSize
 from .history import History
 from .items import Item, hiding_folder
@@ -315,14 +317,7 @@ def read_in_color(upload: Path, max_pixels: int) -> np.ndarray:
     Raises:
         PhotoError: The file cannot be read or is too large.
     """
-    try:
-        with at_most(max_pixels), open_image(upload) as image:
-            check_size(*image.size)
-            image.draft("RGB", (PREVIEW, PREVIEW))
-            return upright_srgb(image, PREVIEW / max(image.size))
-    except PhotoError as exc:
-        raise PhotoError(exc.problem, path=upload.name, remedy=exc.remedy) from exc
-    except (OSError, ValueError, SyntaxError) as exc:
-        raise PhotoError(
-            "cannot be read in colour", path=upload.name, remedy="give a JPEG or PNG of moderate size"
-        ) from exc
+    with naming(upload.name), at_most(max_pixels), decoding(), open_picture(upload) as image:
+        check_size(*image.size)
+        image.draft("RGB", (PREVIEW, PREVIEW))
+        return upright_srgb(image, PREVIEW / max(image.size))

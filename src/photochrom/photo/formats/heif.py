@@ -65,10 +65,12 @@ def opened(source: Path | bytes) -> Image.Image:
     """Decode the first picture of a HEIF file, given as a path or bytes, upright and to 8 bits.
 
     Raises:
-        PhotoError: pillow-heif is not installed.
+        PhotoError: The picture is too large, or pillow-heif is not installed.
         OSError, ValueError, SyntaxError, IndexError, RuntimeError, EOFError: The file is damaged.
     """
-    image: Image.Image = _pillow_heif().open_heif(source).to_pillow()
+    stored = _pillow_heif().open_heif(source)
+    check_size(*stored.size)
+    image: Image.Image = stored.to_pillow()
     return image
 
 
