@@ -106,7 +106,7 @@ def test_the_work_is_linear(work: Callable[[int], None]) -> None:
     assert many - few < 2.2 * (more - few)
 
 
-def test_of_a_property_that_a_sidecar_repeats_the_last_counts() -> None:
+def test_a_repeated_property_of_a_sidecar_has_its_last_value() -> None:
     own = Packet(packet('<rdf:Description dc:title="a"/>'))
     own.adopt(packet('<rdf:Description dc:title="b" dc:source="s"/><rdf:Description><dc:title>c</dc:title>'
                      "</rdf:Description>"))  # fmt: skip

@@ -12,7 +12,10 @@ import tifffile
 from PIL import Image, IptcImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
-from photochrom import photo
+from photochrom import Colorizer, photo
+from photochrom.photo.formats import icc
+from photochrom.photo.formats.image import open_image
+from photochrom.photo.inspection import color_images, upright_size
 from tests.helpers.metadata import (
     CAPTION,
     GUIDES,
@@ -73,6 +76,45 @@ def test_orientation_in_xmp_alone_turns_nothing(format: str) -> None:
     picture = photo.read_photo(saved(smooth(48, 64), format, **options))
     assert picture.luma.shape == (48, 64)
     assert b"Orientation>1</" in xmp_of(coloured(picture, "TIFF"), "TIFF")
+
+
+STORED = np.zeros((40, 60, 3), np.uint8)
+STORED[:20] = 200, 60, 40
+
+
+def turned_file(format: str, orientation: int, *, by_xmp: bool) -> bytes:
+    """Return a file in colour, upper half red, whose EXIF or only whose XMP states an orientation."""
+    fields = Image.Exif()
+    fields[0x0112] = orientation
+    if not by_xmp:
+        return saved(STORED, format, exif=fields)
+    packet = XMP.replace(b'Orientation="6"', b'Orientation="%d"' % orientation)
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", packet.decode())
+    options = {"PNG": {"pnginfo": info}, "TIFF": {"tiffinfo": {700: packet}}}.get(format, {"xmp": packet})
+    return saved(STORED, format, **options)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize(("orientation", "by_xmp"), [(6, False), (9, False), (0, False), (6, True)])
+def test_all_readers_agree_on_the_orientation(format: str, orientation: int, by_xmp: bool, tmp_path: Path) -> None:
+    path = tmp_path / "turned"
+    path.write_bytes(turned_file(format, orientation, by_xmp=by_xmp))
+    upright = np.rot90(STORED, -1) if orientation == 6 and not by_xmp else STORED
+    assert photo.read_photo(path).shape == upright.shape[:2]
+    assert upright_size(path) == upright.shape[1::-1]
+    for image in color_images(path, None, 60):
+        assert np.abs(icc.upright_srgb(image).astype(int) - upright).mean() < 20
+    assert np.abs(icc.upright_srgb(open_image(path)).astype(int) - upright).mean() < 20
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_pictures_of_pillow_are_turned_like_files(format: str, fake_colorizer: Colorizer) -> None:
+    for orientation, by_xmp, size in [(6, False, (40, 60)), (9, False, (60, 40)), (6, True, (60, 40))]:
+        image = Image.open(BytesIO(turned_file(format, orientation, by_xmp=by_xmp)))
+        colored = fake_colorizer.colorize(image)
+        assert colored.size == size
+        assert not colored.getexif()
 
 
 def test_tags_of_a_big_tiff() -> None:

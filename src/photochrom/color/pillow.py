@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import struct
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -11,6 +12,29 @@ from .bands import at_8_bits
 
 if TYPE_CHECKING:
     from PIL import Image
+
+_ORIENTATION: Final = 0x0112  # tag of EXIF
+_XMP: Final = ("xmp", "XML:com.adobe.xmp", "Raw profile type xmp")  # Pillow's names in ``Image.info``
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation of an image, 1 to 8; 1 if it states none, or its EXIF is damaged.
+
+    An orientation that only XMP states does not count, as in browsers and for ``photo.read_photo``. Pillow would use
+    it. The pixels should be loaded, since Pillow then turns those of a TIFF, and changes the orientation.
+    """
+    from PIL import Image
+
+    if any(image.info.get(name) for name in _XMP):
+        bare = Image.new("L", (1, 1))
+        bare.info = {name: value for name, value in image.info.items() if name not in _XMP}
+        image = bare
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except (SyntaxError, ValueError, struct.error):
+        return 1
+    value = value[0] if isinstance(value, tuple) and value else value  # of several values, programs use the first
+    return int(value) if value in range(1, 9) else 1
 
 
 def from_pillow(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from ..color.arrays import checked_luma, luma_of
-from ..color.bands import in_parallel, shares, threads
+from ..color.bands import in_parallel, shares, threads, upright
 from ..color.coding import Coding
 from ..color.gamut import rgb_of_luma
 from ..color.luma_range import CENTER
-from ..color.pillow import from_pillow, grey_or_rgb
+from ..color.pillow import from_pillow, grey_or_rgb, orientation_of
 from ..color.spaces import ab_to_cbcr, lightness_of_luma, quick_ab_to_cbcr
 from ..color.thumbnail import thumbnail as thumbnail_of
 from ..color.tones import ORDINARY, Tones
@@ -109,15 +109,17 @@ class Colorizer:
         return self._colorize_pil(image, options)
 
     def _colorize_pil(self, image: Image.Image, options: ColorOptions | None) -> Image.Image:
-        from PIL import Image, ImageOps
+        from PIL import Image
 
         if not isinstance(image, Image.Image):
             raise PhotoError(f"a picture is an array or a PIL image, not {type(image).__name__}", remedy="convert it")
-        upright = ImageOps.exif_transpose(image)
-        luma, alpha = from_pillow(grey_or_rgb(upright))
+        image.load()  # which turns a TIFF upright, and changes its orientation
+        orientation = orientation_of(image)
+        luma, alpha = from_pillow(grey_or_rgb(image))
+        luma = upright(luma, orientation)
         colored = Image.fromarray(rgb_of_luma(luma, *self.chroma(luma, options)))
         if alpha is not None:
-            colored.putalpha(Image.fromarray(alpha))
+            colored.putalpha(Image.fromarray(upright(alpha, orientation)))
         return colored
 
     def chroma(

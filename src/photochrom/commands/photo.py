@@ -211,15 +211,15 @@ def _check_sheet(
 
 
 def _size_for_hint(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tuple[int, int] | None:
-    """Return width and height of the upright photograph, or of the page to colour, if a hint is given in pixels.
-
-    The result is None for other hints, or if there is no photograph.
-    """
+    """Return width and height of the upright photograph or page; None if the hint is not in pixels, or without jobs."""
     if "px" not in hint or not jobs:
         return None
     from ..photo.inspection import upright_size
 
-    return upright_size(Path(jobs[0].source), page_of(hint) or page)
+    try:
+        return upright_size(Path(jobs[0].source), page_of(hint) or page)
+    except PhotoError as exc:
+        raise PhotoError(exc.problem, path=exc.path, remedy="give the place of the hint in percent") from exc
 
 
 def _nothing_found(args: argparse.Namespace) -> PhotoError:

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from ..color.pillow import orientation_of
 from ..errors import PhotoError
 from .formats import heif, png, tiff, tiff_pages
 from .formats.icc import upright_srgb
@@ -96,9 +97,9 @@ def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
             return tiff_pages.upright_size(path.read_bytes(), page or 1)
         with decoding(), _opened(path) as image:
             width, height = image.size
-            return (height, width) if image.getexif().get(0x0112, 1) >= 5 else (width, height)
+            return (height, width) if orientation_of(image) >= 5 else (width, height)
     except (PhotoError, MemoryError, OSError, ValueError, IndexError, struct.error) as exc:
-        raise PhotoError("its size cannot be read", path=path, remedy="give the place of the hint in percent") from exc
+        raise PhotoError("its size cannot be read", path=path, remedy="get a whole copy of the file") from exc
 
 
 def is_in_color(path: Path, page: int | None = None) -> bool:

@@ -16,9 +16,9 @@ from typing import Final
 
 import numpy as np
 from PIL import Image, ImageChops, ImageCms
-from PIL.ExifTags import Base as Tag
 
 from ...color.bands import upright
+from ...color.pillow import orientation_of
 from ...color.spaces import srgb_to_linear
 from ...errors import PhotoError, message_of
 from .image import HDR_REFUSED, HDR_TRANSFERS
@@ -99,7 +99,7 @@ def upright_srgb(image: Image.Image, scale: float = 1, *, kept: bytes | None = N
         OSError, ValueError, SyntaxError: The picture is damaged.
     """
     image.load()  # perhaps turned by its decoder, which then changes the orientation
-    orientation, profile = image.getexif().get(Tag.Orientation, 1), image.info.get("icc_profile")
+    orientation, profile = orientation_of(image), image.info.get("icc_profile")
     pixels = inks(image) if image.mode == "CMYK" else image.convert("RGB")
     if scale < 1:
         width, height = (max(1, round(side * scale)) for side in image.size)

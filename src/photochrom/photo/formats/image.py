@@ -199,6 +199,8 @@ def check_size(width: int, height: int) -> None:
 def open_image(source: Path | bytes, formats: Iterable[str] = ()) -> Image.Image:
     """Open a picture as ``PIL.Image.open`` does, but without its limit of 179 million pixels, except for WebP.
 
+    Its XMP is left out.
+
     Args:
         source: Path of the picture, or its bytes.
         formats: Pillow's names of the formats to try; empty for all.
@@ -217,7 +219,9 @@ def open_image(source: Path | bytes, formats: Iterable[str] = ()) -> Image.Image
         try:
             accepted = accept is None or accept(start)
             if accepted and not isinstance(accepted, str):  # a text says what is missing for the format
-                return factory(BytesIO(source) if isinstance(source, bytes) else source, "")  # type: ignore[arg-type]
+                image = factory(BytesIO(source) if isinstance(source, bytes) else source, "")  # type: ignore[arg-type]
+                image.info.pop("xmp", None)  # by whose orientation Pillow would turn a TIFF
+                return image
         except Image.DecompressionBombError as exc:
             raise PhotoError(WEBP_LIMIT) from exc
         except (SyntaxError, IndexError, TypeError, struct.error):

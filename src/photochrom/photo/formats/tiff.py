@@ -122,7 +122,7 @@ def color_image(data: bytes, start: int, side: int) -> Image.Image | None:
         return None
     image = _color_image(data, tiff, entries, page, start == tiff.first, side)
     image.getexif()[Tag.Orientation] = exif.orientation_of(tiff, entries)
-    image.info["icc_profile"] = exif.find(entries, Tag.InterColorProfile)
+    image.info |= {"icc_profile": exif.find(entries, Tag.InterColorProfile), "xmp": None}  # as by ``open_image``
     return image
 
 

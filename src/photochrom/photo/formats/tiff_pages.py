@@ -147,7 +147,7 @@ def upright_size(data: bytes, number: int) -> tuple[int, int]:
     if start != tiff.first:
         entries += inherited_from_preview(tiff, entries)
     width, height = (tiff.number(entries, tag, 0) for tag in (Tag.ImageWidth, Tag.ImageLength))
-    return (height, width) if tiff.number(entries, Tag.Orientation, 1) >= 5 else (width, height)
+    return (height, width) if exif.orientation_of(tiff, entries) >= 5 else (width, height)
 
 
 def page_start(data: bytes, number: int) -> int:
