@@ -78,6 +78,28 @@ class Item(ABC, Generic[Choices]):
     def _load(self) -> Picture:
         """Read the displayed picture from the source."""
 
+    @abstractmethod
+    def hints_text(self) -> str:
+        """Return the hints as JSON text, in the format that the command line reads."""
+
+    @abstractmethod
+    def load_hints(self, path: Path) -> None:
+        """Replace the marks by the hints of a JSON file.
+
+        Raises:
+            OptionError: The file cannot be read, or does not contain hints for an item of this kind.
+        """
+
+    @abstractmethod
+    def download(self) -> Path:
+        """Return the path of the coloured file, which stays until the item changes or is removed.
+
+        Raises:
+            OptionError: The item is not coloured yet.
+            PhotochromError: The file cannot be written, or the studio has no space for it.
+            OSError: The item was removed meanwhile, or its folder cannot be written.
+        """
+
     # Everything else -------------------------------------------------------------------------------------------
 
     @property
@@ -133,17 +155,18 @@ class Item(ABC, Generic[Choices]):
     def _history_after_turn(self, dial: str, value: float, *, for_shot: bool) -> History[Choices]:
         return self._history.turn(dial, value)
 
-    def picture(self) -> Picture:
-        """Return the displayed picture, with a prediction for the current choices in ``cached``.
+    def predicted(self) -> tuple[Picture, ColorOptions, Prediction]:
+        """Return the displayed picture, the options of the current choices, and the prediction for them.
 
         Raises:
             OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
             PhotochromError: The source had to be read again, and could not be read.
         """
         with self.lock:
-            picture = self._loaded()
-            found = cached_prediction(self._colorizer, picture.thumbnail, self.options(), picture.cached)
-            return self._state.pictures.put(self.id, replace(picture, cached=found))
+            picture, options = self._loaded(), self.options()
+            found = cached_prediction(self._colorizer, picture.thumbnail, options, picture.cached)
+            self._state.pictures.put(self.id, replace(picture, cached=found))
+            return picture, options, found.prediction
 
     def _loaded(self) -> Picture:
         """Return the displayed picture; its cached prediction may be missing or outdated."""
@@ -153,17 +176,14 @@ class Item(ABC, Generic[Choices]):
     def rendered(self, longest: int) -> np.ndarray:
         """Return the displayed picture in colour: RGB, uint8 ``[h, w, 3]``, with sides of at most ``longest``.
 
-        Errors are those of ``picture``.
+        Errors are those of ``predicted``.
         """
-        picture, options = self.picture(), self.options()
-        assert picture.cached is not None
-        return colored(self._colorizer, small(picture.luma, longest), options, picture.cached.prediction)
+        picture, options, prediction = self.predicted()
+        return colored(self._colorizer, small(picture.luma, longest), options, prediction)
 
     def prediction(self) -> Prediction:
-        """Return the prediction for the current choices; errors are those of ``picture``."""
-        found = self.picture().cached
-        assert found is not None
-        return found.prediction
+        """Return the prediction for the current choices; errors are those of ``predicted``."""
+        return self.predicted()[-1]
 
     def luma(self) -> np.ndarray:
         """Return the displayed luma, uint8 ``[h, w]``.

@@ -276,10 +276,9 @@ class Api:
         def find() -> list[str]:
             if not self._state.colorizer.card.bins:
                 return []
-            picture, options = item.picture(), item.options()
-            assert picture.cached is not None
+            picture, options, prediction = item.predicted()
             found = likely_colors(
-                self._state.colorizer, picture.thumbnail, x, y, options=options, prediction=picture.cached.prediction
+                self._state.colorizer, picture.thumbnail, x, y, options=options, prediction=prediction
             )
             return [hint.hex for hint in found]
 
@@ -300,13 +299,11 @@ class Api:
 
     async def _hints(self, request: Request) -> Response:
         item = self._item_of(request)
-        assert isinstance(item, Photograph | Film)
         name = f"{colored_path(item.source).stem}.json"
         return Response(item.hints_text(), media_type="application/json", headers=attachment(name))
 
     async def _load_hints(self, request: Request) -> Response:
         item = self._item_of(request)
-        assert isinstance(item, Photograph | Film)
         async with self._uploads.received(request) as path:
             await run_in_threadpool(item.load_hints, path)
         shutil.rmtree(path.parent, ignore_errors=True)
@@ -314,12 +311,11 @@ class Api:
 
     async def _download(self, request: Request) -> Response:
         item = self._item_of(request)
-        assert isinstance(item, Photograph | Film)
         path = await run_in_threadpool(self._link_output, item)
         inline = "play" in request.query_params
         return TemporaryFile(path, filename=None if inline else path.name)
 
-    def _link_output(self, item: Photograph | Film) -> Path:
+    def _link_output(self, item: AnyItem) -> Path:
         """Link an item's output to a path in a new folder, and return this path.
 
         The output's own path is removed when the item changes.
