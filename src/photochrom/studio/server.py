@@ -214,7 +214,7 @@ class Api:
         order = tray_order(query)
         folder, name = folder_name(query.get("folder", "")), file_name(query.get("name", ""))
         try:
-            async with self._uploads.received(request) as path:
+            async with self._uploads.kept(request) as path:
                 kind = Film if path.suffix.lower() in FILMS else Photograph
                 with hiding_folder(path):
                     item: AnyItem = await run_in_threadpool(kind, self._state, path, folder)
@@ -292,7 +292,6 @@ class Api:
         item = _photograph(self._item_of(request))
         async with self._uploads.received(request) as path:
             matches = await run_in_threadpool(item.borrow, path)
-        shutil.rmtree(path.parent, ignore_errors=True)
         return JSONResponse(item.describe() | {"matches": matches})
 
     # Files -----------------------------------------------------------------------------------------------------
@@ -306,7 +305,6 @@ class Api:
         item = self._item_of(request)
         async with self._uploads.received(request) as path:
             await run_in_threadpool(item.load_hints, path)
-        shutil.rmtree(path.parent, ignore_errors=True)
         return JSONResponse(item.describe())
 
     async def _download(self, request: Request) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -43,7 +42,7 @@ class StatelessApi:
     async def _colorize(self, request: Request) -> Response:
         """Colour the photograph and return it at full size."""
         options = color_options(request.query_params, self._state.detail)
-        async with self._uploads.received(request) as path:
+        async with self._uploads.kept(request) as path:
             result = await run_in_threadpool(self._colored, path, options)
         return TemporaryFile(result, filename=result.name)
 
@@ -66,5 +65,4 @@ class StatelessApi:
 
         async with self._uploads.received(request) as path:
             found = await run_in_threadpool(find, path)
-        shutil.rmtree(path.parent, ignore_errors=True)
         return JSONResponse({"colors": found})

@@ -32,9 +32,16 @@ class Uploads:
 
     @asynccontextmanager
     async def received(self, request: Request) -> AsyncIterator[Path]:
+        """Receive a file as ``kept`` does, with the same errors, and remove its folder after the block."""
+        async with self.kept(request) as path:
+            yield path
+            shutil.rmtree(path.parent, ignore_errors=True)
+
+    @asynccontextmanager
+    async def kept(self, request: Request) -> AsyncIterator[Path]:
         """Write the body of a request to a file in a new folder, and yield the file's path.
 
-        If the block raises an exception, the folder is removed. Otherwise the caller must remove it.
+        The folder is removed if the block raises an exception. Otherwise the caller must remove it.
 
         Raises:
             StudioError: There is not enough space on the disk.
