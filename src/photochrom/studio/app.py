@@ -23,9 +23,6 @@ from ..colorizer.reference_photographs import References
 from ..errors import OptionError, StudioError
 from ..photo.options import OutputOptions
 from .cross_site_guard import Guard, is_local
-from .full_size import FullSize
-from .jobs import Jobs
-from .pictures import Picture, Recent
 from .server import build
 from .state import AppState, Disk
 from .visitors import Visitors
@@ -35,8 +32,6 @@ if TYPE_CHECKING:
 
 _SECONDS_TO_END = 2  # grace period for responses in progress
 _REMOVAL_SECONDS = 60  # interval at which inactive visitors are removed
-_PICTURES = 24  # number of pictures at display size that are kept in memory, about 15 MB each
-_FULL_SIZES = 2  # number of pictures at full size that are kept in memory, 1.5 bytes per pixel each
 
 
 @dataclass(frozen=True)
@@ -141,20 +136,22 @@ def application(colorizer: Colorizer, settings: Settings) -> Iterator[Guard]:
         OSError: The system's temporary folder cannot be written.
     """
     with temporary_folder("photochrom-studio") as folder:
-        pictures, full_sizes = Recent[str, Picture](_PICTURES), Recent[tuple[str, int], FullSize](_FULL_SIZES)
-        jobs, searches, exports = Jobs(), Jobs(), Jobs()
         visitors = Visitors()
         state = AppState(
-            colorizer, References(colorizer), folder, Disk(folder, int(settings.max_disk_mb * 1e6)),
-            int(settings.max_megapixels * 1e6), int(settings.max_upload_mb * 1e6), pictures, full_sizes,
-            jobs, searches, exports, settings.detail, OutputOptions(c2pa=settings.identity),
-        )  # fmt: skip
+            colorizer=colorizer,
+            references=References(colorizer),
+            disk=Disk(folder, int(settings.max_disk_mb * 1e6)),
+            folder=folder,
+            max_pixels=int(settings.max_megapixels * 1e6),
+            max_upload_bytes=int(settings.max_upload_mb * 1e6),
+            detail=settings.detail,
+            output=OutputOptions(c2pa=settings.identity),
+        )
         with _removing_inactive(visitors):
             try:
                 yield Guard(build(state, visitors), settings.host, settings.names)
             finally:
-                for queue in (jobs, searches, exports):
-                    queue.end()
+                state.end_jobs()
                 visitors.close()
 
 

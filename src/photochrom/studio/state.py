@@ -15,40 +15,42 @@ from ..colorizer.colorizer import Colorizer
 from ..colorizer.reference_photographs import References
 from ..errors import StudioError
 from ..photo.options import OutputOptions
+from .jobs import Jobs
+from .pictures import Picture, Recent
 
 if TYPE_CHECKING:
     from .full_size import FullSize
-    from .jobs import Jobs
-    from .pictures import Picture, Recent
 
+_PICTURES = 24  # number of pictures at display size that are kept in memory, about 15 MB each
+_FULL_SIZES = 2  # number of pictures at full size that are kept in memory, 1.5 bytes per pixel each
 _FRESH = 2.0  # seconds for which a measurement of the disk is reused
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AppState:
     """State that all visitors share. Its fields are fixed, but caches and queues change."""
 
     colorizer: Colorizer
     references: References
+    disk: Disk
     folder: Path
     """Folder of all uploads and all files made from them."""
-    disk: Disk
     max_pixels: int
     max_upload_bytes: int
-    pictures: Recent[str, Picture]
-    """Pictures at display size, by the id of their item."""
-    full_sizes: Recent[tuple[str, int], FullSize]
-    """Photographs at full size, by the id of their item and its revision."""
-    jobs: Jobs
-    """Queue of films to colour."""
-    searches: Jobs
-    """Queue of films whose shots are to be found."""
-    exports: Jobs
-    """Queue of trays whose photographs are to be written as files."""
     detail: float = 1.0
     """``ColorOptions.detail`` of all photographs and films."""
     output: OutputOptions = field(default_factory=OutputOptions)
     """Options with which photographs are written and signed."""
+    pictures: Recent[str, Picture] = field(default_factory=lambda: Recent(_PICTURES))
+    """Pictures at display size, by the id of their item."""
+    full_sizes: Recent[tuple[str, int], FullSize] = field(default_factory=lambda: Recent(_FULL_SIZES))
+    """Photographs at full size, by the id of their item and its revision."""
+    jobs: Jobs = field(default_factory=Jobs)
+    """Queue of films to colour."""
+    searches: Jobs = field(default_factory=Jobs)
+    """Queue of films whose shots are to be found."""
+    exports: Jobs = field(default_factory=Jobs)
+    """Queue of trays whose photographs are to be written as files."""
 
     def new_folder(self) -> Path:
         """Create a folder with an unused name.
@@ -57,6 +59,11 @@ class AppState:
             OSError: The folder cannot be created.
         """
         return Path(tempfile.mkdtemp(dir=self.folder))
+
+    def end_jobs(self) -> None:
+        """Stop the running jobs, discard those that wait, and wait until the queues have ended."""
+        for queue in (self.jobs, self.searches, self.exports):
+            queue.end()
 
     def forget(self, item: str) -> None:
         """Remove the pictures of an item from the caches."""
