@@ -258,7 +258,9 @@ class FilmReader:
 
         The result is empty if this fails, or if the film is interlaced, since a keyframe may then be only one field.
         """
-        return [] if self.fields else lone_keyframes(self.container, self.video, times)
+        if self.fields or raw_streams.is_clocked(self.container):
+            return []
+        return lone_keyframes(self.container, self.video, times)
 
     def pairs_near(self, times: Iterable[int]) -> Iterator[list[av.VideoFrame]]:
         """Yield pairs of frames, ``GAP`` apart, one pair near each of ``times``, which are increasing pts.
@@ -269,6 +271,8 @@ class FilmReader:
         Raises:
             FilmError: The file of a numbered frame cannot be read.
         """
+        if raw_streams.is_clocked(self.container):
+            return iter(())
         return keyframe_pairs(self.container, self.video, times, lambda: self._decoded(Damage()))
 
     def pts_at(self, seconds: Fraction, *, or_last: bool = False) -> int:
@@ -308,8 +312,8 @@ class FilmReader:
 
     def _from_keyframe(self, pts: int, damage: Damage) -> Iterator[av.VideoFrame]:
         """Decode frames from the keyframe at or before a pts; yield none if the film is not seekable."""
-        if self.is_avi and self.video.codec_context.has_b_frames:
-            return  # presentation times depend on the delay of the first frame
+        if raw_streams.is_clocked(self.container) or (self.is_avi and self.video.codec_context.has_b_frames):
+            return  # presentation times depend on the packets, or the delay, from the beginning
         try:
             self.container.seek(pts, stream=self.video, backward=True)
         except av.error.FFmpegError:
