@@ -220,6 +220,15 @@ def test_a_full_disk_is_reported(open_studio, files, tmp_path):
     assert sum(path.stat().st_size for path in files_below(tmp_path / "studio")) < 1e6
 
 
+def test_a_studio_full_of_visitors_asks_to_try_again(client, monkeypatch):
+    monkeypatch.setattr("photochrom.studio.visitors.MOST_VISITORS", 1)
+    Visitor(client()).add("old.png", png(picture()))
+    answer = client().get("/api/studio")
+    assert answer.status_code == 503
+    assert answer.json() == {"error": "the studio is full: try again in some minutes"}
+    assert int(answer.headers["retry-after"]) > 0
+
+
 def test_a_disk_that_is_really_full_is_reported_without_a_path(visitor, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/secret/place")

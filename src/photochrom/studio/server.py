@@ -37,7 +37,7 @@ from .state import AppState
 from .stateless_api import StatelessApi
 from .strings import Catalogues
 from .uploads import Uploads, file_name, folder_name
-from .visitors import AnyItem, LostError, Visitor, Visitors
+from .visitors import AnyItem, CrowdedError, LostError, Visitor, Visitors
 
 HERE = Path(__file__).parent
 FILMS = (
@@ -46,7 +46,7 @@ FILMS = (
 )  # fmt: skip
 _MOST_JSON = 1 << 20  # maximum size of a JSON request in bytes
 _SMALL = 240  # longest side of a picture on the tray, in pixels
-_WEEK = 7 * 24 * 3600
+_MINUTE, _WEEK = 60, 7 * 24 * 3600  # in seconds
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -87,9 +87,11 @@ async def _page(request: Request) -> Response:
 
 
 async def _on_error(request: Request, exc: Exception) -> Response:
+    answer = {"error": str(exc)}
+    if isinstance(exc, CrowdedError):
+        return JSONResponse(answer, 503, headers={"Retry-After": str(_MINUTE)})
     is_full = isinstance(exc, StudioError) or _is_disk_full(exc.__cause__)
-    status = 404 if isinstance(exc, LostError) else 507 if is_full else 400
-    return JSONResponse({"error": str(exc)}, status)
+    return JSONResponse(answer, 404 if isinstance(exc, LostError) else 507 if is_full else 400)
 
 
 async def _on_http_error(request: Request, exc: Exception) -> Response:

@@ -114,6 +114,10 @@ class LostError(OptionError):
     """A requested item or visitor does not exist any more, or the item belongs to another visitor."""
 
 
+class CrowdedError(StudioError):
+    """All visitors whom the studio can have at a time are active."""
+
+
 class Visitors:
     """All visitors of the studio.
 
@@ -140,7 +144,7 @@ class Visitors:
         there are any.
 
         Raises:
-            StudioError: There are too many, no tray is empty, and all of them were active in the last ten minutes.
+            CrowdedError: There are too many, no tray is empty, and all of them were active in the last ten minutes.
         """
         with self._lock:
             removed = self._remove_oldest() if len(self._visitors) >= MOST_VISITORS else None
@@ -154,7 +158,7 @@ class Visitors:
         # Visitors with an empty tray are removed first: most are programs that do not store the cookie.
         oldest = min(self._visitors.values(), key=lambda visitor: (len(visitor) > 0, visitor.last_request))
         if len(oldest) and self._clock() - oldest.last_request < _YOUNG:
-            raise StudioError("the studio is full", remedy="try again in some minutes")
+            raise CrowdedError("the studio is full", remedy="try again in some minutes")
         return self._visitors.pop(oldest.token)
 
     def remove_inactive(self) -> None:
