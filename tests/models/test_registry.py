@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 import shutil
 
 import h5py
@@ -201,6 +202,28 @@ def test_cards_survive_the_file_and_later_formats_are_refused(tmp_path):
         ModelCard.of(card_metadata(format=2), tmp_path)
     with pytest.raises(ModelError, match="not a model of Photochrom"):
         ModelCard.of({}, tmp_path)
+
+
+def test_a_card_of_a_later_format_may_have_other_fields(tmp_path):
+    with pytest.raises(ModelError, match="update Photochrom"):
+        ModelCard.of({CARD_KEY: json.dumps({"format": 2, "title": "of the future", "bins": "none"})}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[("working_size", value) for value in ("big", 0, -32, 1.5, True, None, 10**9)],
+        *[("vividness", value) for value in ("0.5", -0.1, 1.1, math.nan, True, [])],
+        *[("name", value) for value in (None, 3, [])],
+        ("hints", "no"),
+        ("bins", [[math.inf, 0]]),
+        *[("format", value) for value in (0, "1", 1.0, None)],
+    ],
+)
+def test_an_invalid_field_of_a_card_is_named(tmp_path, field, value):
+    with pytest.raises(ModelError, match=f"not a model of Photochrom, since its {field} is") as error:
+        ModelCard.of(card_metadata(**{field: value}), tmp_path)
+    assert error.value.remedy == "choose another model"
 
 
 def test_cards_with_bins_survive_the_file(tmp_path):

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..atomic import new_file
-from ..errors import ModelError, needed_for, system_errors
+from ..errors import ModelError, needed_for, one_line, system_errors
 from ..json_text import parse_json
 from .download import cache_folder, known_digest
 
 CARD_KEY = "photochrom"
 WEIGHTS = Path(__file__).parent / "weights"
 NAMES = ("default", "reference")
+_OTHER = "choose another model"
+_LARGEST_SIZE = 4096  # short side of thumbnails, in pixels: larger ones would need more memory than machines have
+_SHOWN = 60  # most characters of an invalid value in a message
 _FORMAT = 1  # version of the model file format: names and meanings of the network's inputs and outputs
 
 
@@ -59,29 +63,49 @@ class ModelCard:
             path: The model file, for error messages; None for an engine without a file.
 
         Raises:
-            ModelError: There is no valid card, or it is of another version of the model file format.
+            ModelError: There is no valid card, or it is of a later version of the model file format.
         """
+        source = "the engine's network" if path is None else "the file"
+        foreign = f"{source} is not a model of Photochrom"
         try:
             facts = parse_json(metadata[CARD_KEY])
+            _check_format(facts.get("format", _FORMAT), path)  # first, since later formats may have other fields
             known = {field.name for field in dataclasses.fields(cls)}
             bins = tuple((float(a), float(b)) for a, b in facts.get("bins", ()))  # JSON has no tuples
             card = cls(**{name: value for name, value in facts.items() if name in known} | {"bins": bins})
-        except (KeyError, ValueError, TypeError, AttributeError) as exc:
-            source = "the engine's network" if path is None else "the file"
-            raise ModelError(
-                f"{source} is not a model of Photochrom", path=path, remedy="choose another model"
-            ) from exc
-        if card.format != _FORMAT:
-            raise ModelError(
-                f"the model has format {card.format}, but this version of Photochrom reads format {_FORMAT}",
-                path=path,
-                remedy="update Photochrom",
-            )
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as exc:
+            raise ModelError(foreign, path=path, remedy=_OTHER) from exc
+        if name := card._invalid():
+            value = one_line(repr(getattr(card, name)))[:_SHOWN]
+            raise ModelError(f"{foreign}, since its {name} is {value}", path=path, remedy=_OTHER)
         return card
+
+    def _invalid(self) -> str:
+        """Return the name of a field whose value has the wrong type or is out of range; empty if there is none."""
+        texts = {name: getattr(self, name) for name in ("name", "version", "licence", "description", "training_data")}
+        size, vividness = self.working_size, self.vividness
+        valid = {name: isinstance(text, str) for name, text in texts.items()} | {
+            "working_size": type(size) is int and 0 < size <= _LARGEST_SIZE,
+            "vividness": vividness is None or (type(vividness) in (int, float) and 0 <= vividness <= 1),
+            "hints": isinstance(self.hints, bool),
+            "bins": all(math.isfinite(value) for pair in self.bins for value in pair),
+            "format": type(self.format) is int and self.format == _FORMAT,
+        }
+        return next((name for name, is_valid in valid.items() if not is_valid), "")
 
     def to_json(self) -> str:
         """Serialise the card as JSON, as stored in a model file."""
         return json.dumps(dataclasses.asdict(self))
+
+
+def _check_format(format: object, path: Path | None) -> None:
+    """Raise ``ModelError`` if a card is of a later version of the model file format."""
+    if isinstance(format, int) and format > _FORMAT:
+        raise ModelError(
+            f"the model has format {format}, but this version of Photochrom reads format {_FORMAT}",
+            path=path,
+            remedy="update Photochrom",
+        )
 
 
 def find_model(model: str | os.PathLike[str]) -> Path:
