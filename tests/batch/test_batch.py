@@ -21,6 +21,7 @@ from PIL import Image
 
 from photochrom import ColorOptions, OptionError
 from photochrom.batch import BatchSummary, Item, color_batch, report_folder
+from photochrom.batch.archival import make_bag
 from photochrom.batch.contact_sheet import rows_of, sums_of
 from photochrom.batch.estimate import estimate_batch
 from photochrom.batch.listing import list_items
@@ -734,6 +735,60 @@ def test_a_finished_target_becomes_a_valid_bag(elsewhere, tree, tmp_path, model,
     assert main(["batch", "report", *(report[1:] or [str(target)])]) == 0
     assert main([*command, *report]) == 2
     assert f"{target}: is a bag, which must not be changed" in capsys.readouterr().err
+
+
+def test_no_batch_can_begin_while_a_bag_is_made(tree, tmp_path, options, monkeypatch):
+    bagit = pytest.importorskip("bagit")
+    monkeypatch.setattr(report_folder, "_TEST_S", 0.01)
+    target, make_manifests, tried = tmp_path / "out", bagit.make_manifests, []
+
+    def meanwhile(*args, **how):
+        for number in (None, (1, 2)):
+            with pytest.raises(OptionError, match=r"out: (another batch is running|is a bag that was not finished)"):
+                color_batch(tree, target, replace(options, shard=number))
+            with pytest.raises(OptionError, match="another batch is running"), locked(target, number):
+                pass
+        tried.append(target)
+        return make_manifests(*args, **how)
+
+    monkeypatch.setattr(bagit, "make_manifests", meanwhile)
+    assert main(["batch", str(tree), "-o", str(target), "--model", options.model, "--device", "cpu", "--bagit"]) == 0
+    assert tried
+    assert bagit.Bag(str(target)).is_valid()
+    assert not list(target.rglob(".photochrom*"))
+
+
+def test_a_batch_that_waited_for_one_that_made_a_bag_leaves_the_bag_alone(tree, tmp_path, options, monkeypatch):
+    bagit = pytest.importorskip("bagit")
+    target = tmp_path / "out"
+    color_batch(tree, target, options)
+
+    def waiting(folder, shard):
+        make_bag(target)
+        return locked(folder, shard)
+
+    monkeypatch.setattr(report_folder, "locked", waiting)
+    with pytest.raises(OptionError, match="out: is a bag, which must not be changed"):
+        color_batch(tree, target, options)
+    assert bagit.Bag(str(target)).is_valid()
+    assert not list(target.rglob(".photochrom*"))
+
+
+@pytest.mark.parametrize(
+    ("moved", "inner"),
+    [
+        (["unfinished-bag/report.jsonl"], "unfinished-bag"),
+        (["unfinished-bag/data/report.jsonl"], "unfinished-bag/data"),
+        (["unfinished-bag/data/report.jsonl", "unfinished-bag/bagit.txt"], "unfinished-bag"),
+        (["unfinished-bag/data/report.jsonl", "bagit.txt"], "unfinished-bag"),
+    ],
+)
+def test_a_bag_whose_making_was_killed_is_named_with_the_place_of_its_files(moved, inner, tree, tmp_path, options):
+    for name in moved:
+        (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "out" / name).touch()
+    with pytest.raises(OptionError, match=f"is a bag that was not finished: move everything in its folder {inner} up"):
+        color_batch(tree, tmp_path / "out", options)
 
 
 @pytest.mark.parametrize(

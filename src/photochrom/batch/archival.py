@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 from ..errors import OptionError, PhotochromError, needed_for
 from ..photo.formats.xmp import ILLEGAL
 from .report import Row
-from .report_folder import LOCKS, report_file
+from .report_folder import LOCKS, UNFINISHED_BAG, report_file
 
 PREMIS: Final = "premis.xml"
 _NAMESPACE: Final = "http://www.loc.gov/premis/v3"
@@ -35,8 +37,9 @@ def check_packages(*, bag: bool, parquet: bool) -> None:
 def make_bag(folder: Path) -> Path:
     """Turn the target of a finished batch into a BagIt bag: its files move to ``data/``, and checksums are written.
 
-    The lock files of batches are removed. Meanwhile, the folder is the process's current folder. After an error, files
-    may already be in ``data/``.
+    The lock files of batches stay in place until the bag is complete, so that a lock that the caller holds excludes
+    other batches, and are then removed. The bag is made in a subfolder, meanwhile the process's current folder. After
+    an error, files may already be in ``data/``.
 
     Returns:
         The folder.
@@ -55,15 +58,39 @@ def make_bag(folder: Path) -> Path:
             path=folder,
             remedy="delete this file, and rename its source",
         )
+    work = folder / UNFINISHED_BAG
     try:
+        with _content_in(folder, work):
+            bagit.make_bag(str(work), {"Bagging-Software": "Photochrom, bagit-python"}, checksums=["sha256"])
         for lock in folder.glob(LOCKS):
             lock.unlink()
-        bagit.make_bag(str(folder), {"Bagging-Software": "Photochrom, bagit-python"}, checksums=["sha256"])
     except (OSError, RuntimeError, bagit.BagError) as exc:
         raise PhotochromError(
             f"cannot be made a bag ({exc})", path=folder, remedy="close other programs that use it"
         ) from exc
     return folder
+
+
+@contextmanager
+def _content_in(folder: Path, work: Path) -> Iterator[None]:
+    """Move everything in a folder but lock files to its subfolder ``work`` for the block, and back after it.
+
+    A file ``bagit.txt`` is moved back first, since other batches recognise a bag by it.
+
+    Raises:
+        OSError: Something cannot be moved, or ``work`` exists already.
+    """
+    work.mkdir()
+    try:
+        shutil.copymode(folder, work)
+        locks = {work, *folder.glob(LOCKS)}
+        for path in [path for path in folder.iterdir() if path not in locks]:
+            path.rename(work / path.name)
+        yield
+    finally:
+        for path in sorted(work.iterdir(), key=lambda path: path.name != "bagit.txt"):
+            path.rename(folder / path.name)
+        work.rmdir()
 
 
 def _is_utf8(name: str) -> bool:

@@ -50,6 +50,7 @@ def color_batch(
     colorizer: Colorizer | None = None,
     progress: Callable[[BatchSummary, Row | None], None] = lambda *_: None,
     stop: Callable[[], bool] = lambda: False,
+    at_end: Callable[[BatchSummary, Path], None] = lambda *_: None,
 ) -> BatchSummary:
     """Colour all photographs of a source; a repeated call colours only the missing ones.
 
@@ -65,6 +66,7 @@ def color_batch(
         progress: Called with the counts so far: once with None when all items are listed, then with the row of each
             finished item.
         stop: Called before each item; once it returns True, items in progress are finished and no more are begun.
+        at_end: Called at the end with the counts and the folder of the report, while no other batch can begin in it.
 
     Returns:
         The counts.
@@ -119,7 +121,8 @@ def color_batch(
             summary.ended_early = summary.ended_early or f"the report stays in {folder}: {exc}"
         if not summary.ended_early and summary.finished < summary.to_do:
             summary.ended_early = f"stopped with {summary.to_do - summary.finished:,} to do"
-    summary.seconds = time.monotonic() - started
+        summary.seconds = time.monotonic() - started
+        at_end(summary, folder)
     return summary
 
 

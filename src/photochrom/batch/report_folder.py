@@ -21,6 +21,9 @@ from .remote_files import is_remote
 LOCKS: Final = ".photochrom-batch*.lock"
 """Glob of the lock files, which remain when a batch ends, and are removed when its target becomes a bag."""
 
+UNFINISHED_BAG: Final = "unfinished-bag"
+"""Folder in a target in which it is made a bag; see ``archival.make_bag``."""
+
 _TEST_S: Final = 2.0  # seconds after which a lock counts as that of a batch; other shards only test it for a moment
 
 
@@ -36,23 +39,30 @@ def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> P
     folder = options.report or (_cached(target) if is_remote(target) else Path(target))
     with system_errors(OptionError, folder, "name another target"):
         for place in (folder, *([] if is_remote(target) else [Path(target)])):
-            if (place / "bagit.txt").exists():
-                raise OptionError("is a bag, which must not be changed", path=place, remedy="name another target")
-            if _is_unfinished_bag(place):
+            if inner := _unfinished_bag(place):
                 raise OptionError(
                     "is a bag that was not finished",
                     path=place,
-                    remedy="move everything in its folder data up to it, or name another target",
+                    remedy=f"move everything in its folder {inner} up to it, or name another target",
                 )
+            if (place / "bagit.txt").exists():
+                raise OptionError("is a bag, which must not be changed", path=place, remedy="name another target")
     if make:
         create_folder(folder, OptionError)
     return folder
 
 
-def _is_unfinished_bag(folder: Path) -> bool:
-    """Return whether a report has been moved to ``data/`` to make a bag; if there is a lock, it was written there."""
-    data = folder / "data"
-    return any(data.glob("report*.jsonl")) and not (any(folder.glob("report*.jsonl")) or any(data.glob(LOCKS)))
+def _unfinished_bag(folder: Path) -> str:
+    """Return the subfolder to which the content of a folder was moved to make a bag; empty unless it is unfinished.
+
+    A report in ``data/`` is content if there is no lock beside it, with which it would have been written there.
+    """
+    data, work = folder / "data", folder / UNFINISHED_BAG
+    if work.is_dir():
+        is_whole = any((place / "bagit.txt").exists() for place in (folder, work))
+        return UNFINISHED_BAG if is_whole or not (work / "data").is_dir() else f"{UNFINISHED_BAG}/data"
+    has_moved = any(data.glob("report*.jsonl")) and not (any(folder.glob("report*.jsonl")) or any(data.glob(LOCKS)))
+    return "data" if has_moved and not (folder / "bagit.txt").exists() else ""
 
 
 @contextmanager
@@ -89,6 +99,7 @@ def locked_report_folder(target: str, options: BatchOptions) -> Iterator[Path]:
     report_folder(target, options)
     with locked(folder, options.shard):
         try:
+            report_folder(target, options, make=False)  # another batch may have made a bag before it released the lock
             yield folder
         except BaseException:
             _remove_unless_reported(folder, options, created)

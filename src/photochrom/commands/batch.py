@@ -214,11 +214,26 @@ def _check_preservation(args: argparse.Namespace) -> None:
 
 def _color(args: argparse.Namespace, options: BatchOptions) -> int:
     from ..batch.coordinator import color_batch
-    from ..batch.report_folder import report_folder
+
+    interrupted = False
+
+    def conclude(summary: BatchSummary, folder: Path) -> None:
+        nonlocal interrupted
+        interrupted = stop()
+        progress.close()
+        _tell(args, summary)
+        if not summary.ended_early:
+            _preserve(args, folder, bag=args.bagit and not summary.cut_short)
+        if not args.quiet:
+            print(f"the report is in {folder}; for a contact sheet: photochrom batch report {folder}")
 
     with _interruptible() as stop, _Progress(quiet=args.quiet) as progress:
-        summary = color_batch(args.source, args.output, options, progress=progress, stop=stop)
-        interrupted = stop()
+        summary = color_batch(args.source, args.output, options, progress=progress, stop=stop, at_end=conclude)
+    return INTERRUPTED if interrupted else summary.status
+
+
+def _tell(args: argparse.Namespace, summary: BatchSummary) -> None:
+    """Print the counts, and what to do about items that were not coloured."""
     print(summary)
     if summary.in_color and not args.quiet:
         print("photographs in colour were skipped; --recolor colours them anyway")
@@ -233,12 +248,6 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
             print("no bag was made, because of these outputs")
     if summary.unread and not args.quiet:
         print(f"{unread_text(summary.unread)}; the report names them")
-    folder = report_folder(args.output, options, make=False)
-    if not summary.ended_early:
-        _preserve(args, folder, bag=args.bagit and not summary.cut_short)
-    if not args.quiet:
-        print(f"the report is in {folder}; for a contact sheet: photochrom batch report {folder}")
-    return INTERRUPTED if interrupted else summary.status
 
 
 def _preserve(args: argparse.Namespace, folder: Path, *, bag: bool) -> None:
@@ -288,6 +297,10 @@ class _Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the bar."""
         self._bar.close()
 
     def __call__(self, summary: BatchSummary, row: Row | None) -> None:

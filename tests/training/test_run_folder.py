@@ -1,0 +1,41 @@
+"""The lock of a run's folder."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from photochrom.errors import TrainingError
+from photochrom.training.run_folder import locked
+
+pytestmark = pytest.mark.training
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a locked file cannot be removed there")
+def test_a_lock_file_that_another_process_has_removed_is_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second run has opened the lock file, but not yet locked it, when the first one removes it and ends."""
+    import fcntl
+
+    folder, first, flock = tmp_path / "run", ExitStack(), fcntl.flock
+    first.enter_context(locked(folder))
+    (folder / "losses.csv").touch()  # so that the folder remains
+
+    def ending(descriptor: int, operation: int) -> None:
+        if operation & fcntl.LOCK_EX:
+            first.close()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", ending)
+    with ExitStack() as second, suppress(TrainingError):  # it may be refused; otherwise it excludes a third
+        second.enter_context(locked(folder))
+        with pytest.raises(TrainingError, match="another process is training"):
+            second.enter_context(locked(folder))
+    with locked(folder):
+        pass
