@@ -25,7 +25,7 @@ from photochrom.batch.archival import make_bag
 from photochrom.batch.contact_sheet import rows_of, sums_of
 from photochrom.batch.estimate import estimate_batch
 from photochrom.batch.listing import list_items
-from photochrom.batch.report import Row, read_rows
+from photochrom.batch.report import Row, read_rows, report_paths
 from photochrom.batch.report_folder import locked
 from photochrom.batch.summary import two_digits
 from photochrom.batch.thumbnails import Thumbnails
@@ -620,6 +620,23 @@ def test_shards_are_the_whole_once(tree, tmp_path, options):
     assert len(list(target.rglob("*.color.*"))) == 14
     whole = color_batch(tree, target, options)  # the shards' reports count
     assert (whole.colored, whole.done_before) == (0, 14)
+
+
+def test_reports_that_a_shard_removes_meanwhile_are_empty_and_do_not_count(tree, tmp_path, options, monkeypatch):
+    target, glob = tmp_path / "out", Path.glob
+    color_batch(tree, target, options)
+    (target / "report-1-of-2.jsonl").touch()
+
+    def listed_before(folder, pattern):
+        yield from glob(folder, pattern)
+        if folder == target and pattern.startswith("report*"):
+            yield folder / pattern.replace("*", "-2-of-2")  # which is not there any more
+
+    monkeypatch.setattr(Path, "glob", listed_before)
+    assert report_paths(target) == [target / "report.jsonl"]
+    assert len(rows_of(target)) == 4
+    assert color_batch(tree, target, options).done_before == 4
+    assert main(["batch", "report", str(target)]) == 0
 
 
 def test_a_report_from_the_future_does_not_hide_later_rows(tree, tmp_path, options):

@@ -201,11 +201,23 @@ def read_rows(path: Path) -> Iterator[Row]:
 def report_paths(folder: Path) -> list[Path]:
     """Return the paths of the reports in a folder, of whole batches and of shards, oldest first.
 
+    Empty reports are left out, because a shard that cannot begin removes its own at any time.
+
     Raises:
         OptionError: The folder cannot be read.
     """
+    found = list[tuple[int, str, Path]]()
     with system_errors(OptionError, folder, "check its reports and the rights"):
-        return sorted(folder.glob("report*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+        for path in folder.glob("report*.jsonl"):
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                if path.is_symlink():
+                    raise
+                continue
+            if status.st_size:
+                found.append((status.st_mtime_ns, path.name, path))
+    return [path for _, _, path in sorted(found)]
 
 
 def date_back(folder: Path) -> None:

@@ -7,6 +7,7 @@ only ever appended; if a key has several, the last one counts.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,16 +88,22 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _records(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Yield the key, start and end of each complete record in a file."""
-    if not path.exists():
-        return
-    with _opened(path) as file:
-        size, position = path.stat().st_size, 0
-        while len(head := file.read(_LENGTHS.size)) == _LENGTHS.size:
-            lengths = _LENGTHS.unpack(head)
-            end = position + _LENGTHS.size + sum(lengths)
-            if end > size:
-                return
-            yield file.read(lengths[0]).decode("utf-8", "surrogateescape"), position, end
-            position = end
-            file.seek(end)
+    """Yield the key, start and end of each complete record in a file; there are none in a missing file."""
+    try:
+        with _opened(path) as file:
+            yield from _records_in(file)
+    except OptionError as exc:
+        if not isinstance(exc.__cause__, FileNotFoundError):
+            raise
+
+
+def _records_in(file: BinaryIO) -> Iterator[tuple[str, int, int]]:
+    size, position = os.fstat(file.fileno()).st_size, 0
+    while len(head := file.read(_LENGTHS.size)) == _LENGTHS.size:
+        lengths = _LENGTHS.unpack(head)
+        end = position + _LENGTHS.size + sum(lengths)
+        if end > size:
+            return
+        yield file.read(lengths[0]).decode("utf-8", "surrogateescape"), position, end
+        position = end
+        file.seek(end)

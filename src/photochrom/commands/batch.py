@@ -241,7 +241,8 @@ def _tell(args: argparse.Namespace, summary: BatchSummary) -> None:
         names = one_line(first_of(summary.failed_before))
         print(f"not tried again, because they failed before: {names}; --retry-errors tries them")
     if summary.failures:
-        print(f"all items that failed are listed in {summary.failures}")
+        place = summary.failures.name if args.bagit else summary.failures  # a bag has it in its folder data
+        print(f"all items that failed are listed in {place}")
     if summary.cut_short and not args.quiet:
         print("outputs that are smaller than when they were written were left alone; --retry-errors colours them again")
         if args.bagit:
