@@ -49,6 +49,31 @@ def test_a_short_unit_alone_shows_no_bar(monkeypatch):
     assert terminal.getvalue().strip() == ""
 
 
+def test_the_bar_says_that_a_total_is_an_estimate(monkeypatch):
+    terminal = Terminal(times=1)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(console, "_REFRESH_SECONDS", 600)
+    with console.Progress("frame", None, quiet=False) as bar:
+        bar.show(1, 3, is_estimate=True)
+        bar._bar.refresh()
+        bar.show(2, 3, is_estimate=True)
+        bar.finish()
+    shown = terminal.getvalue()
+    assert "| 1/about 3 [" in shown
+    assert "| 2/2 [" in shown
+
+
+@pytest.mark.parametrize(
+    ("total", "is_estimate", "told"),
+    [(4, False, "2 of 4 frames, about"), (4, True, "2 of about 4 frames, about"), (None, False, "2 frames\n")],
+)
+def test_lines_in_logs_say_that_a_total_is_an_estimate(total, is_estimate, told, monkeypatch, capsys):
+    monkeypatch.setattr(console, "_LOG_SECONDS", 0)
+    with console.Progress("frame", None, quiet=False) as bar:
+        bar.show(2, total, is_estimate=is_estimate)
+    assert f"photochrom: {told}" in capsys.readouterr().err
+
+
 def test_nothing_is_drawn_without_a_terminal(capsys):
     with console.Progress("photo", 1, quiet=False):  # tqdm may start a thread of its own
         assert "photochrom-bar" not in {thread.name for thread in threading.enumerate()}

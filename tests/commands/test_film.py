@@ -22,7 +22,7 @@ import photochrom.colorizer.colorizer
 from photochrom import EngineError, FilmError, ModelError, OptionError, PhotochromError, PhotoError
 from photochrom.color import bands
 from photochrom.commands.main import main
-from photochrom.film import FilmOptions, colorize_film, parse_time
+from photochrom.film import FilmOptions, FilmReport, Progress, colorize_film, parse_time
 from photochrom.film.times import time_text
 from tests.helpers.films import (
     colorizer,
@@ -306,6 +306,24 @@ def test_a_dry_run_says_whether_the_file_states_its_number_of_frames(name, codec
     first, *_, last = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{source}: {length}, 96x64, ")
     assert ("in all" in last) == (length != "length unknown")
+
+
+@pytest.mark.parametrize(
+    ("progress", "told"),
+    [
+        (Progress(5, 9), "continuing at frame 5 of 9"),
+        (Progress(5, 9, is_estimate=True), "continuing at frame 5 of about 9"),
+        (Progress(5, 0), "continuing at frame 5"),
+    ],
+)
+def test_a_film_that_continues_says_of_how_many_frames(progress, told, film, monkeypatch, capsys):
+    def colorize(*_, **options):
+        options["progress"](progress)
+        return FilmReport(film, 9, [])
+
+    monkeypatch.setattr("photochrom.film.colorize_film", colorize)
+    assert main(["film", str(film)]) == 0
+    assert f"{film}: {told}\n" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -236,6 +236,19 @@ def test_sound_that_neither_fits_nor_can_be_decoded_is_an_error(tmp_path, red):
         colorize_film(tmp_path / "a.mkv", tmp_path / "c.mp4", FilmOptions(preset="ultrafast"), colorizer=red)
 
 
+@pytest.mark.parametrize(
+    ("name", "end", "total", "is_estimate"),
+    [("a.mp4", None, 12, False), ("a.mp4", 0.25, 6, True), ("a.mkv", None, 12, True), ("a.h264", None, 0, False)],
+)
+def test_progress_tells_whether_the_file_states_its_number_of_frames(name, end, total, is_estimate, tmp_path, red):
+    source = write_film(tmp_path / name, pan(12))
+    seen = []
+    colorize_film(source, tmp_path / "b.mkv", FilmOptions(end=end), colorizer=red, progress=seen.append)
+    during = {(progress.total, progress.is_estimate) for progress in seen[: min(12, total or 12)]}
+    assert during == {(total, is_estimate)}
+    assert (seen[-1].done, seen[-1].total, seen[-1].is_estimate) == (total or 12, total or 12, False)
+
+
 def raw_stream(tmp_path):
     """Return a raw H.264 stream that states 24 frames per second, while FFmpeg assumes 25."""
     return write_film(tmp_path / "pi.h264", pan(30), rate=24, format="h264")

@@ -584,6 +584,13 @@ def test_a_failed_job_says_why_and_can_be_repeated(jobs, caplog):
     assert len(caplog.records) == 1
 
 
+@pytest.mark.parametrize("is_estimate", [False, True])
+def test_a_job_tells_whether_its_total_is_an_estimate(is_estimate):
+    job = Job(status="running")
+    job.progress(1, 100, is_estimate=is_estimate)
+    assert job.describe()["isEstimate"] is is_estimate
+
+
 def test_the_time_left_counts_from_where_the_job_went_on(monkeypatch):
     clock = iter([100.0, 110.0])
     monkeypatch.setattr("photochrom.studio.jobs.time", SimpleNamespace(monotonic=lambda: next(clock)))

@@ -13,6 +13,7 @@ from ..errors import OptionError, PhotochromError, one_line
 from .messages import error_text
 
 _REFRESH_SECONDS = 1.0  # interval between updates of the bar's clock
+_ABOUT = "{l_bar}{bar}| {n_fmt}/about {total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"  # tqdm's, with "about"
 _LOG_SECONDS = 30.0  # interval between progress lines if there is no terminal
 
 
@@ -131,7 +132,7 @@ class Progress:
             None if hidden else threading.Thread(target=self._refresh_regularly, name="photochrom-bar", daemon=True)
         )
         self._logs = not quiet and not is_terminal and sys.stderr is not None
-        self._unit, self._total = unit, total
+        self._unit, self._total, self._about = unit, total, ""
         self._begun = self._printed = time.monotonic()
         self._first: int | None = None
 
@@ -151,8 +152,8 @@ class Progress:
             self._bar.delay = 0  # the bar is visible from now on, and must be cleared
             self._bar.refresh()
 
-    def show(self, done: int, total: int | None) -> None:
-        """Show the number of units done, and the total if it is known.
+    def show(self, done: int, total: int | None, *, is_estimate: bool = False) -> None:
+        """Show the number of units done, and the total if it is known, with "about" if that is an estimate.
 
         The first call follows the first unit of this run; an earlier run has done the units before that one.
         """
@@ -160,6 +161,8 @@ class Progress:
             self._first = max(0, done - 1)
             self._bar.initial = self._bar.n = self._first
         self._total = self._bar.total = total
+        self._about = "about " if is_estimate else ""
+        self._bar.bar_format = _ABOUT if is_estimate else None
         self._bar.update(done - self._bar.n)
         self._log(done)
 
@@ -171,7 +174,7 @@ class Progress:
 
     def finish(self) -> None:
         """Set the bar's total, which may have been an estimate, to the number of units done."""
-        self._bar.total = self._bar.n
+        self._bar.total, self._bar.bar_format = self._bar.n, None
         self._bar.refresh()
 
     def _log(self, done: int) -> None:
@@ -180,7 +183,7 @@ class Progress:
         text = f"{done:,} {self._unit}s"
         if self._total:
             left = (time.monotonic() - self._begun) * (self._total - done) / max(1, done - (self._first or 0))
-            text = f"{done:,} of {self._total:,} {self._unit}s, about {duration(left)} left"
+            text = f"{done:,} of {self._about}{self._total:,} {self._unit}s, about {duration(left)} left"
         print_to_stderr(f"photochrom: {text}")
 
     def _is_time_to_log(self) -> bool:

@@ -342,10 +342,11 @@ def _color(film: str, request: Request, load: ModelLoader, console: Console, cla
         def show(progress: Progress) -> None:
             nonlocal resumed
             if progress.done > 1 and not resumed:
-                console.result(f"{film}: continuing at frame {progress.done} of {progress.total}")
+                whole = f" of {'about ' if progress.is_estimate else ''}{progress.total}" if progress.total else ""
+                console.result(f"{film}: continuing at frame {progress.done}{whole}")
             resumed = resumed or progress.done > 0
             if progress.done:
-                bar.show(progress.done, progress.total)
+                bar.show(progress.done, progress.total or None, is_estimate=progress.is_estimate)
 
         try:
             report = colorize_film(

@@ -163,8 +163,7 @@ def _print_plan(reader: FilmReader, plan: Plan, frame_colorizer: FrameColorizer)
 
     speed = frames_per_second(frame_colorizer, plan)
     size = f"{reader.width}x{reader.height}"
-    about = "" if plan.total == reader.stated_frames else "about "
-    length = about + counted(plan.total, "frame") if plan.total else "length unknown"
+    length = ("about " if plan.is_estimate else "") + counted(plan.total, "frame") if plan.total else "length unknown"
     print(f"{reader.path}: {length}, {size}, {float(reader.rate):.3f} frames/s")
     stored = dict.fromkeys((plan.container, frame_colorizer.options.codec, plan.planes.name))
     print(f"{plan.output}: {', '.join(stored)}")

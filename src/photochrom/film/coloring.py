@@ -35,7 +35,9 @@ class Progress:
     done: int
     """Number of frames coloured so far, including those of earlier runs."""
     total: int
-    """Number of frames to colour, as far as the file states it; at least ``done``."""
+    """Number of frames to colour, at least ``done``; 0 if it is unknown."""
+    is_estimate: bool = False
+    """Whether ``total`` was estimated, because the file does not state it."""
 
 
 def color_frames(
@@ -116,7 +118,7 @@ def _fill_gap(
                 if not writer.write(item):
                     return folder.finished()
                 count += 1
-                progress(Progress(count, max(plan.total, count)))
+                progress(Progress(count, plan.total and max(plan.total, count), plan.is_estimate))
         writer.finish(None, None)
     except BaseException:
         writer.abandon()

@@ -120,7 +120,7 @@ def colorize_film(
         on_output(plan.output)
 
         def examining() -> None:
-            progress(Progress(0, plan.total))
+            progress(Progress(0, plan.total, plan.is_estimate))
 
         is_explicit, overwrite = bool(options.recolor), overwrite or (not restart and is_published(plan.output))
         with _disk_errors(place, plan.place):

@@ -60,7 +60,9 @@ class Plan:
     """pts of the first frame to colour."""
     span: Span
     total: int
-    """Number of frames to colour, estimated from the file's header; 0 if unknown."""
+    """Number of frames to colour; 0 if unknown."""
+    is_estimate: bool
+    """Whether ``total`` was estimated from the length and the rate, because the file does not state it."""
     notes: list[str]
     """Lines for the user: properties of the source that will change or cannot be kept, and what was found in it."""
     frames: Pattern | None = None
@@ -139,9 +141,10 @@ def make_plan(reader: FilmReader, output: Path | None, options: FilmOptions) -> 
             remedy="write to a .mov or .mkv file",
         )
     first, span, total = _part(reader, options, container)
+    is_estimate = total != reader.stated_frames
     notes = losses.notes(reader, planes, container, options)
     first_number = reader.numbers[0] if isinstance(reader, SequenceReader) else 1
-    return Plan(output, container, planes, first, span, total, notes, frames, first_number)
+    return Plan(output, container, planes, first, span, total, is_estimate, notes, frames, first_number)
 
 
 def _part(reader: FilmReader, options: FilmOptions, container: str) -> tuple[int, Span, int]:

@@ -274,7 +274,7 @@ class Film(Item[FilmChoices]):
         resumes = self._can_resume(options, hints)
 
         def on_progress(progress: Progress) -> None:
-            self.job.progress(progress.done, progress.total)
+            self.job.progress(progress.done, progress.total, is_estimate=progress.is_estimate)
             self._state.disk.check(fresh=False)
             if progress.done:
                 self._begun = (options, hints)

@@ -29,6 +29,8 @@ class Job:
     """Number of units done, such as frames."""
     total: int = 0
     """Number of units in all; 0 if unknown."""
+    is_estimate: bool = False
+    """Whether ``total`` is an estimate."""
     message: str = ""
     """Outcome or error message for the visitor."""
     began: float = 0.0
@@ -81,8 +83,8 @@ class Job:
         """Whether ``stop`` was called since the job was queued."""
         return self._stop.is_set()
 
-    def progress(self, done: int, total: int) -> None:
-        """Report the progress of the work.
+    def progress(self, done: int, total: int, *, is_estimate: bool = False) -> None:
+        """Report the progress of the work; ``is_estimate`` tells whether the total is one.
 
         Raises:
             StoppedError: ``stop`` was called.
@@ -91,11 +93,14 @@ class Job:
             raise StoppedError
         if not self.began:
             self.began, self.before = time.monotonic(), done
-        self.done, self.total = done, total
+        self.done, self.total, self.is_estimate = done, total, is_estimate
 
     def describe(self) -> dict[str, Any]:
         """Return the job's state as JSON for the page."""
-        facts: dict[str, Any] = {"status": self.status, "done": self.done, "total": self.total, "number": self.number}
+        facts: dict[str, Any] = {
+            "status": self.status, "done": self.done, "total": self.total, "isEstimate": self.is_estimate,
+            "number": self.number,
+        }  # fmt: skip
         new = self.done - self.before
         if self.status == "running" and new > 0 and self.total:
             facts["secondsLeft"] = round((self.total - self.done) * (time.monotonic() - self.began) / new)

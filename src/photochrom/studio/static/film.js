@@ -91,7 +91,7 @@ function shots(film) {
 
 /** @param {any} film */
 function job(film) {
-  const { status, done, total, secondsLeft, message } = film.job;
+  const { status, done, total, isEstimate, secondsLeft, message } = film.job;
   const isBusy = ["waiting", "running"].includes(status);
   find("#recolor-label").hidden = film.coloredPart === "none" || isBusy;
   find("#recolor-text").textContent = film.coloredPart === "all" ? t("This film is already in colour: colour it anyway")
@@ -108,7 +108,7 @@ function job(film) {
   else bar.removeAttribute("value");
   const left = secondsLeft === undefined ? "" : t("{time} left", { time: clock(secondsLeft) });
   find("#job-text").textContent = {
-    none: "", waiting: t("Waiting for another film to finish"), running: `${done} / ${total || "?"}  ${left}`,
+    none: "", waiting: t("Waiting for another film to finish"), running: `${done} / ${total && isEstimate ? "≈ " : ""}${total || "?"}  ${left}`,
     stopped: t("Stopped. Colour the film again to continue where it left off."), failed: translateMessage(message), done: message.split("\n").map(translateMessage).join("\n"),
   }[status];
   find("#play").hidden = isBusy || !film.result;
