@@ -21,6 +21,7 @@ from photochrom.color.spaces import luma_of_rgb
 from photochrom.colorizer import suggestions
 from photochrom.commands.main import main
 from photochrom.errors import OptionError, PhotoError
+from photochrom.photo.confidence import least_sure_places
 from photochrom.studio import photographs
 from photochrom.studio.photographs import read, read_in_color, small
 from photochrom.studio.pictures import PREVIEW
@@ -386,6 +387,14 @@ def test_unsure_places_are_numbered_from_the_most_useful(visitor):
     assert all(np.hypot(4 / 3 * (x - a), y - b) > 0.15 for a, b in others)
     item = visitor.add("old.png", png(picture(0)))
     assert set(visitor.get(f"/api/items/{item}/unsure")) == {"map", "places"}
+
+
+def test_unsure_places_are_those_of_the_command_line():
+    confidence = cv2.GaussianBlur(np.random.default_rng(5).random((24, 32), np.float32), (0, 0), 2)
+    prediction = Prediction(np.zeros((96, 128), np.uint8), np.zeros((2, 24, 32), np.float32), confidence)
+    places = np.array([place[:2] for place in least_sure_places(confidence)])
+    assert len(places) == 3
+    np.testing.assert_allclose(doubt_map(prediction)["places"], np.clip(places, 0.04, 0.96), atol=0.001)
 
 
 def test_a_model_without_confidence_is_named():

@@ -13,11 +13,12 @@ from PIL.PngImagePlugin import PngInfo
 PLACES: Final = 3
 """Number of places that are marked in a confidence map."""
 _MIN_DISTANCE: Final = 0.15  # between two places, as a share of the longer side
+_AREA: Final = 1 / 16  # standard deviation of the neighbourhood that counts, as a share of the longer side
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 
 def least_sure_places(confidence: np.ndarray, count: int = PLACES) -> list[tuple[float, float, float]]:
-    """Find the places where the model is least sure, the least sure first.
+    """Find the places where the model is least sure, the least sure first; in an unsure area, they are in its middle.
 
     Args:
         confidence: Float ``[h, w]``, 0 to 1.
@@ -26,16 +27,19 @@ def least_sure_places(confidence: np.ndarray, count: int = PLACES) -> list[tuple
     Returns:
         x and y (0 to 1) and the confidence of each place.
     """
-    smooth = cv2.blur(np.asarray(confidence, np.float32), (3, 3), borderType=cv2.BORDER_REPLICATE)
-    height, width = smooth.shape
+    doubt = 1 - np.asarray(confidence, np.float32)
+    # Beyond the edges there is no doubt, so that of equally unsure places those inside the picture are found first.
+    wide = cv2.GaussianBlur(doubt, (0, 0), max(1.0, _AREA * max(doubt.shape)), borderType=cv2.BORDER_CONSTANT)
+    spread = cv2.blur(doubt, (3, 3), borderType=cv2.BORDER_REPLICATE) + wide
+    height, width = doubt.shape
     rows, columns = np.mgrid[:height, :width]
     places = []
     for _ in range(count):
-        row, column = np.unravel_index(np.argmin(smooth), smooth.shape)
-        if not np.isfinite(smooth[row, column]):
+        row, column = np.unravel_index(np.argmax(spread), spread.shape)
+        if not np.isfinite(spread[row, column]):
             break
         places.append(((column + 0.5) / width, (row + 0.5) / height, float(confidence[row, column])))
-        smooth[np.hypot(rows - row, columns - column) < _MIN_DISTANCE * max(height, width)] = np.inf
+        spread[np.hypot(rows - row, columns - column) < _MIN_DISTANCE * max(height, width)] = -np.inf
     # The search compares means of neighbourhoods, so its order may differ from that of the places themselves.
     return sorted(((float(x), float(y), value) for x, y, value in places), key=lambda place: place[2])
 

@@ -1,10 +1,9 @@
-"""Renders pictures for the page, and finds the places where the model is unsure."""
+"""Renders pictures for the page, and maps of where the model is unsure."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 import simplejpeg
 
@@ -13,12 +12,10 @@ from ..colorizer.colorizer import Colorizer
 from ..colorizer.options import ColorOptions
 from ..colorizer.prediction import Prediction
 from ..errors import OptionError
+from ..photo.confidence import least_sure_places
 
 QUALITY = 90  # JPEG quality on the page; downloads are encoded separately
-_PLACES = 5  # maximum number of unsure places that are marked
-_APART = 0.15  # minimum distance between marked places, as a share of the longest side
 _MARGIN = 0.04  # minimum distance from the edges, so that the numbers on the places are not cut off
-_WORTH = 0.25  # minimum mean doubt around a marked place
 _SURE, _LOST = 0.6, 0.2  # values of confidence at which doubt is 0 and 1; most values in a picture lie between
 
 
@@ -42,7 +39,7 @@ def doubt_map(prediction: Prediction) -> dict[str, Any]:
 
     Returns:
         ``map``: a list of rows of values from 0 (sure) to 1 (unsure). ``places``: x and y, from 0 to 1, of the places
-        where a hint would help most, the best place first.
+        where a hint would help most, the best place first: those that ``--confidence`` of the command line names.
 
     Raises:
         OptionError: The model does not predict its confidence.
@@ -50,25 +47,6 @@ def doubt_map(prediction: Prediction) -> dict[str, Any]:
     if prediction.confidence is None:
         raise OptionError("this model does not report its confidence", remedy="start the studio with another model")
     doubt = np.clip((_SURE - prediction.confidence) / (_SURE - _LOST), 0, 1)  # [h, w]
-    places = [(round(x, 3), round(y, 3)) for x, y in _unsure_places(doubt)]
+    least_sure = (place for *place, confidence in least_sure_places(prediction.confidence) if confidence < _SURE)
+    places = [[round(min(max(share, _MARGIN), 1 - _MARGIN), 3) for share in place] for place in least_sure]
     return {"map": np.round(doubt.astype(float), 3).tolist(), "places": places}
-
-
-def _unsure_places(doubt: np.ndarray) -> list[tuple[float, float]]:
-    """Return x and y, from 0 to 1, of the centres of the largest unsure areas, the largest first."""
-    height, width = doubt.shape
-    sigma = max(1.0, max(doubt.shape) / 16)
-    near, spread = (
-        cv2.GaussianBlur(doubt.astype(np.float32), (0, 0), sigma, borderType=border)
-        for border in (cv2.BORDER_REFLECT_101, cv2.BORDER_CONSTANT)
-    )
-    # ``spread`` is padded with zeros, since with mirrored padding its maxima would be on the edges themselves.
-    spread[near <= _WORTH] = 0
-    rows, columns = np.mgrid[:height, :width]
-    found: list[tuple[float, float]] = []
-    while len(found) < _PLACES and spread.max() > 0:
-        row, column = np.unravel_index(int(spread.argmax()), spread.shape)
-        place = (float(column) + 0.5) / width, (float(row) + 0.5) / height
-        found.append((min(max(place[0], _MARGIN), 1 - _MARGIN), min(max(place[1], _MARGIN), 1 - _MARGIN)))
-        spread[np.hypot(rows - row, columns - column) < _APART * max(doubt.shape)] = 0
-    return found
