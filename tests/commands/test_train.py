@@ -146,12 +146,12 @@ class TestRun:
     def test_other_options_do_not_resume(self, finished, capsys):
         _, arguments = finished
         assert main(["train", *arguments, "--resume", "--epochs", "3"]) == 2
-        assert "the run has other settings: epochs is 3.0 and was 2.0: leave them out" in capsys.readouterr().err
+        assert "the run has other settings (epochs is 3.0 and was 2.0): leave them out" in capsys.readouterr().err
 
     def test_another_initial_model_does_not_resume(self, finished, capsys):
         run, arguments = finished
         assert main(["train", *arguments, "--resume", "--from", str(run)]) == 2
-        assert f"the run has other settings: initial is {run} and was not given" in capsys.readouterr().err
+        assert f"the run has other settings (initial is {run} and was not given" in capsys.readouterr().err
 
     def test_a_run_without_kept_features_learns_the_same(self, finished, unfinished, tmp_path):
         """The encoder then runs at every step; cached features are rounded to float16.

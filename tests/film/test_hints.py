@@ -539,9 +539,9 @@ def test_a_file_that_was_written_is_read_as_it_was(hints):
     [
         ("", "is not a file of hints"),
         ("[" * 100_000, "is not a file of hints"),
-        ([], "it needs"),
+        ([], "write .photochrom."),
         ({"photochrom": "hints", "version": 1, "hints": []}, "holds the hints of a photograph"),
-        ({"photochrom": "film hints", "version": 2, "hints": []}, "it needs"),
+        ({"photochrom": "film hints", "version": 2, "hints": []}, "write .photochrom."),
         ({"photochrom": "film hints", "version": 1}, "has no list"),
         (entries({"time": None}), "hint 1: the time is None"),
         (entries({}, {"time": "0:10"}), "hint 2: the time is '0:10'"),

@@ -183,7 +183,7 @@ def scan_of_negative(count=24):
 @pytest.mark.slow
 def test_a_film_that_is_surely_a_negative_is_refused(tmp_path, orange):
     film = write_film(tmp_path / "n.mkv", scan_of_negative(), codec="ffv1", full=True, options={"g": "1"})
-    with pytest.raises(FilmError, match=r"is a negative: the film around its pictures is clear.*negative=True"):
+    with pytest.raises(FilmError, match=r"is a negative, since the film around its pictures is clear.*negative=True"):
         made(film, tmp_path / "b.mkv", FilmOptions(**LOSSLESS), orange)
     for negative in (True, False):
         made(film, tmp_path / f"{negative}.mkv", FilmOptions(**LOSSLESS, negative=negative), orange)

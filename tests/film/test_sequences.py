@@ -410,7 +410,7 @@ def test_a_damaged_picture_is_reported_when_it_is_decoded(content, suffix, tmp_p
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda d: d, r"it is a folder without numbered frames \(.dpx, .*\): name a film in it"),
+        (lambda d: d, r"since it is a folder without numbered frames \(.dpx, .*\): name a film in it"),
         (
             lambda d: [(d / n).touch() for n in ("a.1.dpx", "b.1.dpx")] and d,
             r"several sequences \(beginning with a.1.dpx, b.1.dpx\): name one, as in .*a.%d.dpx$",

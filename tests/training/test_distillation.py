@@ -256,7 +256,7 @@ class TestResumed:
     )
     def test_other_options_are_refused(self, changes, count, said, stopped, photographs):
         options = config(photographs, stopped, **{"batch": 4, "size": 64, "resume": True} | changes)
-        with pytest.raises(TrainingError, match="belongs to a run with other options: .*" + said):
+        with pytest.raises(TrainingError, match="belongs to a run with other options .*" + said):
             distill(options, count)
 
     def test_other_photographs_are_refused(self, stopped, photographs, tmp_path):

@@ -54,7 +54,7 @@ def make_bag(folder: Path) -> Path:
         raise OptionError("is a bag already", path=folder, remedy="colour into a new folder")
     if bad := next((path for path in folder.rglob("*") if not _is_utf8(path.name)), None):
         raise OptionError(
-            f"cannot be made a bag: the name {bad.name!r} is not UTF-8",
+            f"cannot be made a bag, since the name {bad.name!r} is not UTF-8",
             path=folder,
             remedy="delete this file, and rename its source",
         )

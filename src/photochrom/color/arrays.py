@@ -35,5 +35,5 @@ def checked_luma(luma: np.ndarray) -> np.ndarray:
             f"a luma plane is uint8 or uint16 [H, W], not {luma.dtype} {list(luma.shape)}", remedy="convert it"
         )
     if 0 in luma.shape:
-        raise PhotoError(f"the picture has no pixels: it is {luma.shape[1]} by {luma.shape[0]}", remedy="give another")
+        raise PhotoError(f"the picture has no pixels (it is {luma.shape[1]} by {luma.shape[0]})", remedy="give another")
     return luma

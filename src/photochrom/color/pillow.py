@@ -48,7 +48,7 @@ def from_pillow(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
         OSError: Pillow reads the image's file only now, and the file is damaged.
     """
     if image.mode not in ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr"):
-        raise PhotoError(f"holds {image.mode} pixels: convert it to grey or RGB of 8 or 16 bits")
+        raise PhotoError(f"holds {image.mode} pixels", remedy="convert it to grey or RGB of 8 or 16 bits")
     if not image.has_transparency_data:
         return np.asarray(image.convert("L")), None
     image = image.convert("LA" if image.mode in ("1", "L", "La", "LA") else "RGBA")

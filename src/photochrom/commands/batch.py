@@ -157,7 +157,7 @@ def run(args: argparse.Namespace) -> int:
     if args.source == "report" and not args.output:
         raise OptionError("no batch is named", remedy="name its target, as in 'photochrom batch report coloured/'")
     if not args.output:
-        raise OptionError("a batch needs a target: name a folder or an address with --output")
+        raise OptionError("a batch needs a target", remedy="name a folder or an address with --output")
     options = _options(args)
     _check_preservation(args)
     if args.dry_run:

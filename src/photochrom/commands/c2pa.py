@@ -38,7 +38,7 @@ def identity_of(args: argparse.Namespace) -> Identity | None:
     """
     if args.c2pa is None:
         if args.tsa:
-            raise OptionError("a time stamp belongs to a signature: give --c2pa CERT KEY with --tsa")
+            raise OptionError("a time stamp belongs to a signature", remedy="give --c2pa CERT KEY with --tsa")
         return None
     from ..content_credentials import Identity
 

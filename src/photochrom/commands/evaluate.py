@@ -133,7 +133,7 @@ def _check(args: argparse.Namespace) -> None:
 
     outputs = [path for path in (args.json, args.sheet, args.html) if path]
     if len({path.resolve() for path in outputs}) < len(outputs):
-        raise OptionError("two of --json, --sheet and --html name the same file: give each another name")
+        raise OptionError("two of --json, --sheet and --html name the same file", remedy="give each another name")
     for path in outputs:
         if path.is_dir():
             raise OptionError("is a folder", path=path, remedy="give the name of a file in it")
@@ -149,6 +149,8 @@ def _check(args: argparse.Namespace) -> None:
     for name in ("sheet", "html"):
         size = getattr(args, f"{name}_size")
         if size is not None and size < 1:
-            raise OptionError(f"--{name}-size is a number of photographs: give at least 1")
+            raise OptionError(f"--{name}-size is a number of photographs", remedy="give at least 1")
         if size is not None and not getattr(args, name):
-            raise OptionError(f"--{name}-size belongs to --{name}: name a file with --{name}, or leave it out")
+            raise OptionError(
+                f"--{name}-size belongs to --{name}", remedy=f"name a file with --{name}, or leave it out"
+            )

@@ -324,7 +324,7 @@ def _read_stills(args: argparse.Namespace, film: str, options: FilmOptions) -> l
     for text in args.still:
         at, equals, path = text.partition("=")
         if not equals:
-            raise OptionError(f"{text!r:.60} is not a still: write TIME=FILE, as in 12.5=coat.png")
+            raise OptionError(f"{text!r:.60} is not a still", remedy="write TIME=FILE, as in 12.5=coat.png")
         time = parse_time(at)
         check_kind(film)
         found.append(read_still(film, time, path, options))

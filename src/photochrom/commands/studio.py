@@ -84,5 +84,5 @@ def run(args: argparse.Namespace) -> int:
         print("photochrom: the studio has ended, and its tray is gone", file=sys.stderr)
         return INTERRUPTED
     except ImportError as exc:
-        raise StudioError(f"the studio needs {exc.name}: pip install 'photochrom[studio]'") from exc
+        raise StudioError(f"the studio needs {exc.name}", remedy="pip install 'photochrom[studio]'") from exc
     return 0

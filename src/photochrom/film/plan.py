@@ -325,7 +325,7 @@ def _refuse_negatives(reader: FilmReader, plan: Plan, samples: FrameSamples) -> 
     frames = (in_format(frame, plan.planes, chroma=False) for frame in samples.frames())
     if is_surely_negative([at_small_size(luma_plane(frame), plan.planes.coding) for frame in frames]):
         raise FilmError(
-            "is a negative: the film around its pictures is clear",
+            "is a negative, since the film around its pictures is clear",
             path=reader.path,
             remedy="negative=True colours it as such, negative=False as a positive",
         )

@@ -22,7 +22,7 @@ from .source.side_data import kinds
 from .source.time_code import reel_name_of, time_code_of
 from .source.time_stamps import increasing, irregular_pts
 from .source.timing import clock_start, frame_rate, is_cut_short, picture_length
-from .times import ROUNDED, time_text
+from .times import LAST_FRAME, ROUNDED, time_text
 
 _MOST_BACKWARD = 1  # seconds by which a time stamp may decrease before the time stamps count as starting over
 _MOST_NEGATIVE = 1_000  # frames: Matroska's negative times are at most 33 seconds
@@ -302,9 +302,7 @@ class FilmReader:
         if or_last:
             return last
         end = time_text(self.seconds(last))
-        raise FilmError(
-            f"has no frame at {time_text(seconds)}: it is shorter, and its last frame begins at {end}", path=self.path
-        )
+        raise FilmError(f"has no frame at {time_text(seconds)}", path=self.path, remedy=LAST_FRAME.format(end))
 
     def _decoded_from(self, pts: int, damage: Damage) -> Iterator[av.VideoFrame]:
         """Decode frames from about two seconds before a pts; yield none if the film is not seekable."""

@@ -11,6 +11,9 @@ from ..errors import OptionError
 ROUNDED = Fraction(1, 2000)
 """Tolerance in seconds for times that were rounded to milliseconds, as in files and in a user's input."""
 
+LAST_FRAME = "give a time up to {}, when its last frame begins"
+"""Advice for a time after the end of a film."""
+
 
 def as_seconds(what: str, time: object) -> Fraction:
     """Convert a number of seconds from a film's beginning to a fraction.

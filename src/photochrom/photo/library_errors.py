@@ -18,22 +18,26 @@ from ..output_folders import check_name
 
 THE_PICTURE: Final = "the picture"
 """Name, in error messages, of a photograph without a path."""
-TOO_LARGE: Final = "does not fit in memory: scale it down or cut it into parts"
-REMEDIES: Final = {
-    errno.ENOENT: "does not exist: check the path",
-    errno.ENOTDIR: "is not in a folder: check the path",
-    errno.EISDIR: "is a folder: name a file in it",
-    errno.EACCES: "permission denied: ask for it, or choose another folder",
-    errno.EPERM: "permission denied: ask for it, or choose another folder",
-    errno.EROFS: "is on a disk that cannot be written: choose another folder",
-    errno.EEXIST: "exists already: choose another name, or overwrite=True",
-    errno.ENOSPC: "the disk is full: make room, or choose another disk",
-    errno.EDQUOT: "your share of the disk is used up: make room, or choose another disk",
-    errno.EFBIG: "is larger than its disk or the limit of the shell allows: choose another disk, or raise the limit",
-    errno.ELOOP: "is a link that leads back to itself: remove it, or make it lead to the photograph",
-    errno.ENAMETOOLONG: "has too long a name: shorten it",
+_TOO_LARGE: Final = ("does not fit in memory", "scale it down or cut it into parts")
+PROBLEMS: Final = {
+    errno.ENOENT: ("does not exist", "check the path"),
+    errno.ENOTDIR: ("is not in a folder", "check the path"),
+    errno.EISDIR: ("is a folder", "name a file in it"),
+    errno.EACCES: ("permission denied", "ask for it, or choose another folder"),
+    errno.EPERM: ("permission denied", "ask for it, or choose another folder"),
+    errno.EROFS: ("is on a disk that cannot be written", "choose another folder"),
+    errno.EEXIST: ("exists already", "choose another name, or overwrite=True"),
+    errno.ENOSPC: ("the disk is full", "make room, or choose another disk"),
+    errno.EDQUOT: ("your share of the disk is used up", "make room, or choose another disk"),
+    errno.EFBIG: (
+        "is larger than its disk or the limit of the shell allows",
+        "choose another disk, or raise the limit",
+    ),
+    errno.ELOOP: ("is a link that leads back to itself", "remove it, or make it lead to the photograph"),
+    errno.ENAMETOOLONG: ("has too long a name", "shorten it"),
 }
-_BROKEN_LINK: Final = "is a link that leads nowhere: remove it, or make it lead to the photograph"
+"""Problem and remedy by the number of a system error."""
+_BROKEN_LINK: Final = ("is a link that leads nowhere", "remove it, or make it lead to the photograph")
 # Exceptions that decoders raise on damaged data, with messages about the decoder's variables and not about the file.
 _INTERNAL: Final = (struct.error, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError)
 
@@ -87,20 +91,17 @@ def naming(name: str) -> Iterator[None]:
     except PhotoError as exc:
         if exc.path is not None:
             raise
-        raise _named(name, str(exc)) from exc.__cause__
+        raise _named(name, exc.problem, exc.remedy) from exc.__cause__
     except MemoryError as exc:
-        raise _named(name, TOO_LARGE) from exc
+        raise _named(name, *_TOO_LARGE) from exc
     except OSError as exc:
-        unknown = f"cannot be read or written ({message_of(exc)}): check its disk, or copy it to another one"
+        unknown = f"cannot be read or written ({message_of(exc)})", "check its disk, or copy it to another one"
         is_broken_link = exc.errno == errno.ENOENT and Path(name).is_symlink()
-        raise _named(name, _BROKEN_LINK if is_broken_link else REMEDIES.get(exc.errno or 0, unknown)) from exc
+        raise _named(name, *(_BROKEN_LINK if is_broken_link else PROBLEMS.get(exc.errno or 0, unknown))) from exc
 
 
-def _named(name: str, message: str) -> PhotoError:
-    """Return an error with the name of a file, from a message of the form "problem: remedy"."""
-    problem, colon, remedy = message.rpartition(": ")
-    if not colon:
-        problem, remedy = message, ""
+def _named(name: str, problem: str, remedy: str) -> PhotoError:
+    """Return an error with the name of a file, or of ``THE_PICTURE``, which has no path."""
     if name == THE_PICTURE:
         return PhotoError(f"{name}: {problem}", remedy=remedy)
     return PhotoError(problem, path=name, remedy=remedy)
@@ -116,7 +117,7 @@ def enough_memory(name: str) -> Iterator[None]:
     try:
         yield
     except MemoryError as exc:
-        raise _named(name, TOO_LARGE) from exc
+        raise _named(name, *_TOO_LARGE) from exc
 
 
 @contextmanager
@@ -140,7 +141,7 @@ def decoding() -> Iterator[None]:
             raise PhotoError("is a JPEG of 12 bits", remedy="convert it to TIFF or PNG of 16 bits") from exc
         is_internal = isinstance(exc, _INTERNAL) or any(isinstance(arg, _INTERNAL) for arg in exc.args)
         detail = "" if is_internal else f" ({message_of(exc)})"
-        raise PhotoError(f"is damaged or of an unknown kind{detail}: get a whole copy of the file") from exc
+        raise PhotoError(f"is damaged or of an unknown kind{detail}", remedy="get a whole copy of the file") from exc
 
 
 @contextmanager
@@ -163,7 +164,7 @@ def encoding() -> Iterator[None]:
         raise
     except (ValueError, RuntimeError, SyntaxError, struct.error) as exc:
         _raise_if_memory(exc)
-        raise PhotoError(f"cannot be encoded ({message_of(exc)}): write another format") from exc
+        raise PhotoError(f"cannot be encoded ({message_of(exc)})", remedy="write another format") from exc
 
 
 def _raise_if_memory(exc: Exception) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from ..errors import OptionError, PhotoError
 from ..label import is_labelled
 from ..output_folders import check_folder
-from .library_errors import REMEDIES, naming
+from .library_errors import PROBLEMS, naming
 from .options import OutputOptions
 
 STREAM: Final = "-"
@@ -109,7 +109,8 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
     """
     with naming(str(path)):
         if path.is_dir():
-            raise PhotoError(REMEDIES[errno.EISDIR])
+            problem, remedy = PROBLEMS[errno.EISDIR]
+            raise PhotoError(problem, remedy=remedy)
         if path.exists() and not path.is_file():  # it would be replaced instead of written to
             raise PhotoError(
                 "is not a regular file but a device or a pipe", remedy="name a file, or - for the standard output"

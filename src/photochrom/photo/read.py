@@ -134,7 +134,7 @@ def read_photo(
         data = _bytes_of(source)
         format = format_of_data(data)
         if page not in (None, 1) and format != "TIFF":
-            raise PhotoError(f"has a single page, and no page {page}: leave the page out")
+            raise PhotoError(f"has a single page, and no page {page}", remedy="leave the page out")
         with decoding(), at_most(max_pixels):
             if format == "JPEG":
                 decoded = jpeg.read(data, may_reduce=may_reduce)

@@ -215,7 +215,7 @@ class _Colored:
     def __post_init__(self) -> None:
         photo, format = self.photo, self.format
         if format not in EXTENSIONS:
-            raise OptionError(f"format is {format!r}: choose one of {', '.join(EXTENSIONS)}")
+            raise OptionError(f"format is {format!r}", remedy=f"choose one of {', '.join(EXTENSIONS)}")
         if photo.reduced and format != "JPEG":
             raise ValueError(f"the luma was read at half its size: read the photograph again to write {format}")
         steps = chroma_sampling(photo, format, self.output.jpeg_layout)

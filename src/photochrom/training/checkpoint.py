@@ -166,7 +166,7 @@ def check_conditions(path: Path, facts: Facts, conditions: Mapping[str, object])
     ]
     if changes:
         raise TrainingError(
-            f"belongs to a run with other options: {', '.join(changes)}",
+            f"belongs to a run with other options ({', '.join(changes)})",
             path=path,
             remedy="give the same ones (if settings.json was edited, correct it), and the same photographs under the "
             "same names, or another folder",

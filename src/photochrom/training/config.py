@@ -158,7 +158,7 @@ class TrainingConfig:
         ]
         if changes:
             raise OptionError(
-                f"the run has other settings: {', '.join(changes)}",
+                f"the run has other settings ({', '.join(changes)})",
                 path=self.run_folder,
                 remedy=f"leave them out (if {SETTINGS} was edited, correct it), or choose another folder",
             )

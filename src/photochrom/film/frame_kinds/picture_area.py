@@ -96,8 +96,8 @@ def picture_area(
     left, top, width, height = area
     if left + width > size[1] or top + height > size[0] or min(width, height) < _LEAST:
         raise FilmError(
-            f"the picture cannot be {width} x {height} pixels at {left},{top} of frames of {size[1]} x {size[0]}: "
-            f"name a part of the frame whose sides have {_LEAST} pixels or more"
+            f"the picture cannot be {width} x {height} pixels at {left},{top} of frames of {size[1]} x {size[0]}",
+            remedy=f"name a part of the frame whose sides have {_LEAST} pixels or more",
         )
     rows = _whole(top, height, size[0], 2 * subsampling[0])  # steps of both fields, since any frame may be interlaced
     columns = _whole(left, width, size[1], subsampling[1])

@@ -164,7 +164,7 @@ def check_profile(codec: str, profile: str | None) -> None:
     known = CODECS[codec].profiles if codec in CODECS else {}
     if profile is not None and profile not in known:
         choice = f"choose one of {', '.join(known)}" if known else "leave it out"
-        raise OptionError(f"profile is {profile!r}, which {codec} does not have: {choice}")
+        raise OptionError(f"profile is {profile!r}, which {codec} does not have", remedy=choice)
 
 
 def codec_tag(codec: str, profile: str | None) -> str:

@@ -105,7 +105,7 @@ def check_suffix(path: Path) -> None:
     """
     if _SURELY.search(path.name) and path.suffix and path.suffix.lower() not in SUFFIXES and not path.is_dir():
         raise FilmError(
-            f"cannot be written: numbered frames cannot have the suffix {path.suffix}",
+            f"cannot be written, since numbered frames cannot have the suffix {path.suffix}",
             path=path,
             remedy=f"use {', '.join(SUFFIXES)}",
         )
@@ -161,7 +161,7 @@ def _in_folder(folder: Path) -> Pattern:
     groups = _digits_by_name(folder)
     if not groups:
         raise FilmError(
-            f"cannot be read: it is a folder without numbered frames ({', '.join(SUFFIXES)})",
+            f"cannot be read, since it is a folder without numbered frames ({', '.join(SUFFIXES)})",
             path=folder,
             remedy="name a film in it, or convert its frames to one of these formats",
         )

@@ -27,7 +27,7 @@ from ..options import FilmOptions
 from ..reader import FilmReader
 from ..source.color_detection import GAP
 from ..source.opening import reading
-from ..times import ROUNDED, time_text
+from ..times import LAST_FRAME, ROUNDED, time_text
 from . import exr, frame_metadata, jpegs
 from .headers import REMEDY, Header, check_png, difference, read_header
 from .names import Pattern, find_sequence, frames_in_words, is_alone, missing
@@ -293,7 +293,7 @@ class SequenceReader(FilmReader):
             found = min(found, self.count - 1)
         if found >= self.count:
             end = time_text(self.seconds(self.count - 1))
-            raise FilmError(f"has no frame at {time_text(seconds)}: its last frame begins at {end}", path=self.path)
+            raise FilmError(f"has no frame at {time_text(seconds)}", path=self.path, remedy=LAST_FRAME.format(end))
         return max(0, found)
 
     def irregular_at(self) -> Fraction | None:

@@ -134,7 +134,8 @@ def _number(seconds: Fraction) -> float:
 
 def _of_json(facts: Any) -> tuple[ShotOptions, ...]:
     if not isinstance(facts, dict) or facts.get("photochrom") != "film shots" or facts.get("version") != _VERSION:
-        raise OptionError(f'does not hold a film\'s shots: it needs "photochrom": "film shots", "version": {_VERSION}')
+        remedy = f'write "photochrom": "film shots", "version": {_VERSION} in it'
+        raise OptionError("does not hold a film's shots", remedy=remedy)
     if not isinstance(entries := facts.get("shots"), list) or not all(isinstance(entry, dict) for entry in entries):
         raise OptionError('has no list of "shots"', remedy="put them in square brackets, each in braces")
     _check_names(name for entry in entries for name in entry)

@@ -21,6 +21,7 @@ from .image import (
     GAIN_MAP_LOST,
     HDR_REFUSED,
     HDR_TRANSFERS,
+    TO_SDR,
     Decoded,
     Metadata,
     check_one,
@@ -133,7 +134,7 @@ def _refuse_hdr(data: bytes) -> None:
     """Raise ``PhotoError`` if the colour box (nclx, ISO 14496-12, 12.1.5) names an HDR transfer function."""
     for found in re.finditer(rb"colrnclx..(..)", data[:_BOXES], re.S):
         if (code := int.from_bytes(found[1], "big")) in HDR_TRANSFERS:
-            raise PhotoError(HDR_REFUSED.format(HDR_TRANSFERS[code]))
+            raise PhotoError(HDR_REFUSED.format(HDR_TRANSFERS[code]), remedy=TO_SDR)
 
 
 def _warnings(data: bytes) -> Iterator[str]:
@@ -191,7 +192,8 @@ def _pillow_heif() -> ModuleType:
 def _check_avif() -> None:
     if not features.check("avif"):
         raise PhotoError(
-            "AVIF needs a Pillow that was built with AVIF support: run pip install --upgrade --force-reinstall pillow"
+            "AVIF needs a Pillow that was built with AVIF support",
+            remedy="run pip install --upgrade --force-reinstall pillow",
         )
 
 

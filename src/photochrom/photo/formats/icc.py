@@ -21,7 +21,7 @@ from ...color.bands import upright
 from ...color.pillow import orientation_of
 from ...color.spaces import srgb_to_linear
 from ...errors import PhotoError, message_of
-from .image import HDR_REFUSED, HDR_TRANSFERS
+from .image import HDR_REFUSED, HDR_TRANSFERS, TO_SDR
 
 # Primaries of sRGB, adapted to D50 by the Bradford transform, in 1/65536. They add up to D50, so that grey is neutral.
 _D50: Final = (63190, 65536, 54061)
@@ -49,7 +49,7 @@ def for_rgb(profile: bytes | None) -> bytes | None:
     try:
         return _from_grey(profile or b"")
     except (ImageCms.PyCMSError, OSError, ValueError, struct.error) as exc:
-        raise PhotoError(f"has a damaged grey ICC profile ({exc}): assign another one, or remove it") from exc
+        raise PhotoError(f"has a damaged grey ICC profile ({exc})", remedy="assign another one, or remove it") from exc
 
 
 def linear_rgb() -> bytes:
@@ -83,7 +83,7 @@ def refuse_hdr(profile: bytes | None) -> None:
     except struct.error:
         return
     if code and code[0] in HDR_TRANSFERS:
-        raise PhotoError(HDR_REFUSED.format(HDR_TRANSFERS[code[0]]))
+        raise PhotoError(HDR_REFUSED.format(HDR_TRANSFERS[code[0]]), remedy=TO_SDR)
 
 
 def upright_srgb(image: Image.Image, scale: float = 1, *, kept: bytes | None = None) -> np.ndarray:
@@ -131,7 +131,9 @@ def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     try:
         return _to_srgb(image, profile, ImageCms.Flags.BLACKPOINTCOMPENSATION)  # as Photoshop converts by default
     except (ImageCms.PyCMSError, OSError) as exc:
-        raise PhotoError(f"has an ICC profile that does not fit its CMYK pixels ({exc}): assign another one") from exc
+        raise PhotoError(
+            f"has an ICC profile that does not fit its CMYK pixels ({exc})", remedy="assign another one"
+        ) from exc
 
 
 def rgb_to_srgb(rgb: np.ndarray, profile: bytes | None) -> np.ndarray:

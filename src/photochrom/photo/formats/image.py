@@ -29,9 +29,12 @@ PER_INCH: Final = 2
 PER_CM: Final = 3
 C2PA_LOST: Final = "its content credentials (C2PA) are not kept: they sign the grey picture"
 GAIN_MAP_LOST: Final = "its gain map is not kept: the output is an SDR picture"
-HDR_REFUSED: Final = "is an HDR picture ({}), which would come out too dark: convert it to SDR first"
+HDR_REFUSED: Final = "is an HDR picture ({}), which would come out too dark"
+TO_SDR: Final = "convert it to SDR first"
 HDR_TRANSFERS: Final = {16: "PQ", 18: "HLG"}  # code points of ITU-T H.273
-WEBP_LIMIT: Final = "has more pixels than Pillow reads from a WebP: convert it to PNG or TIFF"
+WEBP_LIMIT: Final = "has more pixels than Pillow reads from a WebP"
+TO_ANOTHER: Final = "convert it to PNG or TIFF"
+WHOLE_COPY: Final = "get a whole copy of the file"
 MAX_PIXELS: Final = 500_000_000  # of a picture; a plate of 40 x 50 cm at 2,800 dpi has 240 million
 
 LONGEST_SIDES: Final = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 32_768, "HEIF": 256 * 1024}
@@ -156,7 +159,7 @@ def check_format(format: str, shape: tuple[int, int], *, transparent: bool) -> N
     if problem := _obstacle(format, shape, transparent=transparent):
         usual = ("JPEG", "PNG", "TIFF", "WebP")
         names = [name for name in usual if not _obstacle(name.upper(), shape, transparent=transparent)]
-        raise PhotoError(f"{problem}: write {', '.join(names[:-1])} or {names[-1]}")
+        raise PhotoError(problem, remedy=f"write {', '.join(names[:-1])} or {names[-1]}")
 
 
 def _obstacle(format: str, shape: tuple[int, int], *, transparent: bool) -> str:
@@ -177,7 +180,7 @@ def check_one(count: int, problem: str) -> None:
         PhotoError: There are more.
     """
     if count > 1:
-        raise PhotoError(f"{problem}: save the one you want as a file of its own")
+        raise PhotoError(problem, remedy="save the one you want as a file of its own")
 
 
 def check_size(width: int, height: int) -> None:
@@ -189,10 +192,11 @@ def check_size(width: int, height: int) -> None:
     # Pillow's own limit (89 million pixels) is meant for web servers, is global to the process, and is applied by
     # ``Image.open``. Therefore all formats use their Pillow plugin directly, and ``open_image`` replaces that function.
     if width < 1 or height < 1:
-        raise PhotoError(f"is {width} x {height} pixels: the file is damaged")
+        raise PhotoError(f"is {width} x {height} pixels", remedy=WHOLE_COPY)
     if width * height > (limit := _most_pixels.get()):
         raise PhotoError(
-            f"is {width} x {height} pixels, more than {limit / 10**6:g} million: scale it down or cut it into parts"
+            f"is {width} x {height} pixels, more than {limit / 10**6:g} million",
+            remedy="scale it down or cut it into parts",
         )
 
 
@@ -223,7 +227,7 @@ def open_image(source: Path | bytes, formats: Iterable[str] = ()) -> Image.Image
                 image.info.pop("xmp", None)  # by whose orientation Pillow would turn a TIFF
                 return image
         except Image.DecompressionBombError as exc:
-            raise PhotoError(WEBP_LIMIT) from exc
+            raise PhotoError(WEBP_LIMIT, remedy=TO_ANOTHER) from exc
         except (SyntaxError, IndexError, TypeError, struct.error):
             continue  # as Pillow does: another format may fit
     raise UnidentifiedImageError("is not a picture of a known format")

@@ -21,7 +21,7 @@ from ...color.pillow import from_pillow
 from ...errors import PhotoError
 from . import damage, exif
 from .icc import cmyk_to_srgb, inks, refuse_hdr
-from .image import Decoded, Metadata, Planes, check_size
+from .image import WHOLE_COPY, Decoded, Metadata, Planes, check_size
 from .jpeg_coefficients import CodedLuma, as_coefficients, luma_coefficients, with_chroma
 from .jpeg_metadata import APP1, APP2, APP13, COMMENT, JFIF, losses, metadata_of, metadata_segments
 from .splice import CannotSplice, LumaScans, luma_scans, segment, splice
@@ -294,7 +294,7 @@ def _find_segments(data: bytes | mmap) -> tuple[list[tuple[int, bytes]], int, in
         if marker not in _BARE:
             position += max(2, int.from_bytes(data[start : start + 2], "big"))
             segments.append((marker, data[start + 2 : position]))
-    raise PhotoError("is cut short: get a whole copy of the file")
+    raise PhotoError("is cut short", remedy=WHOLE_COPY)
 
 
 def _is_needed(marker: int, payload: bytes) -> bool:

@@ -96,7 +96,7 @@ def metadata_segments(metadata: Metadata) -> bytes:
     encoded = []
     for marker, payload in _payloads(metadata):
         if len(payload) > _MAX_PAYLOAD:
-            raise PhotoError("has more EXIF than a JPEG can hold (64 KB): write PNG or TIFF")
+            raise PhotoError("has more EXIF than a JPEG can hold (64 KB)", remedy="write PNG or TIFF")
         encoded.append(segment(marker, payload))
     return b"".join(encoded)
 
@@ -144,7 +144,7 @@ def _xmp_segments(packet: bytes | None) -> Iterator[tuple[int, bytes]]:
 def _icc_segments(profile: bytes) -> Iterator[tuple[int, bytes]]:
     parts = _cut(profile, _MAX_PAYLOAD - len(_ICC) - 2)
     if len(parts) > 255:
-        raise PhotoError("has an ICC profile too large for a JPEG: write PNG or TIFF")
+        raise PhotoError("has an ICC profile too large for a JPEG", remedy="write PNG or TIFF")
     for number, part in enumerate(parts, start=1):
         yield APP2, _ICC + bytes([number, len(parts)]) + part
 

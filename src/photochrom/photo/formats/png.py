@@ -29,6 +29,8 @@ from .image import (
     NO_UNIT,
     PER_CM,
     PER_INCH,
+    TO_SDR,
+    WHOLE_COPY,
     Decoded,
     Density,
     Metadata,
@@ -72,12 +74,12 @@ def read(data: bytes) -> Decoded:
     """
     chunks = list(_chunks(data))
     if not chunks or chunks[0][0] != b"IHDR":
-        raise PhotoError("is a damaged PNG: get a whole copy of the file")
+        raise PhotoError("is a damaged PNG", remedy=WHOLE_COPY)
     width, height, depth, kind = struct.unpack_from(">IIBB", chunks[0][1])
     check_size(width, height)
     found = {name: bytes(payload) for name, payload in chunks if name in (b"acTL", b"tRNS", b"cICP")}
     if (code := found.get(b"cICP", b"\0\0")[1]) in HDR_TRANSFERS:
-        raise PhotoError(HDR_REFUSED.format(HDR_TRANSFERS[code]))
+        raise PhotoError(HDR_REFUSED.format(HDR_TRANSFERS[code]), remedy=TO_SDR)
     frames = int.from_bytes(found.get(b"acTL", b"\0\0\0\1")[:4], "big")
     check_one(frames, f"is an animation of {frames} pictures")
     # The decoder gets only the chunks it needs, so that a damaged text chunk cannot make it refuse the picture.
@@ -154,7 +156,7 @@ def _decoded(pixels: bytes, kind: int, depth: int, transparent: bytes | None) ->
     """Decode luma and alpha, uint8 or uint16 ``[H, W]``, and raise ``PhotoError`` if the stream is truncated."""
     stored = by_opencv(pixels)
     if stored is None:
-        raise PhotoError("is a damaged PNG: get a whole copy of the file")
+        raise PhotoError("is a damaged PNG", remedy=WHOLE_COPY)
     top = np.iinfo(stored.dtype).max
     if stored.ndim == 2:
         if transparent is None:
@@ -181,7 +183,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         size, name = struct.unpack(">I4s", data[position : position + 8].ljust(8, b"\0"))
         end = position + 12 + size
         if end > len(data) or zlib.crc32(view[position + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-            raise PhotoError("is cut short or damaged: get a whole copy of the file")
+            raise PhotoError("is cut short or damaged", remedy=WHOLE_COPY)
         yield name, view[position + 8 : end - 4]
         position = end
 
@@ -305,7 +307,7 @@ def _inflated(data: bytes) -> bytes:
     inflater = zlib.decompressobj()
     text = inflater.decompress(data, _MAX_TEXT)
     if inflater.unconsumed_tail or len(text) == _MAX_TEXT:
-        raise PhotoError("has an oversized text chunk: save it again in a picture editor")
+        raise PhotoError("has an oversized text chunk", remedy="save it again in a picture editor")
     if not inflater.eof:
         raise zlib.error("incomplete stream")
     return text

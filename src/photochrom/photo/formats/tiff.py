@@ -36,9 +36,8 @@ _DEFLATE: Final = (8, 32946)
 _TIFFFILE_DECODES: Final = (1, *_DEFLATE, 32773)  # none, deflate (two codes) and PackBits, without other libraries
 _ZSTD: Final = 50000
 _JPEG: Final = 7
-_UNREADABLE_16_BITS: Final = (
-    "has 16 bits in a compression and an order of samples that cannot be read: save it again with deflate"
-)
+_UNREADABLE_16_BITS: Final = "has 16 bits in a compression and an order of samples that cannot be read"
+_DEFLATE_IT: Final = "save it again with deflate"
 _GROUP_3: Final = (2, 3)  # without and with end-of-line codes
 
 
@@ -197,25 +196,25 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
     photometric, samples = number(Tag.PhotometricInterpretation, -1), number(Tag.SamplesPerPixel, 1)
     bits = depths.pop() if len(depths) == 1 else 0
     if photometric == _CFA:
-        raise PhotoError(f"holds the pixels of {tiff_pages.RAW}")
+        raise PhotoError(f"holds the pixels of {tiff_pages.RAW}", remedy=tiff_pages.DEVELOP)
     if number(Tag.SampleFormat, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16) or photometric not in _CHANNELS:
-        raise PhotoError("holds pixels of an unusual kind: convert it to grey or RGB of 8 or 16 bits")
+        raise PhotoError("holds pixels of an unusual kind", remedy="convert it to grey or RGB of 8 or 16 bits")
     if (slices := number(_SLICES, 1)) > 1:  # Pillow would read only the first slice
-        raise PhotoError(f"holds a volume of {slices} slices: save each as a page")
+        raise PhotoError(f"holds a volume of {slices} slices", remedy="save each as a page")
     if photometric == _LINEAR_RAW and ((samples, bits) != (1, 16) or not _has_whole_scale(tiff, entries)):
-        raise PhotoError(f"holds the linear pixels of {tiff_pages.RAW}")
+        raise PhotoError(f"holds the linear pixels of {tiff_pages.RAW}", remedy=tiff_pages.DEVELOP)
     if bits == 16 and photometric not in (*_GREY_OR_RGB, _LINEAR_RAW):
-        raise PhotoError("holds 16-bit pixels that are neither grey nor RGB: convert it to one of these")
+        raise PhotoError("holds 16-bit pixels that are neither grey nor RGB", remedy="convert it to one of these")
     alpha = _NO_ALPHA if samples == _CHANNELS[photometric] else number(Tag.ExtraSamples, _UNSTATED)
     alpha = _ALPHA if alpha == 999 else alpha  # written by CorelDRAW
     if alpha not in (_PREMULTIPLIED, _ALPHA) or photometric == _CMYK:
         alpha = _NO_ALPHA
     if samples < _CHANNELS[photometric]:
-        raise PhotoError("is damaged (too few samples per pixel): get a whole copy of the file")
+        raise PhotoError("is damaged (too few samples per pixel)", remedy="get a whole copy of the file")
     planar = number(Tag.PlanarConfiguration, 1) == 2
     unusual = photometric == _MIN_IS_WHITE or (alpha == _PREMULTIPLIED and (planar or photometric == _MIN_IS_BLACK))
     if bits <= 8 and alpha != _NO_ALPHA and unusual:  # Pillow would report such files as damaged
-        raise PhotoError("holds transparency in an unusual way: save it again as a PNG")
+        raise PhotoError("holds transparency in an unusual way", remedy="save it again as a PNG")
     width, height, compression = number(Tag.ImageWidth, 0), number(Tag.ImageLength, 0), number(Tag.Compression, 1)
     return _Page(width, height, bits, samples, photometric, planar, compression, alpha)
 
@@ -253,7 +252,7 @@ def _parts(tiff: Tiff, entries: list[Entry], page: _Page) -> _Parts:
     offsets, sizes = tiff_cut.parts_of(tiff, entries)
     places = [(offset, offset + size) for offset, size in zip(offsets, sizes, strict=False)]
     if len(offsets) < expected:
-        raise PhotoError(tiff_cut.CUT_SHORT)
+        raise tiff_cut.cut_short()
     rows = down if tiled else min(down, page.height)
     return _Parts(places, max(1, across * rows * page.samples * 2))
 
@@ -274,7 +273,7 @@ def _check_deflated(tiff: Tiff, parts: _Parts) -> None:
     except zlib.error:
         is_complete = False
     if not is_complete:
-        raise PhotoError(tiff_cut.CUT_SHORT)
+        raise tiff_cut.cut_short()
 
 
 class _Planes(NamedTuple):
@@ -334,7 +333,7 @@ def _by_opencv_16(data: bytes) -> np.ndarray:
     """
     stored = by_opencv(data)
     if stored is None or stored.dtype != np.uint16:
-        raise PhotoError("is a damaged TIFF, or compressed in an unusual way: save it again with deflate")
+        raise PhotoError("is a damaged TIFF, or compressed in an unusual way", remedy=_DEFLATE_IT)
     return stored
 
 
@@ -347,7 +346,7 @@ def _by_tifffile(data: bytes, page: _Page) -> np.ndarray:
     import tifffile
 
     if page.compression not in _TIFFFILE_DECODES:
-        raise PhotoError(_UNREADABLE_16_BITS)
+        raise PhotoError(_UNREADABLE_16_BITS, remedy=_DEFLATE_IT)
     stored = np.asarray(tifffile.imread(BytesIO(data), key=0))
     stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     if not page.planar:
@@ -366,7 +365,7 @@ def _by_bytes(tiff: Tiff, entries: list[Entry], page: _Page) -> np.ndarray:
     """
     predictor = tiff.number(entries, Tag.Predictor, 1)
     if page.planar or predictor not in (1, 2) or any(entry.tag == Tag.TileOffsets for entry in entries):
-        raise PhotoError(_UNREADABLE_16_BITS)
+        raise PhotoError(_UNREADABLE_16_BITS, remedy=_DEFLATE_IT)
     layout = {Tag.ImageWidth: page.width * page.samples * 2, Tag.BitsPerSample: 8, Tag.SamplesPerPixel: 1,
               Tag.PhotometricInterpretation: _MIN_IS_BLACK}  # fmt: skip
     as_bytes = [entry for entry in entries if entry.tag in _STRIPS]

@@ -11,10 +11,15 @@ from PIL.ExifTags import Base as Tag
 from ...errors import PhotoError
 from . import exif
 from .exif import LONG, Entry, Tiff
+from .image import WHOLE_COPY
 
 _OLD_JPEG: Final = 6  # compression
 _LONG8: Final = (13, 16, 18)
-CUT_SHORT: Final = "is cut short or damaged: get a whole copy of the file"
+
+
+def cut_short() -> PhotoError:
+    """Return the error for a file of which parts are missing."""
+    return PhotoError("is cut short or damaged", remedy=WHOLE_COPY)
 
 
 def page_file(tiff: Tiff, entries: Sequence[Entry]) -> bytes:
@@ -57,7 +62,7 @@ def parts_of(tiff: Tiff, entries: Sequence[Entry]) -> tuple[tuple[int, ...], tup
     tags = (Tag.TileOffsets, Tag.TileByteCounts) if tiled else (Tag.StripOffsets, Tag.StripByteCounts)
     offsets, sizes = (tiff.all_integers(entries, tag) for tag in tags)
     if max((a + b for a, b in zip(offsets, sizes, strict=False)), default=0) > len(tiff.data):
-        raise PhotoError(CUT_SHORT)
+        raise cut_short()
     return offsets, sizes
 
 

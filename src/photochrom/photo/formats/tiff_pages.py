@@ -11,10 +11,12 @@ from PIL.ExifTags import Base as Tag
 from ...errors import PhotoError
 from . import exif
 from .exif import Entry, Tiff
+from .image import WHOLE_COPY
 from .tiff_cut import page_file
 
 LOOP_LOST: Final = "its list of pages loops: any pages after the loop are not kept"
-RAW: Final = "a camera's raw file: develop it to a plain TIFF first"
+RAW: Final = "a camera's raw file"
+DEVELOP: Final = "develop it to a plain TIFF first"
 _PREVIEW, _MASK = 1, 4  # bits of NewSubfileType
 _MIN_ENTRY: Final = 12  # bytes of an entry, at least
 
@@ -29,7 +31,7 @@ def only_page(tiff: Tiff) -> int:
     """
     starts = _full_size_directories(tiff)
     if len(starts) > 1:
-        raise PhotoError(f"holds {len(starts)} pages: name the page, or write all of them to a TIFF")
+        raise PhotoError(f"holds {len(starts)} pages", remedy="name the page, or write all of them to a TIFF")
     return starts[0]
 
 
@@ -43,16 +45,16 @@ def _full_size_directories(tiff: Tiff) -> list[int]:
         struct.error: A directory extends past the end of the file.
     """
     if bytes(tiff.data[8:10]) == b"CR":  # Canon's CR2, whose first page looks like a picture
-        raise PhotoError(f"is {RAW}")
+        raise PhotoError(f"is {RAW}", remedy=DEVELOP)
     chain = [*_chain(tiff)]
     if not chain:
-        raise PhotoError("is cut short (it has no page): get a whole copy of the file")
+        raise PhotoError("is cut short (it has no page)", remedy=WHOLE_COPY)
     starts = [start for start in chain if not _kind(tiff, start)]
     if _kind(tiff, chain[0]):
         known, below = {*chain}, tiff.all_integers(tiff.directory(chain[0])[0], Tag.SubIFDs)
         starts += [start for start in below if start not in known and not _kind(tiff, start)]
     if not starts:
-        raise PhotoError(f"holds previews only, as does {RAW}")
+        raise PhotoError(f"holds previews only, as does {RAW}", remedy=DEVELOP)
     return starts
 
 
@@ -70,7 +72,7 @@ def _chain(tiff: Tiff) -> Iterator[int]:
         entries, following = tiff.directory(start)
         size += _MIN_ENTRY * len(entries)
         if size > len(tiff.data):
-            raise PhotoError("is damaged (its pages overlap): get a whole copy of the file")
+            raise PhotoError("is damaged (its pages overlap)", remedy=WHOLE_COPY)
         start = following
 
 
@@ -163,5 +165,5 @@ def page_start(data: bytes, number: int) -> int:
     starts = page_starts(data)
     if not 1 <= number <= len(starts):
         pages = f"{len(starts)} page{'s' * (len(starts) > 1)}"
-        raise PhotoError(f"has {pages}, and none with the number {number}: choose another page")
+        raise PhotoError(f"has {pages}, and none with the number {number}", remedy="choose another page")
     return starts[number - 1]

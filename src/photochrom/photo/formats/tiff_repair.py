@@ -80,7 +80,7 @@ def ycbcr_luma(
         or tiff.number(entries, Tag.TileOffsets, 0)
         or not _is_601(tiff, coefficients)
     ):
-        raise PhotoError("holds YCbCr pixels of an unusual kind: convert it to grey or RGB of 8 or 16 bits")
+        raise PhotoError("holds YCbCr pixels of an unusual kind", remedy="convert it to grey or RGB of 8 or 16 bits")
     h, v = tiff.all_integers(entries, Tag.YCbCrSubSampling) or (2, 2)
     across = -(-width // h)
     rows = min(tiff.number(entries, Tag.RowsPerStrip, height), height) or height

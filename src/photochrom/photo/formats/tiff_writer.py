@@ -162,7 +162,7 @@ class TiffWriter:
 
     def _check_size(self) -> None:
         if self._stream.tell() > _MAX_FILE:
-            raise PhotoError("would be more than 4 GB as a TIFF: scale it down or cut it into parts")
+            raise PhotoError("would be more than 4 GB as a TIFF", remedy="scale it down or cut it into parts")
 
     def _number_rows(self, tags: dict[int, tuple[int, list[int]]]) -> dict[int, bytes]:
         letters = {SHORT: "H", LONG: "I", RATIONAL: "I"}
@@ -217,7 +217,7 @@ def _opened(block: bytes) -> Tiff:
         if tiff.first:
             tiff.directory(tiff.first)
     except (ValueError, struct.error) as exc:
-        raise PhotoError("has damaged EXIF, which a TIFF cannot hold: write it as JPEG or PNG") from exc
+        raise PhotoError("has damaged EXIF, which a TIFF cannot hold", remedy="write it as JPEG or PNG") from exc
     return tiff
 
 
@@ -268,7 +268,7 @@ def _lzw(stored: np.ndarray, _: int) -> bytes:
     ]  # fmt: skip
     done, data = cv2.imencode(".tif", stored, flags)
     if not done:
-        raise PhotoError("cannot be compressed with LZW here: choose another compression")
+        raise PhotoError("cannot be compressed with LZW here", remedy="choose another compression")
     return _only_strip(data.tobytes())
 
 

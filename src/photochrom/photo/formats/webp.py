@@ -12,7 +12,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from ...color.pillow import from_pillow
 from ...errors import PhotoError
 from . import exif
-from .image import C2PA_LOST, WEBP_LIMIT, Decoded, Metadata, check_one, check_size
+from .image import C2PA_LOST, TO_ANOTHER, WEBP_LIMIT, WHOLE_COPY, Decoded, Metadata, check_one, check_size
 
 _EFFORT: Final = 50  # ``quality`` of a lossless file means effort; more takes much longer and saves about 1 %
 
@@ -24,11 +24,11 @@ def read(data: bytes) -> Decoded:
         PhotoError, OSError, ValueError, SyntaxError, EOFError: The file is damaged, too large, or an animation.
     """
     if len(data) < 8 + int.from_bytes(data[4:8], "little"):
-        raise PhotoError("is cut short: get a whole copy of the file")
+        raise PhotoError("is cut short", remedy=WHOLE_COPY)
     try:
         image = WebPImageFile(BytesIO(data))
     except Image.DecompressionBombError as exc:  # of Pillow's plugins, only that for WebP checks the size
-        raise PhotoError(WEBP_LIMIT) from exc
+        raise PhotoError(WEBP_LIMIT, remedy=TO_ANOTHER) from exc
     check_one(image.n_frames, f"is an animation of {image.n_frames} pictures")
     check_size(*image.size)
     luma, alpha = from_pillow(image)

@@ -192,7 +192,7 @@ def evaluate(
             gaussian.add(np.stack([measured.inception[kind] for measured in batch]))
     if not result.photographs:
         raise TrainingError(
-            "none of the photographs can be read: nothing was measured", remedy="give other photographs"
+            "none of the photographs can be read, so nothing was measured", remedy="give other photographs"
         )
     result.frechet = {kind: distance(g, features["truth"]) for kind, g in features.items()}
     result.fid = {kind: distance(g, inception["truth"]) for kind, g in inception.items()}
