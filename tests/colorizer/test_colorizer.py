@@ -45,6 +45,15 @@ def test_results_have_the_type_of_the_input(fake_colorizer, photograph):
     assert np.abs(np.asarray(of_image, int) - of_array).mean() < 1
 
 
+def test_a_known_prediction_is_not_made_again(fake_colorizer, photograph, monkeypatch):
+    luma = luma_of_rgb(photograph)
+    expected, prediction = fake_colorizer.colorize(luma), fake_colorizer.predict(luma)
+    monkeypatch.setattr(fake_colorizer, "predict", None)
+    np.testing.assert_array_equal(fake_colorizer.colorize(luma, prediction=prediction), expected)
+    colored = fake_colorizer.colorize(Image.fromarray(luma), prediction=prediction)
+    np.testing.assert_array_equal(np.asarray(colored), expected)
+
+
 def test_alpha_and_depth_of_pil_images(fake_colorizer, photograph):
     grey = Image.fromarray(photograph).convert("LA")
     grey.putalpha(Image.linear_gradient("L").resize(grey.size))

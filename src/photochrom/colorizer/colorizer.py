@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast, overload
 
 import numpy as np
 
@@ -81,8 +81,22 @@ class Colorizer:
         source = "no model file" if self.path is None else f"sha256 {known_digest(self.path)}"
         return f"{self.card.name} {self.card.version}, {source}"
 
+    @overload
     def colorize(
-        self, image: np.ndarray | Image.Image, options: ColorOptions | None = None
+        self, image: np.ndarray, options: ColorOptions | None = None, *, prediction: Prediction | None = None
+    ) -> np.ndarray: ...
+
+    @overload
+    def colorize(
+        self, image: Image.Image, options: ColorOptions | None = None, *, prediction: Prediction | None = None
+    ) -> Image.Image: ...
+
+    def colorize(
+        self,
+        image: np.ndarray | Image.Image,
+        options: ColorOptions | None = None,
+        *,
+        prediction: Prediction | None = None,
     ) -> np.ndarray | Image.Image:
         """Colour a picture in memory: an array gives an array, a PIL image gives a PIL image.
 
@@ -92,6 +106,7 @@ class Colorizer:
                 keeps metadata, too). PIL images may be grey, RGB, YCbCr, CMYK or have a palette; grey of 16 bits is
                 rounded to 8.
             options: How to colour; None for the model's defaults.
+            prediction: Result of ``predict`` for the picture's luma and these options, if already computed.
 
         Returns:
             RGB ``[H, W, 3]`` of the same dtype; or a PIL image, RGB or RGBA.
@@ -105,10 +120,12 @@ class Colorizer:
         """
         if isinstance(image, np.ndarray):
             luma = luma_of(image)
-            return rgb_of_luma(luma, *self.chroma(luma, options))
-        return self._colorize_pil(image, options)
+            return rgb_of_luma(luma, *self.chroma(luma, options, prediction=prediction))
+        return self._colorize_pil(image, options, prediction)
 
-    def _colorize_pil(self, image: Image.Image, options: ColorOptions | None) -> Image.Image:
+    def _colorize_pil(
+        self, image: Image.Image, options: ColorOptions | None, prediction: Prediction | None
+    ) -> Image.Image:
         from PIL import Image
 
         if not isinstance(image, Image.Image):
@@ -117,7 +134,7 @@ class Colorizer:
         orientation = orientation_of(image)
         luma, alpha = from_pillow(grey_or_rgb(image))
         luma = upright(luma, orientation)
-        colored = Image.fromarray(rgb_of_luma(luma, *self.chroma(luma, options)))
+        colored = Image.fromarray(self.colorize(luma, options, prediction=prediction))
         if alpha is not None:
             colored.putalpha(Image.fromarray(upright(alpha, orientation)))
         return colored

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..color.coding import Coding
-from ..color.gamut import rgb_of_luma
 from ..colorizer.options import ColorOptions
 from .appearance import in_srgb, own_look
 from .formats.image import extra_channels
@@ -63,7 +62,7 @@ def preview(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return small pictures of before and after, in the form of ``PhotoReport.preview``."""
     luma = prediction.luma
-    after = rgb_of_luma(luma, *colorizer.chroma(luma, options, prediction=prediction))
+    after = colorizer.colorize(luma, options, prediction=prediction)
     before = own_look(photo, luma.shape)
     return in_srgb(photo, np.dstack([luma] * 3)) if before is None else before, in_srgb(photo, after)
 

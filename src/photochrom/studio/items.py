@@ -21,7 +21,6 @@ from ..errors import OptionError, renaming
 from .history import History
 from .marks import Mark, check_unchanged, parse_marks
 from .pictures import Picture, cached_prediction, small
-from .render import colored
 from .state import AppState
 
 _DIALS = {"vividness": 1.0, "strength": 2.0}  # maximum value of each dial
@@ -179,7 +178,7 @@ class Item(ABC, Generic[Choices]):
         Errors are those of ``predicted``.
         """
         picture, options, prediction = self.predicted()
-        return colored(self._colorizer, small(picture.luma, longest), options, prediction)
+        return self._colorizer.colorize(small(picture.luma, longest), options, prediction=prediction)
 
     def prediction(self) -> Prediction:
         """Return the prediction for the current choices; errors are those of ``predicted``."""

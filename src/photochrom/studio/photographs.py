@@ -24,7 +24,7 @@ from .history import History
 from .items import Item, hiding_folder
 from .marks import Mark, hints_of, points_of
 from .pictures import PREVIEW, Picture, cached_prediction, small
-from .render import colored, jpeg
+from .render import jpeg
 from .state import AppState
 
 GUESSES = 4
@@ -165,8 +165,9 @@ class Photograph(Item[Choices]):
         ]
         luma, folder = small(picture.luma, _GUESS_SIDE), self._guess_folder(guesses)
         folder.mkdir()
-        for number, each in enumerate(zip(others, predictions, strict=True)):
-            (folder / f"{number}.jpg").write_bytes(jpeg(colored(self._colorizer, luma, *each)))
+        for number, (other, prediction) in enumerate(zip(others, predictions, strict=True)):
+            rgb = self._colorizer.colorize(luma, other, prediction=prediction)
+            (folder / f"{number}.jpg").write_bytes(jpeg(rgb))
         hints = tuple(tuple(hint for hint in each.hints if hint not in options.hints) for each in others)
         return replace(guesses, hints=hints, names=tuple(name_alternatives(first, predictions)))
 

@@ -7,9 +7,6 @@ from typing import Any
 import numpy as np
 import simplejpeg
 
-from ..color.gamut import rgb_of_luma
-from ..colorizer.colorizer import Colorizer
-from ..colorizer.options import ColorOptions
 from ..colorizer.prediction import Prediction
 from ..errors import OptionError
 from ..photo.confidence import least_sure_places
@@ -17,11 +14,6 @@ from ..photo.confidence import least_sure_places
 QUALITY = 90  # JPEG quality on the page; downloads are encoded separately
 _MARGIN = 0.04  # minimum distance from the edges, so that the numbers on the places are not cut off
 _SURE, _LOST = 0.6, 0.2  # values of confidence at which doubt is 0 and 1; most values in a picture lie between
-
-
-def colored(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions, prediction: Prediction) -> np.ndarray:
-    """Colour luma, uint8 ``[H, W]``, according to a prediction; return RGB, uint8 ``[H, W, 3]``."""
-    return rgb_of_luma(luma, *colorizer.chroma(luma, options, prediction=prediction))
 
 
 def grey(luma: np.ndarray) -> np.ndarray:

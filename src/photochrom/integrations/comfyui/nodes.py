@@ -81,7 +81,7 @@ class Photograph:
             ModelError, EngineError: The model cannot be loaded or run.
         """
         options = ColorOptions(vividness, strength, tuple(hints), detail)
-        colored = [rgb_of_luma(luma, *_colorizer().chroma(luma, options)) for luma in _lumas(image)]
+        colored = [_colorizer().colorize(luma, options) for luma in _lumas(image)]
         return (_tensor(image, colored),)
 
 

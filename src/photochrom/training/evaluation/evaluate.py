@@ -287,7 +287,7 @@ def versions(
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     luma = luma_of_rgb(truth)
-    colored = {name: np.asarray(c.colorize(luma, options)) for name, c in colorizers.items()}
+    colored = {name: c.colorize(luma, options) for name, c in colorizers.items()}
     return {"grey": np.repeat(luma[..., None], 3, axis=2), **colored, "truth": truth}
 
 

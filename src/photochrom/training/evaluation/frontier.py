@@ -98,7 +98,7 @@ def along_dial(colorizer: Colorizer, truth: np.ndarray, options: ColorOptions) -
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     luma, dial = luma_of_rgb(truth), dial_of(colorizer)
-    pictures = (np.asarray(colorizer.colorize(luma, _with_dial(options, dial, v))) for v in _SETTINGS[dial])
+    pictures = (colorizer.colorize(luma, _with_dial(options, dial, v)) for v in _SETTINGS[dial])
     return [DialScores(psnr(p, truth), ciede2000(p, truth), colorfulness(p)) for p in pictures]
 
 

@@ -5,7 +5,6 @@ All random choices are seeded by the photograph's hash, so that an evaluation ca
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -137,14 +136,14 @@ def _rng(sha1: str, stream: int) -> np.random.Generator:
 
 def _hinted(colorizer: Colorizer, luma: np.ndarray, points: Sequence[Hint], options: ColorOptions) -> np.ndarray:
     """Return the picture of a luma coloured with hints, RGB uint8 ``[H, W, 3]``."""
-    return rgb_of_luma(luma, *colorizer.chroma(luma, dataclasses.replace(options, hints=tuple(points))))
+    return colorizer.colorize(luma, options.with_hints(tuple(points)))
 
 
 def _alternatives(colorizer: Colorizer, luma: np.ndarray, options: ColorOptions) -> list[np.ndarray]:
     """Return the ``OTHERS`` alternative pictures of a luma; none if the model has no distribution."""
     if not colorizer.card.bins:
         return []
-    return [rgb_of_luma(luma, *colorizer.chroma(luma, o)) for o in alternatives(colorizer, luma, OTHERS, options)]
+    return [colorizer.colorize(luma, each) for each in alternatives(colorizer, luma, OTHERS, options)]
 
 
 def hints(truth: np.ndarray, count: int, rng: np.random.Generator) -> list[Hint]:
