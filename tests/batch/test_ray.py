@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -62,7 +63,7 @@ def test_two_actors_give_the_results_of_local_processes(cluster, scans, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_a_killed_actor_loses_and_duplicates_no_item(cluster, scans, tmp_path, options):
     killed = []
 
@@ -79,16 +80,43 @@ def test_a_killed_actor_loses_and_duplicates_no_item(cluster, scans, tmp_path, o
 
 
 def actors():
-    """Return the process ids of the actors that colour."""
+    """Return the process ids of the actors of this process's cluster that colour."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for identity in descendants(os.getpid()):
         try:
-            text = path.read_bytes()
+            text = Path(f"/proc/{identity}/cmdline").read_bytes()
         except OSError:
             continue
         if text.startswith(b"ray::") and (b"MapWorker" in text or b"_RayColorist" in text or b"MapBatches" in text):
-            found.append(int(path.parent.name))
+            found.append(identity)
     return found
+
+
+def descendants(process):
+    """Return the process ids of the children of a process, of their children, and so on."""
+    children = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(path.read_text("utf-8", "replace").rpartition(")")[2].split()[1])
+        except OSError:  # it has ended
+            continue
+        children.setdefault(parent, []).append(int(path.parent.name))
+    found = [process]
+    for each in found:
+        found += children.get(each, [])
+    return found[1:]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_only_processes_below_this_one_count_as_its_own():
+    started = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
+    with subprocess.Popen([sys.executable, "-c", started], stdin=subprocess.PIPE) as one:
+        while len(found := descendants(one.pid)) < 1:
+            assert one.poll() is None
+        assert {one.pid, *found} <= set(descendants(os.getpid()))
+        assert not {os.getpid(), os.getppid(), one.pid} & set(found)
+        one.communicate(b"\n")
+    assert one.pid not in descendants(os.getpid())
 
 
 @pytest.mark.slow
