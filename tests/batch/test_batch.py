@@ -393,6 +393,16 @@ def test_nothing_could_be_done(tmp_path, options):
     assert color_batch(tmp_path / "scans", tmp_path / "out", options).status == 2
 
 
+def test_advice_on_a_file_of_several_pages_names_no_option_that_a_batch_lacks(tmp_path, options):
+    pages = [Image.fromarray(np.full((40, 50), grey, np.uint8)) for grey in (90, 160)]
+    (tmp_path / "scans").mkdir()
+    pages[0].save(tmp_path / "scans" / "album.tif", save_all=True, append_images=pages[1:])
+    color_batch(tmp_path / "scans", tmp_path / "out", replace(options, name="{stem}.color.jpg"))
+    row = rows(tmp_path / "out")["album.tif"]
+    assert row.problem == "holds 2 pages, which only a TIFF can hold: write a .tif"
+    assert row.remedy == "write a .tif"
+
+
 def test_too_many_errors_end_the_batch(tmp_path, options):
     for number in range(40):
         (tmp_path / "scans").mkdir(exist_ok=True)
@@ -400,6 +410,8 @@ def test_too_many_errors_end_the_batch(tmp_path, options):
     summary = color_batch(tmp_path / "scans", tmp_path / "out", replace(options, max_errors=3))
     assert summary.failed == 3
     assert summary.ended_early == "ended after 3 errors"
+    first = color_batch(tmp_path / "scans", tmp_path / "out1", replace(options, max_errors=1))
+    assert first.ended_early == "ended after 1 error"
     share = color_batch(tmp_path / "scans", tmp_path / "out2", replace(options, max_errors=0.5))
     assert share.failed == 20
     assert share.ended_early == "ended because 100% failed"

@@ -159,9 +159,10 @@ def _color(item: Item, job: BatchJob, colorizer: Colorizer, known: Row) -> Color
         if item.hints:
             options = options.with_hints((*options.hints, *_hints(item.hints)))
         from ..photo.job import colorize_photo
+        from ..photo.pages import OR_ONE_PAGE
 
         negative = job.options.negative
-        with _unchanged(source):
+        with _unchanged(source), renaming(OR_ONE_PAGE, ""):
             report = colorize_photo(source, path, options, colorizer=colorizer, output=job.output, negative=negative)
             with system_errors(PhotoError, source, _AGAIN):
                 sha256 = digest(source)

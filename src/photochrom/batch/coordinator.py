@@ -349,7 +349,8 @@ def _too_many(summary: BatchSummary, most: int | float | None) -> str:
     if most is None or not summary.failed:
         return ""
     if isinstance(most, int):
-        return f"ended after {summary.failed:,} errors" if summary.failed >= max(1, most) else ""
+        number = "1 error" if summary.failed == 1 else f"{summary.failed:,} errors"
+        return f"ended after {number}" if summary.failed >= max(1, most) else ""
     if summary.finished < _ENOUGH or summary.failed <= most * summary.finished:
         return ""
     return f"ended because {summary.failed / summary.finished:.0%} failed"

@@ -240,7 +240,7 @@ def _tell(args: argparse.Namespace, summary: BatchSummary) -> None:
     if summary.failed_before:
         names = one_line(first_of(summary.failed_before))
         print(f"not tried again, because they failed before: {names}; --retry-errors tries them")
-    if summary.failures:
+    if summary.failures and (summary.failed or summary.failed_before):
         place = summary.failures.name if args.bagit else summary.failures  # a bag has it in its folder data
         print(f"all items that failed are listed in {place}")
     if summary.cut_short and not args.quiet:

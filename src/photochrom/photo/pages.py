@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ..atomic import new_file
 from ..colorizer.hints import credit
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 OnPage = Callable[[int, int], None]
 """Progress callback: called with the number of pages done and in total."""
+OR_ONE_PAGE: Final = ", or choose one with page=1"
+"""Part of an error's advice; callers that have no option for the page leave it out."""
 
 
 def colorize_pages(
@@ -97,7 +99,7 @@ def _check(path: Path | None, options: ColorOptions, output: OutputOptions, coun
         raise PhotoError(
             f"holds {count} pages, which only a TIFF can hold",
             path=name,
-            remedy="write a .tif, or choose one with page=1",
+            remedy=f"write a .tif{OR_ONE_PAGE}",
         )
     if output.alternatives or output.confidence:
         raise OptionError(
