@@ -271,12 +271,12 @@ class Stops:
         progress = Job.progress
         self.seen = []
 
-        def told(job, done, total):
+        def told(job, done, total, **more):
             if total:
                 self.seen.append(done)
                 if done == at:
                     job.stop()
-            progress(job, done, total)
+            progress(job, done, total, **more)
 
         monkeypatch.setattr(Job, "progress", told)
 
