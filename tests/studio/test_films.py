@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
+from fractions import Fraction
 from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 
+from photochrom import ColorOptions, Hint
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import colorize_film
 from photochrom.film.frames import FrameColorizer
-from photochrom.film.hints import read_film_hints
+from photochrom.film.hints import FilmHint, read_film_hints
 from photochrom.film.options import FilmOptions
 from photochrom.film.reader import FilmReader
-from photochrom.studio.films import Film
+from photochrom.film.shots.options import ShotOptions
+from photochrom.studio.films import Film, KeptParts
 from photochrom.studio.jobs import Job, Jobs, StoppedError
 from tests.helpers.films import (
     all_packets,
@@ -317,6 +321,17 @@ def test_a_stopped_film_with_other_colours_starts_over(
     lines = ["106 frames, 3 shots", FOLLOWED] if change == "mark" else ["106 frames, 3 shots"]
     assert colored(visitor, item)["job"]["message"] == "\n".join(lines)
     assert next(done for done in stops.seen if done) == 1
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_kept_parts_serve_the_same_job_and_those_of_a_finished_film_also_other_shots(is_whole):
+    options, hints = FilmOptions(recolor=False), (FilmHint(Fraction(0), Hint(0.5, 0.5, (200, 30, 40))),)
+    kept = KeptParts(options, hints, is_whole)
+    assert kept.can_serve(options, hints)
+    assert kept.can_serve(options, ()) == is_whole
+    assert kept.can_serve(replace(options, shots=(ShotOptions(Fraction(1), strength=0.5),)), hints) == is_whole
+    assert not kept.can_serve(replace(options, recolor=True), hints)
+    assert not kept.can_serve(replace(options, color=ColorOptions(strength=0.5)), hints)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
-from ..film import FilmOptions, Progress, colorize_film
+from ..film import FilmOptions, FilmReport, Progress, colorize_film
 from ..film.frames import FrameColorizer
 from ..film.hints import FilmHint, film_hints_json, read_film_hints
 from ..film.preview import shot_pictures
@@ -35,14 +35,52 @@ _MOST_SHOTS = 2000  # maximum number of shots on the timeline
 
 
 @dataclass(frozen=True)
+class ShotDial:
+    """The value of a dial that is set for one shot alone."""
+
+    start: Fraction
+    """Start of the shot in seconds."""
+    dial: str
+    value: float
+
+
+@dataclass(frozen=True)
 class FilmChoices:
     """The visitor's choices for a film, which undo and redo restore."""
 
     vividness: float | None
     strength: float = 1.0
     marks: tuple[Mark, ...] = ()
-    shots: tuple[tuple[Fraction, str, float], ...] = ()
-    """Dials of single shots: start of the shot in seconds, name of the dial, value."""
+    shots: tuple[ShotDial, ...] = ()
+    """Dials of single shots."""
+
+
+@dataclass(frozen=True)
+class KeptParts:
+    """Coloured parts of a film, which a later job may reuse."""
+
+    options: FilmOptions
+    """Options with which they were coloured, as far as shots have none of their own."""
+    hints: tuple[FilmHint, ...]
+    is_whole: bool
+    """Whether they make a finished film."""
+
+    def can_serve(self, options: FilmOptions, hints: tuple[FilmHint, ...]) -> bool:
+        """Return whether a job with these options and hints can reuse parts.
+
+        Those of a finished film can be reused shot by shot; others only if nothing has changed.
+        """
+        is_similar = (self.options.color, self.options.recolor) == (options.color, options.recolor)
+        return is_similar and (self.is_whole or (self.options, self.hints) == (options, hints))
+
+
+@dataclass(frozen=True)
+class Result:
+    """A coloured film, and what the visitor had chosen for it."""
+
+    path: Path
+    choices: FilmChoices
+    recolor: bool
 
 
 class Film(Item[FilmChoices]):
@@ -57,12 +95,10 @@ class Film(Item[FilmChoices]):
     def __init__(self, state: AppState, source: Path, dropped_in: str = "") -> None:
         super().__init__(state, source, FilmChoices(state.colorizer.card.vividness), dropped_in)
         self.job, self.search = Job(), Job()
-        self.result: Path | None = None
         self.shots: list[Shot] = []
         self._recolor = False
-        self._begun: tuple[FilmOptions, tuple[FilmHint, ...]] | None = None  # with which the kept parts were coloured
-        self._is_whole = False  # whether the kept parts made a finished film, so that single shots can be recoloured
-        self._finished: tuple[FilmChoices, bool] | None = None  # choices and recolor with which the result was made
+        self._kept: KeptParts | None = None
+        self._result: Result | None = None
         self._time, self._shape, self._duration, self._step = Fraction(0), (1, 1), 0.0, 0.0
         # Decodes chroma, too, to show the frames that are in colour.
         self._any_chroma = FilmOptions(ColorOptions(detail=state.detail), recolor="grey-shots")
@@ -91,7 +127,7 @@ class Film(Item[FilmChoices]):
         # Each shot lists all its dials, so that kept parts stay valid until their own dials change.
         dials = {"vividness": now.vividness, "strength": now.strength}
         shots = tuple(ShotOptions(shot.start, **dials | self._own_dials(shot)) for shot in self.shots)
-        base = self._begun[0].color if self._begun else color
+        base = self._kept.options.color if self._kept else color
         return FilmOptions(base, recolor=self._recolor, shots=shots, keep_parts=True)
 
     def _shot(self) -> Shot | None:
@@ -100,7 +136,7 @@ class Film(Item[FilmChoices]):
 
     def _own_dials(self, shot: Shot | None) -> dict[str, Any]:
         """Return the values of the dials that are set for a shot alone, by the name of the dial."""
-        return {dial: value for start, dial, value in self._history.now.shots if shot and shot.start == start}
+        return {own.dial: own.value for own in self._history.now.shots if shot and shot.start == own.start}
 
     def hints(self) -> tuple[FilmHint, ...]:
         """Return the hints of the whole film."""
@@ -122,7 +158,7 @@ class Film(Item[FilmChoices]):
     def describe(self) -> dict[str, Any]:
         """Return the film's state as JSON for the page."""
         job, search = self.job.describe(), self.search.describe()  # first, since a finished job has all its results
-        height, width = self._shape
+        result, (height, width) = self._result, self._shape
         shots = [{"start": float(shot.start), "end": float(shot.end), "frames": shot.frames} for shot in self.shots]
         return super().describe() | {
             "width": width, "height": height, "time": float(self._time), "duration": self._duration, "step": self._step,
@@ -130,10 +166,10 @@ class Film(Item[FilmChoices]):
             "isKept": self._is_kept(),
             "marked": sorted({float(mark.time) for mark in self._history.now.marks if mark.time is not None}),
             "isOwn": bool(self._own_dials(self._shot())),
-            "own": sorted({float(start) for start, _, _ in self._history.now.shots}),
+            "own": sorted({float(own.start) for own in self._history.now.shots}),
             "job": job, "search": search,
-            "result": None if self.result is None else self.result.name,
-            "isCurrent": self.result is not None and self._finished == (self._history.now, self._recolor),
+            "result": None if result is None else result.path.name,
+            "isCurrent": result is not None and result == Result(result.path, self._history.now, self._recolor),
         }  # fmt: skip
 
     def _history_after(self, change: dict[str, Any]) -> History[FilmChoices]:
@@ -151,12 +187,12 @@ class Film(Item[FilmChoices]):
         if not for_shot:
             return super()._history_after_turn(dial, value, for_shot=False)
         shot = self._found_shot()
-        others = (entry for entry in self._history.now.shots if entry[:2] != (shot.start, dial))
-        return self._history.turn_to(f"{dial} {shot.start}", shots=(*others, (shot.start, dial, value)))
+        others = (own for own in self._history.now.shots if (own.start, own.dial) != (shot.start, dial))
+        return self._history.turn_to(f"{dial} {shot.start}", shots=(*others, ShotDial(shot.start, dial, value)))
 
     def _history_without_own_dials(self) -> History[FilmChoices]:
         shot = self._found_shot()
-        return self._history.choose(shots=tuple(e for e in self._history.now.shots if e[0] != shot.start))
+        return self._history.choose(shots=tuple(own for own in self._history.now.shots if own.start != shot.start))
 
     def _found_shot(self) -> Shot:
         """Return the displayed frame's shot.
@@ -261,49 +297,36 @@ class Film(Item[FilmChoices]):
             raise _in_color_error()
         with self.lock:
             self._recolor = recolor
-            options, hints, choices = self.film_options(), self.hints(), (self._history.now, recolor)
+            options, hints, choices = self.film_options(), self.hints(), self._history.now
 
             def color() -> str:
-                message = self._color(options, hints)
-                self._finished = choices
-                return message
+                report = self._color(options, hints)
+                self._result = Result(report.output, choices, recolor)
+                return _summary(report)
 
             self._state.jobs.add(self.job, lambda: self._unless_closed(color))
 
-    def _color(self, options: FilmOptions, hints: tuple[FilmHint, ...]) -> str:
-        resumes = self._can_resume(options, hints)
+    def _color(self, options: FilmOptions, hints: tuple[FilmHint, ...]) -> FilmReport:
+        former = self._kept if self._kept and self._kept.can_serve(options, hints) else None
+        kept = KeptParts(options, hints, is_whole=former is not None and former.is_whole)
 
         def on_progress(progress: Progress) -> None:
             self.job.progress(progress.done, progress.total, is_estimate=progress.is_estimate)
             self._state.disk.check(fresh=False)
             if progress.done:
-                self._begun = (options, hints)
-                self._is_whole &= resumes
+                self._kept = kept
 
         self._state.disk.check()
         try:
             with hiding_folder(self.source):
                 report = colorize_film(
                     self.source, None, options, hints=hints, colorizer=self._colorizer, overwrite=True,
-                    restart=not resumes, progress=on_progress,
+                    restart=former is None, progress=on_progress,
                 )  # fmt: skip
         except InColorError as exc:  # samples of the film were grey, but each of its shots is in colour
             raise _in_color_error() from exc
-        self.result, self._is_whole = report.output, True
-        frames, shots = report.frames, len(report.shots)
-        sums = f"{frames} frames, 1 shot" if shots == 1 else f"{frames} frames, {shots} shots"  # for translation
-        return "\n".join([sums, *(note.removesuffix(RECOLOR_NOTE) for note in report.notes)])
-
-    def _can_resume(self, options: FilmOptions, hints: tuple[FilmHint, ...]) -> bool:
-        """Return whether the kept parts of an earlier run can be reused.
-
-        Those of a finished run can be reused shot by shot; those of an unfinished run only if nothing has changed.
-        """
-        if self._begun is None:
-            return False
-        former = self._begun[0]
-        is_similar = (former.color, former.recolor) == (options.color, options.recolor)
-        return is_similar and (self._is_whole or self._begun == (options, hints))
+        self._kept = replace(kept, is_whole=True)
+        return report
 
     def load_hints(self, path: Path) -> None:
         """Replace all marks by the hints of a JSON file.
@@ -328,9 +351,9 @@ class Film(Item[FilmChoices]):
         Raises:
             OptionError: The film is not coloured yet.
         """
-        if self.result is None:
+        if self._result is None:
             raise OptionError("this film is not coloured yet", remedy="colour it first")
-        return self.result
+        return self._result.path
 
     def close(self) -> None:
         """Stop the jobs and remove the film's files."""
@@ -345,6 +368,13 @@ class Film(Item[FilmChoices]):
         finally:
             if self.is_closed:
                 super().close()
+
+
+def _summary(report: FilmReport) -> str:
+    """Return the message of a finished job: numbers of frames and shots, and the notes, one a line."""
+    frames, shots = report.frames, len(report.shots)
+    sums = f"{frames} frames, 1 shot" if shots == 1 else f"{frames} frames, {shots} shots"  # for translation
+    return "\n".join([sums, *(note.removesuffix(RECOLOR_NOTE) for note in report.notes)])
 
 
 def _seconds(time: Any) -> Fraction:
