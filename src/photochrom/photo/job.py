@@ -19,6 +19,7 @@ from ..colorizer.options import DEFAULT_QUALITY, ColorOptions
 from ..colorizer.prediction import Prediction
 from ..colorizer.suggestions import alternatives
 from ..errors import OptionError, PhotoError
+from .coloring import color
 from .confidence import confidence_png, least_sure_places
 from .inspection import check_source, count_pages
 from .library_errors import THE_PICTURE, enough_memory, naming
@@ -33,13 +34,12 @@ from .names import (
     destination_of,
     format_of,
 )
-from .negatives import LOOKS_NEGATIVE, looks_negative
 from .options import OutputOptions
 from .pages import OnPage, colorize_pages
 from .read import Photo, read_photo
-from .report import PhotoReport, preview, report_on
+from .report import PhotoReport
 from .sidecars import remove_former_sidecars
-from .write import check_picture, chroma_sampling, write_data, write_output
+from .write import check_picture, write_data, write_output
 
 
 def colorize_file(
@@ -230,10 +230,7 @@ def _color_with_companions(
     prediction = colorizer.predict(luma, options)
     confidence = _confidence_map(colorizer, photo, prediction, output) if output.confidence else None
     others = _alternatives(colorizer, luma, options, prediction, output.alternatives)
-    is_doubtful = photo.kind == "ordinary" and not options.hints and looks_negative(colorizer, prediction, options)
-    report = color_and_write(colorizer, photo, target, options, prediction, output)
-    if is_doubtful:
-        report = replace(report, warnings=(*report.warnings, LOOKS_NEGATIVE))
+    report = _color_and_write(colorizer, photo, target, options, prediction, output, may_be_negative=True)
     if not isinstance(target, Path):
         return report
     if others:
@@ -274,22 +271,25 @@ def color_and_write(
         PhotochromError: The output cannot be signed.
         OSError: The open file cannot be written.
     """
-    output = output or OutputOptions()
+    return _color_and_write(colorizer, photo, destination, options, prediction, output or OutputOptions())
+
+
+def _color_and_write(
+    colorizer: Colorizer,
+    photo: Photo,
+    destination: Path | BinaryIO,
+    options: ColorOptions,
+    prediction: Prediction | None,
+    output: OutputOptions,
+    *,
+    may_be_negative: bool = False,
+) -> PhotoReport:
+    """Do the work of ``color_and_write``; the last argument is that of ``color``."""
     format = _check_size(photo, destination)
     prediction = prediction or colorizer.predict(photo.scene, options)
-    # A reduced luma has the size of the output's chroma already.
-    subsampling = (1, 1) if photo.reduced else chroma_sampling(photo, format, output.jpeg_layout)
-    cb, cr = colorizer.chroma(
-        photo.luma,
-        options,
-        prediction=prediction,
-        subsampling=subsampling,
-        reduced=photo.reduced,
-        tones=photo.tones,
-    )
+    cb, cr, report = color(colorizer, photo, options, prediction, format, output, may_be_negative=may_be_negative)
     files = write_output(photo, cb, cr, destination, format, credit(colorizer.label, options.hints), output)
-    report = report_on(photo, format, files, prediction, cb, cr, output.jpeg_layout)
-    return replace(report, preview=preview(colorizer, photo, prediction, options)) if output.preview else report
+    return replace(report, outputs=files)
 
 
 def _confidence_map(colorizer: Colorizer, photo: Photo, prediction: Prediction, output: OutputOptions) -> bytes:
@@ -325,6 +325,6 @@ def _write_alternatives(
     reports = []
     for number, (options, prediction) in enumerate(others, 1):
         picture, hints = alternative_paths(path, number)
-        reports.append(color_and_write(colorizer, photo, picture, options, prediction, output))
+        reports.append(_color_and_write(colorizer, photo, picture, options, prediction, output))
         write_data(hints_json(options.hints).encode(), hints, overwrite=output.overwrite)
     return reports

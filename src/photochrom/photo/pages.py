@@ -6,28 +6,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from ..atomic import new_file
 from ..colorizer.hints import credit
 from ..colorizer.loading import loaded
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError, PhotoError
+from .coloring import color
 from .formats.image import Planes
 from .formats.tiff_pages import LOOP_LOST, has_loop, mask_files, page_starts
 from .formats.tiff_writer import TiffWriter
 from .library_errors import THE_PICTURE, decoding, encoding, enough_memory, naming
 from .metadata import metadata_for
-from .names import format_of, sidecar_path
-from .negatives import LOOKS_NEGATIVE, looks_negative
+from .names import format_of
 from .options import OutputOptions
 from .read import Photo, read_page
-from .report import PhotoReport, preview, report_on
+from .report import PhotoReport
 from .sidecars import read_sidecar
-from .signing import signed
-from .write import write_data
+from .write import has_no_sidecar, publish
 
 if TYPE_CHECKING:
     from ..colorizer.colorizer import Colorizer
@@ -71,31 +68,15 @@ def colorize_pages(
         PhotochromError: The output cannot be signed.
         OSError: The open file cannot be written.
     """
-    pages = _Pages(colorizer, data, options, output, name, negative, on_page)
-    path = destination if isinstance(destination, Path) else None
-    _check(path, options, output, pages.count, name)
-    sidecar = sidecar_path(path) if output.sidecar and path is not None else None
-
-    def write_label() -> None:
-        if sidecar is not None:
-            write_data(pages.sidecar, sidecar, overwrite=output.overwrite)
-
-    if path is not None and output.c2pa is None:
-        with _naming_output(path), new_file(path, overwrite=output.overwrite) as file:
-            report = pages.write(file)
-            write_label()
-    else:
-        whole = BytesIO()
-        report = pages.write(whole)
-        coded = whole.getvalue()
-        if output.c2pa is not None:
-            coded = signed(coded, pages.first, path, "TIFF", output.c2pa, pages.credit)
-        write_data(coded, destination, overwrite=output.overwrite, before=write_label)
-    return replace(report, outputs=tuple(file for file in (path, sidecar) if file is not None))
+    embedded = has_no_sidecar(destination, output)
+    pages = _Pages(colorizer, data, options, output, name, negative, on_page, embedded=embedded)
+    _check(destination, options, output, pages.count, name)
+    files = publish(pages.write, destination, "TIFF", output)
+    return replace(pages.report(), outputs=files)
 
 
-def _check(path: Path | None, options: ColorOptions, output: OutputOptions, count: int, name: str) -> None:
-    if path is not None and format_of(path) != "TIFF":
+def _check(destination: Path | BinaryIO, options: ColorOptions, output: OutputOptions, count: int, name: str) -> None:
+    if isinstance(destination, Path) and format_of(destination) != "TIFF":
         raise PhotoError(
             f"holds {count} pages, which only a TIFF can hold",
             path=name,
@@ -129,32 +110,39 @@ class _Pages:
         name: str,
         negative: bool,
         on_page: OnPage | None,
+        *,
+        embedded: bool,
     ) -> None:
         self._given, self._data, self._options, self._output = colorizer, data, options, output
         self._name, self._negative, self._on_page = name, negative, on_page
         with naming(name), decoding():
             self._starts = page_starts(data)  # read only once, since a file may have thousands of pages
         self.count = len(self._starts)
-        self.first: Photo
-        self.sidecar = b""
+        self._embedded = embedded  # whether the label is in the pages
+        self._first: Photo
+        self._reports: list[PhotoReport] = []
 
     @cached_property
     def _colorizer(self) -> Colorizer:
         return loaded(self._given)
 
     @cached_property
-    def credit(self) -> str:
-        """The label's text."""
+    def _credit(self) -> str:
         return credit(self._colorizer.label, self._options.hints)
 
-    def write(self, stream: BinaryIO) -> PhotoReport:
+    def write(self, stream: BinaryIO) -> tuple[Photo, str]:
+        """Write the coloured pages; return the first one, and the label's credit."""
         writer = TiffWriter(stream, self._output.compression, "<" if self._data[:2] == b"II" else ">")
-        reports = []
         for number in range(1, self.count + 1):
-            reports.append(self._write_page(writer, number))
+            self._reports.append(self._write_page(writer, number))
             if self._on_page is not None:
                 self._on_page(number, self.count)
         self._copy_masks(writer)
+        return self._first, self._credit
+
+    def report(self) -> PhotoReport:
+        """Return the report on all pages, which have been written."""
+        reports = self._reports
         confidences = [report.confidence for report in reports if report.confidence is not None]
         return replace(
             reports[0],
@@ -179,22 +167,15 @@ class _Pages:
             hints = tuple(hint for hint in self._options.hints if hint.page == number)
             options = self._options.with_hints(hints)
             prediction = self._colorizer.predict(photo.scene, options)
-            cb, cr = self._colorizer.chroma(photo.luma, options, prediction=prediction, tones=photo.tones)
-            embedded = None if self._output.sidecar else self.credit
-            metadata = metadata_for(photo.metadata, source_format="TIFF", format="TIFF", credit=embedded)
+            output = replace(self._output, preview=self._output.preview and number == 1)
+            colors = color(self._colorizer, photo, options, prediction, "TIFF", output, may_be_negative=True)
+            label = self._credit if self._embedded else None
+            metadata = metadata_for(photo.metadata, source_format="TIFF", format="TIFF", credit=label)
             with encoding():
-                writer.add(Planes(photo.luma, cb, cr, photo.alpha, photo.extra), metadata)
-        report = report_on(photo, "TIFF", (), prediction, cb, cr)
-        if photo.kind == "ordinary" and not hints and looks_negative(self._colorizer, prediction, options):
-            report = replace(report, warnings=(*report.warnings, LOOKS_NEGATIVE))
-        if number > 1:
-            return report
-        self.first = photo
-        if self._output.sidecar:
-            whole = metadata_for(photo.metadata, source_format="TIFF", format="TIFF", credit=self.credit)
-            self.sidecar = whole.xmp or b""
-        shown = preview(self._colorizer, photo, prediction, options) if self._output.preview else None
-        return replace(report, preview=shown)
+                writer.add(Planes(photo.luma, colors.cb, colors.cr, photo.alpha, photo.extra), metadata)
+        if number == 1:
+            self._first = photo
+        return colors.report
 
     def _read(self, number: int) -> Photo:
         """Read a page; the captions of a sidecar beside the file belong to the first page."""
@@ -236,17 +217,3 @@ def _naming_page(name: str, number: int) -> Iterator[None]:
         if name == THE_PICTURE:
             raise PhotoError(f"{name}: {problem}", remedy=exc.remedy) from exc
         raise PhotoError(problem, path=name, remedy=exc.remedy) from exc
-
-
-@contextmanager
-def _naming_output(path: Path) -> Iterator[None]:
-    """Translate system errors in the block to errors that name the output; other errors name the source already.
-
-    Raises:
-        PhotoError: The block raised ``OSError``.
-    """
-    try:
-        yield
-    except OSError as exc:
-        with naming(str(path)):
-            raise exc

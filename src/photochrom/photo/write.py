@@ -6,7 +6,8 @@ The luma is never altered: the luma recomputed from a lossless output equals the
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -94,7 +95,9 @@ def encode_photo(
         ValueError: ``cb`` or ``cr`` has another shape or dtype, or ``photo`` is reduced and ``format`` is not JPEG.
     """
     output = OutputOptions(quality, compression=compression, jpeg_layout=layout)
-    return _Colored(photo, cb, cr, format, credit, output).to_bytes()
+    stream = BytesIO()
+    _Colored(photo, cb, cr, format, credit, output).write(stream, photo.name)
+    return stream.getvalue()
 
 
 def write_photo(
@@ -129,7 +132,9 @@ def write_photo(
     """
     output = OutputOptions(quality, overwrite, compression=compression, jpeg_layout=layout)
     check_destination(path := Path(destination), overwrite=overwrite)
-    _Colored(photo, cb, cr, format_of(path), credit, output).to_file(path)
+    colored = _Colored(photo, cb, cr, format_of(path), credit, output)
+    with naming(str(path)), new_file(path, overwrite=overwrite) as stream:
+        colored.write(stream, str(path))
 
 
 def write_output(
@@ -157,24 +162,75 @@ def write_output(
         PhotochromError: The output cannot be signed.
         OSError: The open file cannot be written.
     """
-    path = destination if isinstance(destination, Path) else None
-    sidecar = sidecar_path(path) if output.sidecar and path is not None else None
-    colored = _Colored(photo, cb, cr, format, credit if sidecar is None else None, output)
+    colored = _Colored(photo, cb, cr, format, credit if has_no_sidecar(destination, output) else None, output)
+    is_direct = isinstance(destination, Path) and output.c2pa is None
+    name = str(destination) if is_direct else photo.name
 
-    def write_label() -> None:
+    def write(stream: BinaryIO) -> tuple[Photo, str]:
+        colored.write(stream, name)
+        return photo, credit
+
+    return publish(write, destination, format, output)
+
+
+def has_no_sidecar(destination: Path | BinaryIO, output: OutputOptions) -> bool:
+    """Return whether an output has no sidecar, so that its label is in the file itself."""
+    return not (output.sidecar and isinstance(destination, Path))
+
+
+def publish(
+    write: Callable[[BinaryIO], tuple[Photo, str]], destination: Path | BinaryIO, format: str, output: OutputOptions
+) -> tuple[Path, ...]:
+    """Write an output, signed if requested, and its sidecar; return the paths of these files.
+
+    Nothing is left at either path if an error is raised.
+
+    Args:
+        write: Writes the encoded output. It returns the photograph, of several pages the first one, and the sources of
+            the colours for the label (see ``colorizer.hints.credit``).
+        destination: The file to write; or an open binary file, which gets no sidecar.
+        format: Format of the output, a key of ``EXTENSIONS``.
+        output: How to write.
+
+    Raises:
+        PhotoError: A file cannot be written.
+        PhotochromError: The output cannot be signed.
+        OSError: The open file cannot be written.
+    """
+    path = destination if isinstance(destination, Path) else None
+    sidecar = None if path is None or has_no_sidecar(path, output) else sidecar_path(path)
+
+    def write_label(photo: Photo, credit: str) -> None:
         if sidecar is not None:
             metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=credit)
             write_data(metadata.xmp or b"", sidecar, overwrite=output.overwrite)
 
     if path is not None and output.c2pa is None:
         check_destination(path, overwrite=output.overwrite)
-        colored.to_file(path, write_label)
+        with _naming_output(path), new_file(path, overwrite=output.overwrite) as file:
+            write_label(*write(file))
     else:
-        data = colored.to_bytes()
+        whole = BytesIO()
+        photo, credit = write(whole)
+        data = whole.getvalue()
         if output.c2pa is not None:
             data = signed(data, photo, path, format, output.c2pa, credit)
-        write_data(data, destination, overwrite=output.overwrite, before=write_label)
+        write_data(data, destination, overwrite=output.overwrite, before=lambda: write_label(photo, credit))
     return tuple(file for file in (path, sidecar) if file is not None)
+
+
+@contextmanager
+def _naming_output(path: Path) -> Iterator[None]:
+    """Translate system errors in the block to errors that name the output; other errors name their file already.
+
+    Raises:
+        PhotoError: The block raised ``OSError``.
+    """
+    try:
+        yield
+    except OSError as exc:
+        with naming(str(path)):
+            raise exc
 
 
 def write_data(
@@ -227,17 +283,10 @@ class _Colored:
                 wanted = f"{expected} {photo.luma.dtype}"
                 raise ValueError(f"{name} is {plane.shape} {plane.dtype}: {format} needs {wanted}")
 
-    def to_bytes(self) -> bytes:
-        stream = BytesIO()
-        with naming(self.photo.name), encoding():
+    def write(self, stream: BinaryIO, name: str) -> None:
+        """Encode the photograph; errors name the file ``name``."""
+        with naming(name), encoding():
             self._encode(stream)
-        return stream.getvalue()
-
-    def to_file(self, path: Path, before: Callable[[], None] = lambda: None) -> None:
-        with naming(str(path)), new_file(path, overwrite=self.output.overwrite) as stream:
-            with encoding():
-                self._encode(stream)
-            before()
 
     def _encode(self, stream: BinaryIO) -> None:
         photo, format, output = self.photo, self.format, self.output
