@@ -100,10 +100,13 @@ def test_films_of_cinema_and_television_are_known(name, tmp_path):
         ("h264", "libx264", "yuv420p"),
         ("y4m", "rawvideo", "yuv420p"),
         ("ivf", "libvpx", "yuv420p"),
+        ("gif", "gif", "gray"),
+        ("rm", "rv20", "yuv420p"),
+        ("m2ts", "libx264", "yuv420p"),
     ],
 )
-def test_raw_streams_are_films_and_the_photo_verb_says_so(suffix, codec, name, tmp_path, capsys):
-    frames = [still_frame(luma).reformat(format=name) for luma in pan(3)]
+def test_raw_streams_and_old_formats_are_films_and_the_photo_verb_says_so(suffix, codec, name, tmp_path, capsys):
+    frames = [still_frame(luma).reformat(format=name) for luma in pan(3, 176, 144)]
     path = write_frames(tmp_path / f"reel.{suffix}", frames, name=name, codec=codec)
     assert kind_of(path) == "film"
     assert main(["photo", str(path)]) == 1
@@ -118,6 +121,11 @@ def test_a_raw_stream_of_jpegs_is_coloured_as_a_film(tmp_path, capsys):
     assert f"{path} -> {tmp_path / 'reel.color.mkv'}: 6 frames, 1 shot" in capsys.readouterr().out
     with av.open(tmp_path / "reel.color.mkv") as colored:
         assert sum(1 for _ in colored.decode(video=0)) == 6
+
+
+def test_a_gif_of_one_picture_is_not_a_film(tmp_path):
+    Image.fromarray(pan(1)[0]).save(tmp_path / "a.gif")
+    assert kind_of(tmp_path / "a.gif") is None
 
 
 def test_an_animated_avif_is_not_a_film(tmp_path, capsys):

@@ -349,6 +349,22 @@ def test_a_codec_that_cannot_mark_fields_is_refused(tmp_path, fake_colorizer):
         colored(source, fake_colorizer, FilmOptions(codec="libx265"))
 
 
+def test_the_range_that_only_frames_state_is_kept(tmp_path):
+    """The decoder of MagicYUV gives limited range to frames, and none to the stream."""
+    source = write_film(tmp_path / "a.avi", pan(2), name="gray", codec="magicyuv")
+    report = colorize_film(source, None, LOSSLESS, colorizer=colorizer(tmp_path, lambda _: (0, 0)))
+    for old, new in zip(decoded(source), decoded(report.output), strict=True):
+        assert (old.color_range, new.color_range) == (1, 1)
+        assert np.array_equal(plane(old), plane(new))
+
+
+def test_one_bit_is_named_in_the_singular(tmp_path):
+    frames = [still_frame(luma, "gray").reformat(format="monob") for luma in pan(2)]
+    source = write_frames(tmp_path / "a.nut", frames, name="monob", codec="rawvideo")
+    report = colorize_film(source, None, LOSSLESS, colorizer=colorizer(tmp_path, lambda _: (0, 0)))
+    assert "luma of 1 bit becomes luma of 8 bits, exactly scaled" in report.notes
+
+
 @pytest.mark.parametrize("name", ["gray", "gray10le", "gray10be", "gray12le", "gray14le", "gray16le", "ya8"])
 def test_untagged_grey_is_shown_as_before(name, tmp_path):
     """FFmpeg assumes full range for it, so the coloured film must state that; no bit may change."""

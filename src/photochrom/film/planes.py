@@ -50,7 +50,8 @@ class PlaneFormat:
         old, new = self.source, self.coding
         if old is None:
             return ""
-        luma = f"luma of {old.bits} bits becomes luma of {new.bits} bits," if old.bits != new.bits else "luma is"
+        bits = "1 bit" if old.bits == 1 else f"{old.bits} bits"
+        luma = f"luma of {bits} becomes luma of {new.bits} bits," if old.bits != new.bits else "luma is"
         if old.full_range and not new.full_range:
             return f"{luma} scaled from full range to limited range, which is what the codec stores"
         if new.full_range and not old.full_range:

@@ -81,6 +81,8 @@ class FilmReader:
         context = self.video.codec_context
         self.tags: tuple[int, int] = context.color_primaries, context.color_trc
         """Codes of primaries and transfer characteristics in ITU-T H.273."""
+        self.color_range: int = context.color_range or first.color_range  # MagicYUV states it for frames only
+        """FFmpeg's code of the range of the code values; 0 if it is not stated."""
         self.width, self.height, self._format = first.width, first.height, first.format.name
         self.aspect: Fraction = self.video.sample_aspect_ratio or Fraction(1)
         """Width of a pixel divided by its height."""

@@ -50,7 +50,7 @@ def plane_format(reader: FilmReader, codec: Codec, profile: str | None = None, b
     name = planar_name(subsampling, new_bits)
     same = {name, name.replace("yuv", "yuvj"), "gray" if new_bits == 8 else f"gray{new_bits}le"}
     into_frames = codec.containers[0] in SEQUENCES
-    full = reader.is_sequence or (not source.is_rgb and _is_full(source, context.color_range))
+    full = reader.is_sequence or (not source.is_rgb and _is_full(source, reader.color_range))
     matrix = BT601 if into_frames else _matrix(context)  # numbered frames are written with the luma of photographs
     colorspace = context.colorspace
     if source.is_rgb or reader.is_sequence or into_frames or colorspace not in (*MATRICES, _UNSTATED):
