@@ -178,6 +178,10 @@ def test_items_that_failed_are_named_again_and_listed_in_a_table_until_none_fail
     assert f"all items that failed are listed in {table}\n" in said
     assert [(key, source) for key, _, source, _ in listed(table)] == [(key, str(tree / key)) for key in broken]
     assert all("is damaged" in error or "cut short" in error for _, error, *_ in listed(table))
+    (tree / broken[4]).unlink()
+    assert color_batch(tree, target, replace(options, include=("*.png",))).failures == table
+    del broken[4]
+    assert [key for key, *_ in listed(table)] == broken
     for number, name in enumerate(broken):
         scan(tree / name)
         again = color_batch(tree, target, options)

@@ -114,7 +114,7 @@ def color_batch(
                     summary.ended_early = reason
                     break
         if options.shard is None and (summary.failed or summary.failed_before or (folder / FAILURES).exists()):
-            summary.failures = write_failures(folder)
+            summary.failures = write_failures(folder, items)
         try:
             copy.send(now=True)
         except OptionError as exc:
