@@ -11,7 +11,7 @@ from PIL import Image
 from skimage import data
 
 from photochrom.commands.main import main
-from photochrom.commands.photo_jobs import find_jobs
+from photochrom.commands.photo_jobs import PhotoJob, find_jobs
 from photochrom.errors import PhotoError
 from photochrom.label import is_labelled
 from photochrom.photo import OutputOptions
@@ -155,6 +155,18 @@ def test_links_to_folders_elsewhere_are_followed_and_no_folder_is_entered_twice(
     jobs, own, errors = find_jobs([str(shoebox)], str(tmp_path / "out"), OutputOptions())
     found = [os.path.relpath(job.source, shoebox) for job in jobs]
     assert (found, own, errors) == (["a.jpg", "1920/b.png", "1930/c.png", "1931/d.png"], [], [])
+
+
+def test_photographs_are_told_from_own_outputs_without_comparing_each_with_each(tmp_path, monkeypatch):
+    compared = []
+    monkeypatch.setattr(PhotoJob, "__eq__", lambda one, other: compared.append((one, other)) or one is other)
+    monkeypatch.setattr("photochrom.commands.photo_jobs.is_own_output", lambda path: ".color" in path.name)
+    for i in range(20):
+        (tmp_path / f"{i}.png").touch()
+        (tmp_path / f"{i}.color.png").touch()
+    found = find_jobs([str(tmp_path)], None, OutputOptions())
+    assert (len(found.jobs), len(found.own), len(found.errors)) == (20, 20, 0)
+    assert len(compared) <= 40
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import OptionError, PhotochromError, PhotoError
 from ..output_folders import check_future_folder, needed_folder
@@ -83,6 +84,18 @@ class PhotoJob:
         return needed_folder(Path(self.destination).parent, PhotoError)
 
 
+class FoundJobs(NamedTuple):
+    """The result of ``find_jobs``."""
+
+    jobs: list[PhotoJob]
+    """Jobs to do."""
+    own: list[PhotoJob]
+    """Jobs to skip, because Photochrom made their sources."""
+    errors: list[PhotochromError]
+    """One for each folder that cannot be listed or written, and one for each photograph whose output would replace
+    another output or an input."""
+
+
 def find_jobs(
     inputs: Sequence[str],
     destination: str | None,
@@ -91,7 +104,7 @@ def find_jobs(
     recursive: bool = True,
     recolor: bool = False,
     other_inputs: Sequence[str] = (),
-) -> tuple[list[PhotoJob], list[PhotoJob], list[PhotochromError]]:
+) -> FoundJobs:
     """Find all photographs and pair each with its destination.
 
     Subfolders are mirrored below the destination. A photograph that is found twice counts once.
@@ -105,41 +118,70 @@ def find_jobs(
             source is found, too.
         other_inputs: Other input files, such as files of hints, which must not be overwritten.
 
-    Returns:
-        The jobs to do; the jobs to skip, because Photochrom made their sources; and errors: one for each folder that
-        cannot be listed or written, and one for each photograph whose output would replace another output or an input.
-
     Raises:
         OptionError: The destination cannot hold several photographs, or an input is the root of the file system.
         PhotoError: A source has no file name, or the destination cannot be examined.
     """
-    distinct = list(dict.fromkeys(inputs))
-    folders = [name for name in distinct if name != STREAM and name and os.path.isdir(name)]  # noqa: PTH112
-    for name in folders:
-        if Path(name).resolve() == Path(Path(name).resolve().anchor):  # probably a mistake
-            raise OptionError("is the root of the file system", path=name, remedy="name the folder of the photographs")
+    unlisted: list[PhotochromError] = []
+    found = _paired(inputs, destination, unlisted, recursive=recursive)
+    own_sources = _own_sources(found, recolor=recolor)
+    own = [job for job in found if job.source in own_sources]
+    jobs = [job for job in found if job.source not in own_sources]
+    bad = _clashes(jobs, output, other_inputs)
+    wanted = [job for job in jobs if job.source not in bad]
+    writable, unwritable = _writable(wanted, overwrite=output.overwrite, recolor=recolor)
+    return FoundJobs(writable, own, [*unlisted, *bad.values(), *unwritable])
+
+
+def _paired(
+    inputs: Sequence[str], destination: str | None, unlisted: list[PhotochromError], *, recursive: bool
+) -> list[PhotoJob]:
+    """Return a job for each photograph; for each folder that cannot be listed, add an error to ``unlisted``.
+
+    A photograph that is named and also found in a folder counts as named.
+    """
+    distinct = dict.fromkeys(inputs)
+    folders = {name for name in distinct if _is_folder(name)}
     into = _output_folder(destination, several=len(distinct) > 1 or bool(folders))
     found: dict[str, PhotoJob] = {}
-    unlisted: list[PhotochromError] = []
     for name in distinct:
-        if name in folders:
-            for path in _photographs(Path(name), unlisted, recursive=recursive, without=into):
-                target = colored_path(path) if into is None else into / colored_path(path).relative_to(name)
-                found.setdefault(str(path), PhotoJob(str(path), str(target), is_named=False))
-        else:
+        if name not in folders:
             found[name] = _named_job(name, destination, into)
-    outputs = {job.destination for job in found.values()}
-    again = {name for name, job in found.items() if recolor and (job.is_named or job.source not in outputs)}
-    own = [job for name, job in found.items() if name not in again and not job.is_stream and _is_own(Path(job.source))]
-    jobs = [job for job in found.values() if job not in own]
+            continue
+        for path in _photographs(Path(name), unlisted, recursive=recursive, without=into):
+            target = colored_path(path) if into is None else into / colored_path(path).relative_to(name)
+            found.setdefault(str(path), PhotoJob(str(path), str(target), is_named=False))
+    return list(found.values())
+
+
+def _is_folder(name: str) -> bool:
+    """Return whether an input is a folder.
+
+    Raises:
+        OptionError: It is the root of the file system, which is probably a mistake.
+    """
+    if name == STREAM or not name or not os.path.isdir(name):  # noqa: PTH112
+        return False
+    if Path(name).resolve() == Path(Path(name).resolve().anchor):
+        raise OptionError("is the root of the file system", path=name, remedy="name the folder of the photographs")
+    return True
+
+
+def _own_sources(found: Sequence[PhotoJob], *, recolor: bool) -> set[str]:
+    """Return the sources that Photochrom made, except those to colour again."""
+    outputs = {job.destination for job in found}
+    again = {job.source for job in found if recolor and (job.is_named or job.source not in outputs)}
+    return {job.source for job in found if job.source not in again and not job.is_stream and _is_own(Path(job.source))}
+
+
+def _clashes(jobs: Sequence[PhotoJob], output: OutputOptions, other_inputs: Sequence[str]) -> dict[str, OptionError]:
+    """Return an error for each source whose output would replace another output or an input, keyed by source."""
     bad = clashes([(job.source, job.destination) for job in jobs], output, other_inputs)
     sources = {job.source for job in jobs}
     for job in jobs:  # such a job replaces no input, because it is skipped
         if job.destination in sources and job.is_skippable and not output.overwrite:
             bad.pop(job.source, None)
-    wanted = [job for job in jobs if job.source not in bad]
-    jobs, unwritable = _writable(wanted, overwrite=output.overwrite, recolor=recolor)
-    return jobs, own, [*unlisted, *bad.values(), *unwritable]
+    return bad
 
 
 def _writable(jobs: Sequence[PhotoJob], *, overwrite: bool, recolor: bool) -> tuple[list[PhotoJob], list[PhotoError]]:
