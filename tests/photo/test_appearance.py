@@ -106,3 +106,14 @@ def test_a_contact_sheet_reveals_a_photograph_that_was_in_colour(tmp_path: Path)
     for patch in np.ndindex(2, 2):
         row, column = (round(12 + (place + 0.5) * length / 2) for place, length in zip(patch, (300, 450), strict=True))
         assert np.abs(sheet[row, column] - PATCHES[patch]).max() < 8
+
+
+@pytest.mark.slow
+def test_a_picture_that_cannot_hold_colours_is_not_shown_with_colours(tmp_path: Path) -> None:
+    halftone = Image.fromarray(smooth(96, 96)).convert("1")
+    output = photo.OutputOptions(preview=True)
+    report = photo.colorize_photo(saved(halftone, "PNG"), tmp_path / "a.png", colorizer=Colorizer(), output=output)
+    with Image.open(tmp_path / "a.png") as written:
+        assert np.ptp(np.asarray(written.convert("RGB")), axis=2).max() == 0
+    assert report.preview is not None
+    assert all(np.ptp(shown, axis=2).max() == 0 for shown in report.preview)

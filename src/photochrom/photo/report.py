@@ -62,9 +62,12 @@ def preview(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return small pictures of before and after, in the form of ``PhotoReport.preview``."""
     luma = prediction.luma
-    after = colorizer.colorize(luma, options, prediction=prediction)
-    before = own_look(photo, luma.shape)
-    return in_srgb(photo, np.dstack([luma] * 3)) if before is None else before, in_srgb(photo, after)
+    grey, before = in_srgb(photo, np.dstack([luma] * 3)), own_look(photo, luma.shape)
+    if photo.kind == "halftone":  # its pixels hold no colours, though their mean could
+        after = grey
+    else:
+        after = in_srgb(photo, colorizer.colorize(luma, options, prediction=prediction))
+    return grey if before is None else before, after
 
 
 def colorfulness(cb: np.ndarray, cr: np.ndarray) -> float:
