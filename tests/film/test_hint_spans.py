@@ -182,3 +182,21 @@ def test_the_command_prints_all_spans_if_asked(two_shots, tmp_path, capsys):
     for time in ("0:00:00.000", "0:00:00.080"):
         assert f"{two_shots}: the hint at {time} was followed from 0:00:00.000 to 0:00:01.400\n" in printed.out
     assert f"photochrom: {two_shots}: 2 hints were followed through their whole shots\n" in printed.err
+
+
+@pytest.mark.parametrize("suffix", ["png", "mkv"])
+def test_a_preview_says_where_hints_would_be_followed(suffix, two_shots, grey_colorizer, tmp_path, capsys, monkeypatch):
+    """Its notes are those of the film, and come without those on what the film's container cannot hold."""
+    monkeypatch.setattr("photochrom.colorizer.colorizer.Colorizer", lambda *_: grey_colorizer)
+    hints = [on_square(9), FilmHint(at(FRAMES), Hint(0.5, 0.5, RED))]
+    (tmp_path / "hints.json").write_text(film_hints_json(hints))
+    options = replace(LOSSLESS, end=at(FRAMES))
+    report = colorize_film(two_shots, tmp_path / "b.mkv", options, hints=hints, colorizer=grey_colorizer)
+    assert len(report.notes) == 2
+    command = ["film", str(two_shots), "--hints", str(tmp_path / "hints.json"), "--end", str(float(at(FRAMES)))]
+    assert main([*command, "--preview", "-o", str(tmp_path / f"p.{suffix}")]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"{tmp_path / 'p'}.{suffix}\n"
+    assert printed.err == "".join(f"photochrom: {two_shots}: {note}\n" for note in report.notes)
+    assert main([*command, "--preview", "-o", str(tmp_path / f"q.{suffix}"), "--quiet"]) == 0
+    assert capsys.readouterr().err == ""

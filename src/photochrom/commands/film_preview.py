@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import FilmError, OptionError, system_errors
 from ..output_folders import check_folder
 from .arguments import ModelLoader
-from .console import counted
+from .console import Console, counted
 from .film_shot_arguments import print_shots
 from .messages import note_text
 
@@ -83,9 +83,12 @@ def show_without_coloring(film: str, request: Request, load: ModelLoader, claim:
         elif args.list_shots:
             print_shots(args, frame_colorizer, plan)
         else:
+            plan.notes.clear()  # they are on what the coloured film will keep
             frame_colorizer = leaving_colored_shots(frame_colorizer, plan, is_explicit=is_explicit)
             _write_preview(keeping_titles(frame_colorizer, plan), plan, request, path)
             print(path)
+            for note in plan.notes:
+                Console(quiet=args.quiet).note(f"{film}: {note_text(note)}")
 
 
 def _write_preview(frame_colorizer: FrameColorizer, plan: Plan, request: Request, path: Path) -> None:
@@ -95,8 +98,7 @@ def _write_preview(frame_colorizer: FrameColorizer, plan: Plan, request: Request
     hints = [*request.hints, *(hint for shot in frame_colorizer.options.shots for hint in shot.hints)]
     frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in request.stills})
     if path.suffix.lower() == ".png":
-        hints += [hint for still in request.stills for hint in still.hints]
-        _save(preview(frame_colorizer, plan, hints), path, overwrite=request.args.overwrite)
+        _save(preview(frame_colorizer, plan, hints, request.stills), path, overwrite=request.args.overwrite)
     else:
         _save_film(frame_colorizer, plan, hints, request.stills, path, overwrite=request.args.overwrite)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import itemgetter
 
 from .colored_stills import Still
 from .damage_log import listed
@@ -79,8 +80,7 @@ def hint_spans(
     reached: Mapping[FilmHint, Reach],
     hints: Sequence[FilmHint],
     stills: Sequence[Still],
-    times: Sequence[int],
-    starts: Sequence[int],
+    shots: Sequence[tuple[int, int]],
 ) -> list[HintSpan]:
     """Return the spans of the hints, and then those of the stills, each in order of time.
 
@@ -89,14 +89,12 @@ def hint_spans(
         reached: Result of ``reaches`` for all hints, including those of stills.
         hints: Hints that the user gave.
         stills: Stills that the user gave.
-        times: pts of all frames of the coloured film, in order.
-        starts: pts of the frames that begin a shot, in order.
+        shots: pts of the first and of the last coloured frame of each shot, in order.
     """
 
     def span(time: Fraction, first: int, last: int, hint: FilmHint | None = None) -> HintSpan:
-        number = bisect_right(starts, first)
-        final = times[(bisect_left(times, starts[number]) if number < len(starts) else len(times)) - 1]
-        is_whole = first <= starts[max(0, number - 1)] and last >= final
+        start, end = shots[max(0, bisect_right(shots, first, key=itemgetter(0)) - 1)]
+        is_whole = first <= start and last >= end
         return HintSpan(time, reader.seconds(first), reader.seconds(last), is_whole, hint)
 
     of_hints = [span(hint.time, *reached[hint], hint) for hint in hints if hint in reached]

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -163,7 +164,8 @@ def colorize_film(
         times = [pts for segment in segments for pts in segment.pts]
         gaps = gap_notes(times[1:] if reader.is_avi else times, reader.seconds)  # see ``is_avi``
         starts = [pts for segment in segments for pts in segment.shots]
-        spans = hint_spans(reader, reached, given, stills, times, starts)
+        ends = [times[bisect_left(times, start) - 1] for start in starts[1:]] + times[-1:]
+        spans = hint_spans(reader, reached, given, stills, list(zip(starts, ends, strict=True)))
         notes = plan.notes + span_notes(spans) + recolored
         notes += side_data.lost(damage.side_data, options.codec) + damage.lines() + gaps
         return FilmReport(plan.output, _count(segments), [reader.seconds(pts) for pts in starts], notes, spans)

@@ -19,7 +19,7 @@ from .colored_stills import Still
 from .credit import film_credit
 from .frame_buffers import view
 from .frames import FrameColorizer, PreparedFrame
-from .hint_spans import reaches
+from .hint_spans import Reach, hint_spans, reaches, span_notes
 from .hint_tracking import track_hints
 from .hints import FilmHint
 from .output.mux import mux_picture
@@ -58,6 +58,7 @@ def preview(
     frame_colorizer: FrameColorizer,
     plan: Plan,
     hints: Sequence[FilmHint] = (),
+    stills: Sequence[Still] = (),
     on_frame: Callable[[], None] = lambda: None,
 ) -> Image.Image:
     """Draw a sheet with some frames of each shot, grey above and coloured below; at most 48 shots are shown.
@@ -67,8 +68,9 @@ def preview(
 
     Args:
         frame_colorizer: Colours the frames of the film.
-        plan: The part of the film to show.
-        hints: Known colours at places of single frames.
+        plan: The part of the film to show; notes on the hints and stills are added to it.
+        hints: Known colours at places of single frames, without those of stills.
+        stills: The stills that ``frame_colorizer`` has.
         on_frame: Called before each frame that is read or coloured; an exception that it raises ends the preview.
 
     Returns:
@@ -78,8 +80,10 @@ def preview(
         FilmError: The film cannot be read, or has no frame at a hint's time; or the picture area is invalid.
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
-    frame_colorizer = frame_colorizer.with_hints(track_hints(frame_colorizer, hints, on_frame))
-    found = list(_shots(frame_colorizer, plan, keep=_MOST_FRAMES, on_frame=on_frame))
+    frame_colorizer, reached = _hinted(frame_colorizer, plan, hints, stills, on_frame)
+    limits: list[tuple[int, int]] = []
+    found = list(_shots(frame_colorizer, plan, keep=_MOST_FRAMES, on_frame=on_frame, limits=limits))
+    _credit(frame_colorizer, plan, reached, hints, stills, limits)
     rows = [
         _row(frame_colorizer, number, shot, frames, on_frame) for number, (shot, frames) in enumerate(_some(found), 1)
     ]
@@ -105,7 +109,7 @@ def preview_film(
 
     Args:
         frame_colorizer: Colours the frames of the film.
-        plan: The part of the film to show.
+        plan: The part of the film to show; notes on the hints and stills are added to it.
         path: The file to write, which is replaced if it exists. Its suffix decides the container.
         hints: Known colours at places of single frames, without those of stills.
         stills: The stills that ``frame_colorizer`` has.
@@ -121,10 +125,9 @@ def preview_film(
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     container = container_for(path, frame_colorizer.options)
-    known = [*hints, *(hint for still in stills for hint in still.hints)]
-    tracked = track_hints(frame_colorizer, known, on_frame)
-    frame_colorizer = frame_colorizer.with_hints(tracked)
-    shots = _some([shot for shot, _ in _shots(frame_colorizer, plan, keep=1, on_frame=on_frame)])
+    frame_colorizer, reached = _hinted(frame_colorizer, plan, hints, stills, on_frame)
+    limits: list[tuple[int, int]] = []
+    shots = _some([shot for shot, _ in _shots(frame_colorizer, plan, keep=1, on_frame=on_frame, limits=limits)])
     reader = frame_colorizer.reader
     with temporary_folder("photochrom-film") as folder:
         part = folder / "preview.nut"
@@ -138,9 +141,36 @@ def preview_film(
                 segment.write(frame_colorizer.render(prepared, colors.ab), count)
                 count += 1
         segment.finish()
-        label = film_credit(frame_colorizer, plan, reaches(frame_colorizer, plan, tracked, known), hints, stills)
+        label = _credit(frame_colorizer, plan, reached, hints, stills, limits)
         mux_picture(reader, plan.planes, part, path, container, frame_colorizer.options, label)
     return count
+
+
+def _hinted(
+    frame_colorizer: FrameColorizer,
+    plan: Plan,
+    hints: Sequence[FilmHint],
+    stills: Sequence[Still],
+    on_frame: Callable[[], None],
+) -> tuple[FrameColorizer, dict[FilmHint, Reach]]:
+    """Return a colorizer that has the tracked hints, also those of the stills, and the result of ``reaches``."""
+    known = [*hints, *(hint for still in stills for hint in still.hints)]
+    tracked = track_hints(frame_colorizer, known, on_frame)
+    return frame_colorizer.with_hints(tracked), reaches(frame_colorizer, plan, tracked, known)
+
+
+def _credit(
+    frame_colorizer: FrameColorizer,
+    plan: Plan,
+    reached: dict[FilmHint, Reach],
+    hints: Sequence[FilmHint],
+    stills: Sequence[Still],
+    limits: Sequence[tuple[int, int]],
+) -> str:
+    """Return the label's text; add notes on the hints and stills to the plan, as in the report of the whole film."""
+    label = film_credit(frame_colorizer, plan, reached, hints, stills)
+    plan.notes.extend(span_notes(hint_spans(frame_colorizer.reader, reached, hints, stills, limits)))
+    return label
 
 
 def _some(items: Sequence[_Item]) -> list[_Item]:
@@ -178,15 +208,25 @@ def _trial_encoder(folder: Path, frame_colorizer: FrameColorizer, plan: Plan) ->
 
 
 def _shots(
-    frame_colorizer: FrameColorizer, plan: Plan, *, keep: int, on_frame: Callable[[], None] = lambda: None
+    frame_colorizer: FrameColorizer,
+    plan: Plan,
+    *,
+    keep: int,
+    on_frame: Callable[[], None] = lambda: None,
+    limits: list[tuple[int, int]] | None = None,
 ) -> Iterator[tuple[Shot, list[PreparedFrame]]]:
-    """Yield each shot with at most ``keep`` of its frames, evenly spaced, and all frames that the user has coloured."""
+    """Yield each shot with at most ``keep`` of its frames, evenly spaced, and all frames that the user has coloured.
+
+    If ``limits`` is a list, the pts of the first and the last frame of each shot are added to it.
+    """
+    limits = [] if limits is None else limits
     reader, stills = frame_colorizer.reader, frame_colorizer.stills
     spaced: list[PreparedFrame] = []
     known: list[PreparedFrame] = []
     stride, count, first, last = 1, 0, 0, 0
     for prepared, start in frame_colorizer.prepared_part(plan, on_frame):
         if start and count:
+            limits.append((first, last))
             yield Shot(reader.seconds(first), reader.seconds(prepared.pts), count), _merged(spaced, known)
             spaced, known, stride, count = [], [], 1, 0
         if count == 0:
@@ -200,6 +240,7 @@ def _shots(
             stride *= 2
         count, last = count + 1, prepared.pts
     if count:
+        limits.append((first, last))
         yield Shot(reader.seconds(first), reader.seconds(last) + 1 / reader.rate, count), _merged(spaced, known)
 
 
