@@ -59,10 +59,10 @@ _STAGES = {
     "margins and thumbnail": "colorizer.colorizer:Colorizer.predict",
     "network": "models.engines:OpenVinoEngine.run",
     "cells that decide together": "colorizer.network:coherent",
-    "is it a negative": "photo.job:looks_negative",
+    "is it a negative": "photo.coloring:looks_negative",
     "upsample to the thumbnail": "colorizer.colorizer:to_thumbnail",
     "a*b* to Cb and Cr": "colorizer.colorizer:ab_to_cbcr",
-    "luma around each sample": "color.upsample:estimated_luma_range",
+    "luma around each sample": "color.luma_range:estimated_luma_range",
     "chroma at full size": "color.upsample:_chroma",
     "rounding and gamut": "color.upsample:_quantized",
     "encode chroma": "photo.formats.splice:_coded_chroma",
@@ -70,7 +70,7 @@ _STAGES = {
     "metadata": "photo.write:metadata_for",
     "write": "photo.job:write_output",
     "fsync": "atomic:os.fsync",
-    "report": "photo.job:report_on",
+    "report": "photo.coloring:report_on",
 }
 _DETAILS = (1.0, 1.5, 2.0)
 _COLUMNS = ("Photochrom", "plain codec", "ratio", "processor time", "plain codec", "ratio")

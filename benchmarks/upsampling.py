@@ -45,9 +45,7 @@ def restored(rgb: np.ndarray, method, blur: float) -> float:  # type: ignore[no-
     thumbnail = luma.astype(np.float32) / 255
     cbcr = spaces.ab_to_cbcr(thumbnail, method(ab, spaces.lightness_of_luma(luma)))
     coefficients = upsample.linear_coefficients(thumbnail, cbcr)
-    return psnr(
-        gamut.rgb_of_luma(luma, *upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1))), rgb
-    )
+    return psnr(gamut.rgb_of_luma(luma, *upsample.apply_to_luma(coefficients, luma, strength=1)), rgb)
 
 
 def halo(method, blur: float) -> float:  # type: ignore[no-untyped-def]

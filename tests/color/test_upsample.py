@@ -6,6 +6,7 @@ import pytest
 from skimage import data
 
 from photochrom.color import bands, coding, gamut, luma_range, spaces, upsample
+from photochrom.color.luma_range import Sampling
 
 
 def thumbnail_coefficients(rgb, grid):
@@ -25,7 +26,7 @@ def psnr(a, b):
 def test_small_true_chroma_gives_nearly_the_true_picture(name):
     rgb = cv2.resize(getattr(data, name)(), (256, 256), interpolation=cv2.INTER_AREA)
     luma, coefficients = thumbnail_coefficients(rgb, 32)
-    colored = gamut.rgb_of_luma(luma, *upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1)))
+    colored = gamut.rgb_of_luma(luma, *upsample.apply_to_luma(coefficients, luma, strength=1))
     grey = np.repeat(luma[..., None], 3, axis=2)
     assert psnr(colored, rgb) > psnr(grey, rgb) + 8
 
@@ -49,7 +50,7 @@ def test_one_chroma_everywhere_stays_one_chroma(shape, dtype, subsampling):
     luma = np.full(shape, np.iinfo(dtype).max // 2, dtype)
     coefficients = np.zeros((4, 16, 24), np.float32)
     coefficients[1], coefficients[3] = 0.1, -0.05
-    cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=subsampling)
+    cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, sampling=Sampling(subsampling))
     top, middle = np.iinfo(dtype).max, coding.Coding.of_photograph(dtype).neutral
     assert cb.shape == cr.shape == tuple(-(-side // step) for side, step in zip(shape, subsampling, strict=True))
     assert np.abs(cb.astype(int) - round(middle + 0.1 * top)).max() <= 1
@@ -59,7 +60,7 @@ def test_one_chroma_everywhere_stays_one_chroma(shape, dtype, subsampling):
 def test_rows_are_interpolated_as_opencv_does():
     coefficients = np.random.default_rng(0).normal(size=(4, 20, 30)).astype(np.float32) * 0.02
     luma = np.full((333, 500), 128, np.uint8)
-    cb, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1))
+    cb, _ = upsample.apply_to_luma(coefficients, luma, strength=1)
     gain, offset = (cv2.resize(c, (500, 333), interpolation=cv2.INTER_LINEAR) for c in coefficients[:2])
     assert np.abs(cb - np.rint((gain * 128 / 255 + offset) * 255 + 128)).max() <= 1
 
@@ -67,9 +68,9 @@ def test_rows_are_interpolated_as_opencv_does():
 def test_strength_scales_chroma_and_zero_is_grey():
     rgb = cv2.resize(data.astronaut(), (128, 128), interpolation=cv2.INTER_AREA)
     luma, coefficients = thumbnail_coefficients(rgb, 32)
-    grey, _ = upsample.apply_to_luma(coefficients, luma, strength=0, subsampling=(1, 1))
-    half, _ = upsample.apply_to_luma(coefficients, luma, strength=0.5, subsampling=(1, 1))
-    full, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1))
+    grey, _ = upsample.apply_to_luma(coefficients, luma, strength=0)
+    half, _ = upsample.apply_to_luma(coefficients, luma, strength=0.5)
+    full, _ = upsample.apply_to_luma(coefficients, luma, strength=1)
     assert (grey == 128).all()
     assert 0.4 < np.abs(half - 128.0).mean() / np.abs(full - 128.0).mean() < 0.65
 
@@ -80,7 +81,7 @@ def test_shared_chroma_is_in_gamut_at_every_pixel_that_shares_it():
     luma = rng.integers(0, 256, (101, 77)).astype(np.uint8)
     coefficients = np.zeros((4, 8, 8), np.float32)
     coefficients[1], coefficients[3] = -0.3, 0.4
-    cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(2, 2))
+    cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, sampling=Sampling((2, 2)))
     cb, cr = (p.repeat(2, axis=0).repeat(2, axis=1)[:101, :77].astype(float) - 128 for p in (cb, cr))
     for channel in (
         luma + spaces.BT601.cr_to_r * cr,
@@ -128,7 +129,7 @@ def test_chroma_out_of_gamut_is_found_and_reduced(brightness, least, most, codin
     coefficients = cv2.resize(rng.normal(0, 0.12, (5, 5, 4)).astype(np.float32), (24, 16)).transpose(2, 0, 1)
     expected, factor = plainly(coefficients, luma, subsampling, coding)
     assert least < (factor < 1).mean() < most
-    found = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=subsampling, coding=coding)
+    found = upsample.apply_to_luma(coefficients, luma, strength=1, sampling=Sampling(subsampling), coding=coding)
     for ours, plain in zip(found, expected, strict=True):
         assert np.abs(ours - plain).max() < 1.1  # half of it from rounding before the gamut is checked
 
@@ -138,7 +139,7 @@ def test_chroma_below_the_lowest_code_is_shrunk_and_not_mirrored():
     luma, coefficients = np.full((32, 32), 128, np.uint8), np.zeros((4, 32, 32), np.float32)
     coefficients[1, 8:12, 8:12] = -0.9  # few samples, so that they are rounded before the search
     expected, _ = plainly(coefficients, luma, (1, 1), coding.Coding(8))
-    found = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1))
+    found = upsample.apply_to_luma(coefficients, luma, strength=1)
     assert found[0].min() < 60
     for ours, plain in zip(found, expected, strict=True):
         assert np.abs(ours - plain).max() < 1.1
@@ -152,11 +153,11 @@ def test_single_samples_out_of_gamut_are_shrunk(shape, reduced):
     coefficients = np.zeros((4, 2, 2), np.float32)
     coefficients[1], coefficients[3] = 0.3, 0.2
     for subsampling in ((1, 1),) if reduced else ((1, 1), (2, 2)):
-        cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=subsampling, reduced=reduced)
+        cb, cr = upsample.apply_to_luma(coefficients, luma, strength=1, sampling=Sampling(subsampling, reduced=reduced))
         assert 128 <= cb.min() <= cb.max() <= 131
         assert 128 <= cr.min() <= cr.max() <= 131
     luma[0, 0] = 128
-    cb, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1))
+    cb, _ = upsample.apply_to_luma(coefficients, luma, strength=1)
     assert cb[0, 0] > 190
 
 
@@ -176,7 +177,7 @@ def test_chroma_of_films_is_that_of_the_luma_at_its_place(row, dtype):
         if columns[0]:
             across[:, 0] = (y[:, 0] + y[:, 1]) / 2  # there is none on the left
         wanted = (1 - row) * across[0::2] + row * across[1::2]
-        cb, _ = upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(2, 2), siting=siting)
+        cb, _ = upsample.apply_to_luma(coefficients, luma, strength=1, sampling=Sampling((2, 2), siting))
         found = (cb - float(coding.Coding.of_photograph(dtype).neutral)) / 0.5 + np.iinfo(dtype).max / 2
         assert np.abs(found - wanted).max() < 3.1 * max(1, np.iinfo(dtype).max / 65535 / 8)
 
@@ -186,7 +187,7 @@ def test_coefficients_are_read_at_the_place_of_the_sample():
     coefficients = np.stack([0 * ramp, ramp, 0 * ramp, 0 * ramp])
     luma = np.full((16, 128), 32768, np.uint16)
     amid, left = (
-        upsample.apply_to_luma(coefficients, luma, strength=1, subsampling=(2, 2), siting=siting)[0].astype(float)
+        upsample.apply_to_luma(coefficients, luma, strength=1, sampling=Sampling((2, 2), siting))[0].astype(float)
         for siting in (luma_range.CENTER, luma_range.LEFT)
     )
     step = 0.4 * 65535 / 63
@@ -198,7 +199,7 @@ def test_strips_that_share_lines_of_coefficients_are_colored_as_one(monkeypatch,
     rng = np.random.default_rng(0)
     luma = rng.integers(0, 256, (61, 90)).astype(np.uint8)
     coefficients = rng.normal(0, 0.1, (4, 24, 30)).astype(np.float32)
-    how = {"strength": 1.0, "subsampling": (1, 1)}
+    how = {"strength": 1.0}
     whole = upsample.apply_to_luma(coefficients, luma, **how)
     monkeypatch.setattr(bands, "_MIN_STRIP_ROWS", 3)  # rows: one or two lines of the coefficients
     monkeypatch.setattr(upsample, "_STRIP_SAMPLES", 1)
@@ -210,7 +211,7 @@ def test_strips_after_one_that_is_out_of_gamut_are_colored_as_ever(monkeypatch):
     luma = np.full((60, 90), 128, np.uint8)
     luma[:20] = 250  # where hardly any chroma is in gamut
     coefficients = np.random.default_rng(0).normal(0, 0.02, (4, 24, 30)).astype(np.float32)
-    how = {"strength": 1.0, "subsampling": (1, 1)}
+    how = {"strength": 1.0}
     monkeypatch.setattr(bands, "_MIN_STRIP_ROWS", 4)
     monkeypatch.setattr(upsample, "_STRIP_SAMPLES", 1)
     found = upsample.apply_to_luma(coefficients, luma, **how)

@@ -13,6 +13,7 @@ from skimage.color import rgb2lab
 
 from photochrom import Colorizer, ColorOptions, Hint, ModelError, OptionError, PhotoError
 from photochrom.color.coding import Coding
+from photochrom.color.luma_range import Sampling
 from photochrom.color.spaces import luma_of_rgb
 from tests.helpers.fakes import FakeEngine, card_metadata, constant_answer
 from tests.helpers.suggesting import BINS, hinting_engine
@@ -340,7 +341,7 @@ def test_the_steps_one_by_one_give_the_same_as_chroma(tmp_path):
     options = ColorOptions(strength=1.2, hints=(Hint(0.5, 0.5, (200, 30, 40)),))
     prediction = colorizer.predict(colorizer.thumbnail(luma), options)
     ab = colorizer.ab(prediction, options.hints)
-    found = colorizer.render(luma, prediction.luma, ab, strength=1.2, subsampling=(2, 2))
+    found = colorizer.render(luma, prediction.luma, ab, strength=1.2, sampling=Sampling((2, 2)))
     np.testing.assert_array_equal(found, colorizer.chroma(luma, options, subsampling=2))
     assert colorizer.ab(prediction, options.hints, prediction.luma[::2, ::2]).shape == (2, 32, 48)
 

@@ -411,10 +411,10 @@ def test_chroma_is_sited_where_players_expect_it(order):
         wanted[1::2] = 0.25 * across[1::4] + 0.75 * across[3::4]
     out = np.empty((2, 32, 48), np.uint8)
 
-    def render(part, *, subsampling, siting, out):
+    def render(part, *, sampling, out):
         coefficients = np.zeros((4, 8, 8), np.float32)
         coefficients[0], coefficients[1] = 0.5, -0.25
-        apply_to_luma(coefficients, part, strength=1, subsampling=subsampling, siting=siting, out=out)
+        apply_to_luma(coefficients, part, strength=1, sampling=sampling, out=out)
 
     render_fields(render, luma, (out[0], out[1]), interlaced=bool(order), subsampling=(2, 2))
     found = 2 * (out[0].astype(float) - 128) + 127.5

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from photochrom import photo
+from photochrom.color.luma_range import Sampling
 from photochrom.color.upsample import apply_to_luma
 from photochrom.photo import OutputOptions, colorize_photo
 from photochrom.photo.formats import jpeg
@@ -64,7 +65,7 @@ def test_chroma_is_in_gamut_at_the_range_of_luma_around_each_sample():
     luma[:, 40:44] = 250
     coefficients = np.zeros((4, 2, 2), np.float32)
     coefficients[1], coefficients[3] = 0.1, 0.3
-    cb, cr = apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1), reduced=True)
+    cb, cr = apply_to_luma(coefficients, luma, strength=1, sampling=Sampling(reduced=True))
     for shift in (-1, 0, 1):  # also at the luma of the neighbours
         y = np.roll(luma, shift, 1).astype(float)[:, 1:-1]
         blue, red = cb[:, 1:-1].astype(float) - 128, cr[:, 1:-1].astype(float) - 128
@@ -79,7 +80,7 @@ def test_rows_are_the_same_however_many_threads_share_them():
     luma = rng.integers(0, 256, (301, 211), np.uint8)
     for reduced in (False, True):
         one, three = (
-            apply_to_luma(coefficients, luma, strength=1, subsampling=(1, 1), reduced=reduced, threads=count)
+            apply_to_luma(coefficients, luma, strength=1, sampling=Sampling(reduced=reduced), threads=count)
             for count in (1, 3)
         )
         for ours, theirs in zip(one, three, strict=True):

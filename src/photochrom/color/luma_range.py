@@ -1,35 +1,70 @@
-"""Luma at each chroma sample, and the range of luma over the pixels that share the sample."""
+"""``Sampling``: which pixels share a chroma sample; computes the luma at each sample, and its range over the pixels."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
 import numpy as np
 
 CENTER: Final = (0.5, 0.5)
-"""Chroma siting of JPEG: in the middle of the pixels that share a sample. See ``upsample.apply_to_luma``."""
+"""Chroma siting of JPEG: in the middle of the pixels that share a sample. See ``Sampling.siting``."""
 LEFT: Final = (0.5, 0.0)
 """Chroma siting of films (MPEG-2, H.264, H.265): on the left column, half-way between the rows."""
 _WIDENING: Final = 0.5  # fraction by which an estimated range is widened; found with benchmarks/clipping.py
 _NEIGHBORS: Final = np.ones((3, 3), np.uint8)
 
 
-def luma_range(
-    luma: np.ndarray, start: int, stop: int, subsampling: tuple[int, int], siting: tuple[float, float] = CENTER
+@dataclass(frozen=True)
+class Sampling:
+    """Which pixels of a luma plane share a chroma sample, and where the sample lies among them."""
+
+    subsampling: tuple[int, int] = (1, 1)
+    """Rows and columns of luma that share one chroma sample, 1 or 2 each."""
+    siting: tuple[float, float] = CENTER
+    """Row (0 to 1) and column (0 or 0.5) of a chroma sample, in pixels from the first pixel that shares it. Ignored
+    along an axis that is not subsampled."""
+    reduced: bool = False
+    """Whether the luma is a copy at half the picture's height and width. ``subsampling`` must then be (1, 1), and the
+    range of luma at which a sample must be in gamut is estimated from the samples around it."""
+
+    def shape(self, luma: np.ndarray) -> tuple[int, int]:
+        """Return height and width of the chroma of a luma plane ``[H, W]``."""
+        (height, width), (rows, columns) = luma.shape, self.subsampling
+        return -(-height // rows), -(-width // columns)
+
+    @property
+    def place(self) -> tuple[float, float]:
+        """Row and column of a chroma sample among the pixels that share it, 0 to 1."""
+        row, column = (
+            (place + 0.5) / step if step > 1 else 0.5 for place, step in zip(self.siting, self.subsampling, strict=True)
+        )
+        return row, column
+
+    def luma_range(self, luma: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Compute, for some rows of chroma, the luma at each sample, and the range of luma over its pixels.
+
+        Args:
+            luma: The whole plane, ``[H, W]``.
+            start: First row of chroma.
+            stop: Row of chroma after the last one.
+
+        Returns:
+            Luma at each sample, then lowest and highest luma of its pixels: one value per sample, of the luma's dtype.
+        """
+        if self.reduced:
+            return estimated_luma_range(luma, start, stop)
+        return _luma_range(luma, start, stop, self.subsampling, self.siting)
+
+
+FULL: Final = Sampling()
+"""One sample for each pixel."""
+
+
+def _luma_range(
+    luma: np.ndarray, start: int, stop: int, subsampling: tuple[int, int], siting: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute, for some rows of chroma, the luma at each sample, and the range of luma over the pixels that share it.
-
-    Args:
-        luma: The whole plane, ``[H, W]``.
-        start: First row of chroma.
-        stop: Row of chroma after the last one.
-        subsampling: Rows and columns of luma that share a sample.
-        siting: Position of a sample among the pixels that share it; see ``upsample.apply_to_luma``.
-
-    Returns:
-        Luma at each sample, then lowest and highest luma of its pixels: one value per sample, of the luma's dtype.
-    """
     rows, columns = subsampling
     luma = luma[start * rows : stop * rows]
     if subsampling == (1, 1):
@@ -65,7 +100,7 @@ def _luma_at_samples(luma: np.ndarray, subsampling: tuple[int, int], siting: tup
 
 
 def estimated_luma_range(luma: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Estimate the result of ``luma_range``, given a copy of the luma at half the picture's height and width.
+    """Estimate the result of ``Sampling.luma_range``, given a copy of the luma at half the picture's height and width.
 
     Each pixel of the copy is a sample. Its range covers the sample and its eight neighbours, because decoders
     interpolate chroma between them. Each end is then moved away from the sample's own luma by half of their distance,

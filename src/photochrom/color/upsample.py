@@ -18,7 +18,7 @@ from .bands import in_parallel, product, shares, strips
 from .coding import Coding
 from .gamut import gamut_factor
 from .halos import color_of_flat_areas
-from .luma_range import CENTER, estimated_luma_range, luma_range
+from .luma_range import FULL, Sampling
 
 _EDGE_L = 8.0  # contrast in L* above which chroma follows an edge; weaker contrast is texture and grain
 _EDGE_Y = 0.03  # the same contrast in luma, 0..1, at the size of the thumbnail
@@ -107,11 +107,9 @@ def apply_to_luma(
     luma: np.ndarray,
     *,
     strength: float,
-    subsampling: tuple[int, int],
+    sampling: Sampling = FULL,
     coding: Coding | None = None,
     out: tuple[np.ndarray, np.ndarray] | None = None,
-    reduced: bool = False,
-    siting: tuple[float, float] = CENTER,
     threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute chroma from the thumbnail's coefficients and the picture's luma, and bring it into gamut.
@@ -120,58 +118,65 @@ def apply_to_luma(
         coefficients: Result of ``linear_coefficients``, float32 ``[4, h, w]``.
         luma: uint8 or uint16 ``[H, W]``.
         strength: Factor applied to the chroma.
-        subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
+        sampling: Which pixels of luma share a chroma sample, and where it lies among them.
         coding: How luma and chroma are coded; None for a photograph's coding.
         out: Planes to write into, with any strides; None for new ones.
-        reduced: Whether ``luma`` is a copy at half the picture's height and width. ``subsampling`` must then be (1, 1),
-            and the range of luma at which a sample must be in gamut is estimated from the samples around it.
-        siting: Row (0 to 1) and column (0 or 0.5) of a chroma sample, in pixels from the first pixel that shares it.
-            Ignored along an axis that is not subsampled.
         threads: Number of threads that share the rows.
 
     Returns:
         Cb and Cr as code values, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype. Each sample is in gamut
-        at the luma of every pixel that shares it, or at the estimated range if ``reduced``.
+        at the luma of every pixel that shares it, or at the estimated range if the luma is reduced.
     """
     coding = coding or Coding.of_photograph(luma.dtype)
-    height, width = (-(-side // step) for side, step in zip(luma.shape, subsampling, strict=True))
+    height, width = sampling.shape(luma)
     # New planes are one array, for which the system may use huge pages.
     planes = out or tuple(np.empty((2, height, width), luma.dtype))
-    # Row and column of a chroma sample among the pixels that share it, 0 to 1.
-    row, column = ((place + 0.5) / step if step > 1 else 0.5 for place, step in zip(siting, subsampling, strict=True))
+    row, column = sampling.place
     scaled = _in_code_values(np.float32(strength) * coefficients, coding)
     scaled = _sampled_further_left(scaled, (0.5 - column) * scaled.shape[2] / width)
     lines = np.ascontiguousarray(scaled.transpose(1, 0, 2))  # [h, 4, w]
     # Position of each row of chroma among the lines of the coefficients.
     position = np.clip((np.arange(height) + row) * (len(lines) / height) - 0.5, 0, len(lines) - 1)
 
-    # Each strip of rows needs few lines of coefficients. A few lines at a time are resized to the picture's width
-    # (``wide_lines``; ``resized`` has their indices). Each row of chroma is a weighted sum of the two nearest lines.
     def color(rows: slice) -> None:
         buffers: list[np.ndarray] = []
-        resized = range(0)
-        wide_lines: np.ndarray = np.empty(0, np.float32)
+        wide_lines = _WideLines(lines, width)
         many = False  # whether many samples of the previous strip were out of gamut
         for start, stop in strips(rows.stop - rows.start, width, _STRIP_SAMPLES):
             start, stop = rows.start + start, rows.start + stop
+            # Each row of chroma is a weighted sum of the two nearest lines.
             first, last = int(position[start]), min(int(position[stop - 1]) + 2, len(lines))
-            if last > resized.stop:
-                resized = range(first, max(last, min(first + _RESIZED_AT_ONCE, len(lines))))
-                stacked = lines[first : resized.stop].reshape(-1, lines.shape[2])
-                wide_lines = cv2.resize(stacked, (width, len(stacked))).reshape(-1, 4, width)  # linear
-            needed = wide_lines[first - resized.start : last - resized.start].transpose(1, 0, 2)  # [4, lines, width]
-            mean, darkest, brightest = (
-                estimated_luma_range(luma, start, stop)
-                if reduced
-                else luma_range(luma, start, stop, subsampling, siting)
-            )
-            cb, cr = _chroma(position[start:stop] - first, needed, mean, buffers)
+            mean, darkest, brightest = sampling.luma_range(luma, start, stop)
+            cb, cr = _chroma(position[start:stop] - first, wide_lines.between(first, last), mean, buffers)
             rounded, many = _quantized(cb, cr, darkest, brightest, coding, many=many)
             for plane, values in zip(planes, rounded, strict=True):
                 plane[start:stop] = values
 
     list(in_parallel(color, shares(height, threads)))
     return planes[0], planes[1]
+
+
+class _WideLines:
+    """Lines of coefficients at the picture's width; a few at a time are resized, since each strip needs few of them.
+
+    Args:
+        lines: The lines, float32 ``[h, 4, w]``.
+        width: Width of the chroma.
+    """
+
+    def __init__(self, lines: np.ndarray, width: int) -> None:
+        self._lines, self._width = lines, width
+        self._resized = range(0)  # indices of the lines in ``_wide``
+        self._wide: np.ndarray = np.empty(0, np.float32)
+
+    def between(self, first: int, last: int) -> np.ndarray:
+        """Return lines as float32 ``[4, last - first, width]``; ``first`` and ``last`` must not decrease."""
+        if last > self._resized.stop:
+            self._resized = range(first, max(last, min(first + _RESIZED_AT_ONCE, len(self._lines))))
+            stacked = self._lines[first : self._resized.stop].reshape(-1, self._lines.shape[2])
+            self._wide = cv2.resize(stacked, (self._width, len(stacked))).reshape(-1, 4, self._width)  # linear
+        start = self._resized.start
+        return self._wide[first - start : last - start].transpose(1, 0, 2)
 
 
 def _chroma(position: np.ndarray, coefficients: np.ndarray, luma: np.ndarray, buffers: list[np.ndarray]) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..color.arrays import checked_luma, luma_of
 from ..color.bands import in_parallel, shares, threads, upright
 from ..color.coding import Coding
 from ..color.gamut import rgb_of_luma
-from ..color.luma_range import CENTER
+from ..color.luma_range import FULL, Sampling
 from ..color.pillow import from_pillow, grey_or_rgb, orientation_of
 from ..color.spaces import ab_to_cbcr, lightness_of_luma, quick_ab_to_cbcr
 from ..color.thumbnail import thumbnail as thumbnail_of
@@ -159,7 +159,7 @@ class Colorizer:
             subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each; one number means both.
             prediction: Result of ``predict`` for ``tones.scene(luma)`` and these options, if already computed; the
                 network is then not run.
-            reduced: Whether ``luma`` is a copy at half the picture's height and width; see ``apply_to_luma``.
+            reduced: Whether ``luma`` is a copy at half the picture's height and width; see ``Sampling.reduced``.
             tones: How the luma of a negative or another unusual picture is stored.
 
         Returns:
@@ -182,8 +182,7 @@ class Colorizer:
             prediction.luma,
             ab,
             strength=options.strength,
-            subsampling=shared,
-            reduced=reduced,
+            sampling=Sampling(shared, reduced=reduced),
             tones=tones,
             threads=threads(),
         )
@@ -331,12 +330,10 @@ class Colorizer:
         ab: np.ndarray,
         *,
         strength: float = 1.0,
-        subsampling: tuple[int, int] = (1, 1),
+        sampling: Sampling = FULL,
         coding: Coding | None = None,
         exact: bool = True,
         out: tuple[np.ndarray, np.ndarray] | None = None,
-        reduced: bool = False,
-        siting: tuple[float, float] = CENTER,
         tones: Tones = ORDINARY,
         threads: int = 1,
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -347,13 +344,11 @@ class Colorizer:
             thumbnail: The luma of the same scene, uint8 ``[h, w]``, full range.
             ab: a*b* of the thumbnail, float32 ``[2, h, w]``. ``luma``, ``thumbnail`` and ``ab`` have one orientation.
             strength: Factor applied to the chroma.
-            subsampling: Rows and columns of luma that share one chroma sample, 1 or 2 each.
+            sampling: As for ``apply_to_luma``.
             coding: How luma and chroma are coded; None for a photograph's coding.
             exact: Whether to convert a*b* by the formula. If not, a table is interpolated, which is ten times as fast;
                 films use it.
             out: Planes to write into, with any strides; None for new ones.
-            reduced: As for ``apply_to_luma``.
-            siting: As for ``apply_to_luma``.
             tones: As for ``chroma``.
             threads: Number of threads that share the rows.
 
@@ -372,10 +367,8 @@ class Colorizer:
             coefficients,
             luma,
             strength=strength,
-            subsampling=subsampling,
+            sampling=sampling,
             coding=coding,
             out=out,
-            reduced=reduced,
-            siting=siting,
             threads=threads,
         )

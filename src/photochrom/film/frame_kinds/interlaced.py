@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...color.luma_range import LEFT
+from ...color.luma_range import LEFT, Sampling
 
 _FIELDS = ((slice(0, None, 2), (0.25, 0.0)), (slice(1, None, 2), (0.75, 0.0)))
 """Rows of each field, and the siting of its chroma if two rows share a sample (ISO/IEC 13818-2, 6.1.1.8)."""
@@ -24,8 +24,8 @@ def render_fields(
     """Compute the chroma of a frame, separately for each field if the frame is interlaced.
 
     Args:
-        render: Computes chroma; called with luma and the keyword arguments ``subsampling``, ``siting`` and ``out``, as
-            ``apply_to_luma`` takes them.
+        render: Computes chroma; called with luma and the keyword arguments ``sampling`` and ``out`` of
+            ``apply_to_luma``.
         luma: uint8 or uint16 ``[H, W]``.
         out: Cb and Cr to write into, of the dtype of ``luma``; H and W are divided by ``subsampling`` and rounded up.
         interlaced: Whether the frame consists of two fields, each of which gets its own chroma.
@@ -34,4 +34,4 @@ def render_fields(
     cb, cr = out
     for part, siting in _FIELDS if interlaced else ((slice(None), LEFT),):
         rows = cb[part].shape[0] * subsampling[0]  # a field of odd height has no chroma for its last row of luma
-        render(luma[part][:rows], subsampling=subsampling, siting=siting, out=(cb[part], cr[part]))
+        render(luma[part][:rows], sampling=Sampling(subsampling, siting), out=(cb[part], cr[part]))

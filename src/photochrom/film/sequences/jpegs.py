@@ -10,7 +10,7 @@ import numpy as np
 from simplejpeg import decode_jpeg
 
 from ...color.gamut import gamut_factor
-from ...color.luma_range import luma_range
+from ...color.luma_range import Sampling
 from ...errors import FilmError
 from ...photo.formats import damage
 from ...photo.read import Photo
@@ -74,8 +74,9 @@ def _subsampled(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, step: tuple[in
     """Average chroma over ``step`` rows and columns, and bring it into gamut at the luma of all these pixels."""
     if step == (1, 1):
         return cb, cr
-    height, width = (-(-side // each) for side, each in zip(luma.shape, step, strict=True))
-    _, darkest, brightest = (part.astype(np.float32) for part in luma_range(luma, 0, height, step))
+    sampling = Sampling(step)
+    height, width = sampling.shape(luma)
+    _, darkest, brightest = (part.astype(np.float32) for part in sampling.luma_range(luma, 0, height))
     edges = 0, height * step[0] - luma.shape[0], 0, width * step[1] - luma.shape[1]
     means = [
         cv2.resize(
