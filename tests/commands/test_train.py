@@ -385,6 +385,7 @@ class TestEstimate:
         recipe = SimpleNamespace(batch=2)
         trainer = SimpleNamespace(recipe=recipe, steps=9, head=torch.nn.Linear(1, 1), validate=lambda source: None)
         trainer.update = lambda source, batch: seen.append(trainer.step)
+        trainer.max_over_processes = lambda number: number
         source = type("Few", (), {"__len__": lambda self: 2, "batch": lambda self, indices: None})()
         costs = estimate.measure(trainer, source, held_out=0)
         assert len(seen) == steps  # the first one is not timed

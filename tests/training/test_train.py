@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,7 +20,7 @@ from photochrom.training.config import BEST, CHECKPOINT, MODEL, SETTINGS, Traini
 from photochrom.training.data.batches import load_ahead
 from photochrom.training.run_folder import check_best, draw_curves
 from photochrom.training.stop_signals import Stopped
-from tests.helpers import training_runs
+from tests.helpers import training_runs, unlike_processes
 from tests.helpers.training_runs import features, losses, new_trainer, run
 
 RECIPES = tuple(training_runs.RECIPES)
@@ -324,15 +325,21 @@ class TestCheckpointsOfOtherRuns:
             new_trainer("reference", tmp_path).resume(path)
 
 
+def run_twice(script, *arguments):
+    """Run a script in two processes that train together."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [*torchrun, "-m", script.__name__, *arguments]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 @pytest.fixture(scope="module")
 def losses_of_two_processes(tmp_path_factory):
     """Return the losses of each of ``RECIPES``, trained by two processes with batches of two."""
     folder = tmp_path_factory.mktemp("two")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [*torchrun, training_runs.__file__, "2", str(folder)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_twice(training_runs, "2", str(folder))
     return json.loads((folder / "losses.json").read_text())
 
 
@@ -345,6 +352,16 @@ def test_two_processes_make_the_losses_of_one_with_the_doubled_batch(recipe, los
     np.testing.assert_allclose(together, alone, rtol=1e-9)
     assert len(together) >= 3
     assert not np.allclose(together[0][1], together[-2][1], rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_processes_with_other_clocks_disks_and_memories_decide_alike(tmp_path):
+    run_twice(unlike_processes, str(tmp_path))
+    one, other = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
+    assert one == other
+    assert one["updates"] == 3  # as the slower clock says
+    assert one["limit"] == 8_000_000  # the disk of the first process
+    assert "0.0 GB are free: give a batch below" in one["said"]
 
 
 class TestSettingsOfARun:

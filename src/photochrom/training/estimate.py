@@ -18,7 +18,7 @@ from .data.batches import Batch, Batches, Pictures, Sides
 from .data.feature_cache import few_features
 from .memory import explain_memory_errors
 from .preparation import REPORTED, TrainingRun, gigabytes
-from .processes import process_counts
+from .processes import in_first_process, process_counts
 from .remaining_time import Costs, duration
 from .schedule import Schedule
 from .train import Trainer
@@ -31,6 +31,7 @@ _ROUND_SECONDS = 2.0  # for the end of a round, apart from validation: samples, 
 _EXPORT_SECONDS, _REPORT_SECONDS = 15.0, 0.3  # for the model, and for each held-out photograph of the report
 _STORED = 9  # copies of the weights on the disk: four in a checkpoint, four in the next one beside it, and the best
 _OVERHEAD = 1.5  # factor on the memory of tensors, for what allocators and libraries need besides
+_UNKNOWN = 2**62  # bytes that count as free where the system does not say
 _LIBRARIES = 1_000_000_000  # bytes of memory for PyTorch, OpenVINO, and decoded photographs
 
 
@@ -71,7 +72,7 @@ def estimate(run: TrainingRun) -> Estimate:
         trial_recipe = replace(run.recipe, epochs=10)  # long enough for crops and whole pictures
         trial = replace(run, recipe=trial_recipe).trainer(few)
         memory = process_counts(run.config)[0] * process_memory(trial, few)
-        _check_memory(memory, run)  # before a whole step, for which the system might end the process
+        _check_memory(memory, run, trial)  # before a whole step, for which the system might end the process
         costs = measure(trial, few, len(run.validation))
     checkpoints = _STORED * sum(value.nbytes for value in trial.head.state_dict().values())
     missing = run.missing_views()
@@ -102,7 +103,7 @@ def _few_batches(run: TrainingRun) -> tuple[Batches, float]:
 def _check_disk(needed: int, run: TrainingRun) -> None:
     """Raise a ``TrainingError`` if less than the needed bytes are free on the disk of the run."""
     folder = run.config.run_folder
-    free = shutil.disk_usage(folder).free
+    free = in_first_process(run.fabric, lambda: shutil.disk_usage(folder).free)
     if needed > free:
         remedy = "give cache_gb=0, which is slower but needs less" if run.cached else "free some space"
         raise TrainingError(
@@ -110,12 +111,13 @@ def _check_disk(needed: int, run: TrainingRun) -> None:
         )
 
 
-def _check_memory(needed: int, run: TrainingRun) -> None:
-    """Raise a ``TrainingError`` if a run on a CPU needs more bytes of memory than are free."""
+def _check_memory(needed: int, run: TrainingRun, trainer: Trainer) -> None:
+    """Raise a ``TrainingError`` in all processes if a run on a CPU needs more memory than is free on some machine."""
     free = free_memory()
-    if free is not None and needed > free and run.config.accelerator == "cpu":
+    least = -trainer.max_over_processes(-(_UNKNOWN if free is None else free))
+    if needed > least and run.config.accelerator == "cpu":
         raise TrainingError(
-            f"training takes about {gigabytes(needed)} of memory, but {gigabytes(free)} are free",
+            f"training takes about {gigabytes(needed)} of memory, but {gigabytes(least)} are free",
             remedy=f"give a batch below {run.recipe.batch}, or close other programs",
         )
 
@@ -167,7 +169,7 @@ def measure(trainer: Trainer, source: Batches, held_out: int) -> Costs:
             trainer.step, start = step, time.perf_counter()
             trainer.update(source, batch)
             times.append(time.perf_counter() - start)
-            if sum(times) > _LONG:
+            if trainer.max_over_processes(int(sum(times) > _LONG)):  # a step needs all processes, so they stop together
                 break
         return statistics.median(times)
 

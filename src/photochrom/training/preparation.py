@@ -38,7 +38,7 @@ from .networks.colorization import ColorizationHead, new_head, shift_class_weigh
 from .networks.compilation import Compiled, for_any_shape
 from .networks.encoders import Backbone, EfficientNetLite, FrozenLite, stored_weights
 from .networks.losses import ColorBins
-from .processes import decoding_processes, uses_bf16
+from .processes import decoding_processes, in_first_process, uses_bf16
 from .recipes import Recipe
 from .train import Trainer
 
@@ -60,6 +60,8 @@ class TrainingRun:
     """Views to train on."""
     validation: list[Photograph]
     """Held-out photographs, of which the central squares are evaluated after each round."""
+    cache_limit: float
+    """Maximum size of the feature cache in bytes, the same in all processes."""
 
     @property
     def conditions(self) -> dict[str, object]:
@@ -103,21 +105,6 @@ class TrainingRun:
         folder = self.config.run_folder / "features"
         done = [cached_views(backbone, part, folder / name, sides) for name, part in self.parts.items()]
         return sum(map(len, self.parts.values())) - sum(done) if self.cached else 0
-
-    @cached_property
-    def cache_limit(self) -> float:
-        """Maximum size of the feature cache in bytes.
-
-        By default, it is 0 on a GPU, which computes features faster than a disk reads them, and on a CPU 80 % of the
-        free disk space plus the cache's present size.
-        """
-        if self.config.cache_gb is not None:
-            return 1e9 * self.config.cache_gb
-        if self.config.accelerator != "cpu":
-            return 0
-        folder = self.config.run_folder
-        used = sum(path.stat().st_size for path in (folder / "features").rglob("*.npy"))
-        return used + round(_FREE_SHARE * shutil.disk_usage(folder).free)
 
     @property
     def cached(self) -> bool:
@@ -224,7 +211,22 @@ def prepare_run(config: TrainingConfig, fabric: Fabric, initial: InitialModel, i
         raise TrainingError(
             f"a step takes {needed} views, but there are {len(training_views)}", remedy="give a smaller batch"
         )
-    return TrainingRun(config, fabric, initial, recipe, training_views, validation)
+    cache_limit = in_first_process(fabric, lambda: _cache_limit(config))
+    return TrainingRun(config, fabric, initial, recipe, training_views, validation, cache_limit)
+
+
+def _cache_limit(config: TrainingConfig) -> float:
+    """Return the maximum size of the feature cache in bytes.
+
+    By default, it is 0 on a GPU, which computes features faster than a disk reads them, and on a CPU 80 % of the free
+    disk space plus the cache's present size.
+    """
+    if config.cache_gb is not None:
+        return 1e9 * config.cache_gb
+    if config.accelerator != "cpu":
+        return 0
+    used = sum(path.stat().st_size for path in (config.run_folder / "features").rglob("*.npy"))
+    return used + round(_FREE_SHARE * shutil.disk_usage(config.run_folder).free)
 
 
 def training_and_validation(
@@ -262,14 +264,14 @@ def inspect_photographs(config: TrainingConfig, fabric: Fabric) -> Inspection:
             path=run_folder,
             remedy="choose a folder outside for the run",
         )
-    inspection: Inspection | None = None
-    if fabric.is_global_zero:
+
+    def inspect_copy() -> Inspection:
         if is_remote(config.photographs):
-            folder = run_folder / "photographs"
-            copy_here(config.photographs, folder)
-        inspection = inspect(folder, run_folder / "photographs.csv")
-    shared: Inspection = fabric.broadcast(inspection)  # type: ignore[assignment]
-    return shared
+            copy_here(config.photographs, run_folder / "photographs")
+            return inspect(run_folder / "photographs", run_folder / "photographs.csv")
+        return inspect(folder, run_folder / "photographs.csv")
+
+    return in_first_process(fabric, inspect_copy)
 
 
 def gigabytes(count: float) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from lightning_fabric import Fabric
@@ -17,6 +18,8 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from ..errors import TrainingError
 from ..models.engines import openvino_core
 from .config import TrainingConfig
+
+Result = TypeVar("Result")
 
 _TIMEOUT = timedelta(days=2)  # for processes that wait while one of them inspects the photographs
 
@@ -89,6 +92,16 @@ def uses_bf16(config: TrainingConfig) -> bool:
         return False
     # PyTorch has no public function for this before 2.12.
     return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def in_first_process(fabric: Fabric, function: Callable[[], Result]) -> Result:
+    """Call a function in the first process, and return its result in all of them; every process must call this.
+
+    What depends on the machine, such as the free space on a disk, is found out once, since processes that decide
+    differently would wait for one another for ever.
+    """
+    result = function() if fabric.is_global_zero else None
+    return fabric.broadcast(result)  # type: ignore[return-value]
 
 
 def leave_process_group() -> None:
