@@ -294,6 +294,20 @@ def test_a_still_is_not_counted_as_hints(times, words, two_shots, grey_colorizer
     assert f"with 1 colour given by hand and {words});" in comment_of(report.output)
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.ts"])
+def test_a_still_is_of_the_frame_that_is_shown_however_long(name, tmp_path):
+    """The first frame is shown for two seconds, the others for 1/25 of a second each."""
+    pts = [0, *range(50, 62)]
+    source = write_film(tmp_path / name, pan(13, WIDTH, HEIGHT), rate=25, pts=pts)
+    with FilmReader(source) as reader:
+        known = [frame.pts for frame in reader.frames()]
+    for time, number in ((0, 0), (1, 0), (1.99, 0), (2, 1), (2.05, 2), (2.47, 12)):
+        found, luma, _ = frame_at(source, Fraction(time).limit_denominator(1000))
+        assert (found, luma.shape) == (known[number], (HEIGHT, WIDTH))
+    with pytest.raises(FilmError, match=r"has no frame at 0:00:50.000: give a time up to 0:00:02.440"):
+        frame_at(source, Fraction(50))
+
+
 def test_a_still_that_is_given_twice_counts_once(two_shots, grey_colorizer, tmp_path):
     """The second time is that of the same frame."""
     Image.fromarray(np.dstack([frame_at(two_shots, Fraction(0))[1]] * 3)).save(tmp_path / "still.png")

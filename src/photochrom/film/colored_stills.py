@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 
@@ -21,6 +24,7 @@ from ..photo.formats.image import check_size
 from ..photo.inspection import open_picture
 from .hints import FilmHint
 from .options import FilmOptions
+from .reader import FilmReader
 from .sequences.reader import open_film
 from .times import ROUNDED
 
@@ -142,16 +146,29 @@ def frame_at(
     """
     options = options or FilmOptions()
     with open_film(film, options) as reader:
-        shown = next(reader.frames(reader.pts_at(max(Fraction(0), time - 1 / reader.rate))))
-        for frame in reader.frames(shown.pts):
-            if frame.pts is None or reader.seconds(frame.pts) > time + ROUNDED:
-                break
-            shown = frame
+        shown = _shown(reader, time)
         scale = min(1, _HINT_SIDE / min(shown.width, shown.height))
         small = shown.reformat(max(1, round(shown.width * scale)), max(1, round(shown.height * scale)), format="gray")
         assert shown.pts is not None  # guaranteed by FilmReader.frames
         luma = np.rot90(small.to_ndarray(), reader.turns)
         return int(shown.pts), NEGATIVE.scene(luma) if options.negative else luma, reader.profile
+
+
+def _shown(reader: FilmReader, time: Fraction) -> av.VideoFrame:
+    """Return the frame that a film shows at a time, which may have begun long before.
+
+    Raises:
+        FilmError: The film cannot be read, or ends before that time.
+    """
+    found = reader.pts_at(time, or_last=True)
+    if reader.seconds(found) + 1 / reader.rate <= time + ROUNDED:
+        reader.pts_at(time)  # raises the error for a time behind the end
+    if reader.seconds(found) <= time + ROUNDED:
+        return next(reader.frames(found))
+    for frames in (reader.frames_near(found - 1), reader.frames()):  # the second, if the film is not seekable
+        if before := deque(itertools.takewhile(lambda frame: frame.pts < found, frames), maxlen=1):
+            return before[0]
+    return next(reader.frames(found))
 
 
 def _read_still(path: str | os.PathLike[str], profile: bytes | None, side: int = _HINT_SIDE) -> np.ndarray:
