@@ -12,7 +12,7 @@ from PIL import Image
 
 from photochrom.commands.main import main
 from photochrom.film.preview import _shots
-from tests.helpers.films import decoded, pan, write_film
+from tests.helpers.films import decoded, other_shot, pan, plane, write_film
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,18 @@ def test_a_preview_film_is_labelled_and_shown_like_the_film(suffix, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_preview_film_shows_each_shot_even_if_the_frame_rate_varies(tmp_path):
+    """The second shot is slower than the film's rate, and the third is so much faster that half of it is 0.25 s."""
+    pts = [*(40 * i for i in range(30)), *(1200 + 1000 * i for i in range(10)), *(11200 + 5 * i for i in range(100))]
+    lumas = pan(30) + other_shot(10) + pan(100, top=150)
+    film = write_film(tmp_path / "a.mkv", lumas, pts=pts, time_base=Fraction(1, 1000), codec="ffv1")
+    trial = tmp_path / "trial.mkv"
+    assert main(["film", str(film), "--preview", "-o", str(trial), "--codec", "ffv1", "--strength", "0"]) == 0
+    # Two seconds are 48 frames; the duration of the last frame, and so the middle of its shot, is an estimate.
+    expected = [*lumas[:40], *lumas[40 + 28 : 40 + 28 + 48]]
+    assert np.array_equal([plane(frame) for frame in decoded(trial)], expected)
+
+
 def test_the_label_of_a_preview_film_counts_a_still_as_one(tmp_path):
     film = write_film(tmp_path / "reel.mkv", pan(12))
     Image.fromarray(np.dstack([pan(12)[6]] * 2 + [pan(12)[6] // 2])).save(tmp_path / "still.png")

@@ -27,6 +27,7 @@ from .output.segments import SegmentEncoder
 from .plan import Plan, container_for
 from .sequences.writer import SequenceWriter
 from .shots.detection import Shot
+from .span import Span
 from .times import time_text
 
 PER_SHOT = 3
@@ -135,8 +136,10 @@ def preview_film(
         count = 0
         for shot in shots:
             length = min(shot.frames, max(1, round(_CLIP_SECONDS * reader.rate)))
-            first = reader.pts_at(shot.start + (shot.frames - length) // 2 / reader.rate)
-            frames = islice(reader.frames(first, on_frame=on_frame), length)
+            step = (shot.end - shot.start) / shot.frames  # that of the film may differ, if the frame rate varies
+            first = reader.pts_at(shot.start + (shot.frames - length) // 2 * step)
+            of_shot = Span(shot.start, reader.first_pts * reader.time_base + shot.end, True)
+            frames = of_shot.until_end(islice(reader.frames(first, on_frame=on_frame), length), reader.time_base)
             for prepared, colors, _ in frame_colorizer.colors(frames, first, None):
                 segment.write(frame_colorizer.render(prepared, colors.ab), count)
                 count += 1
