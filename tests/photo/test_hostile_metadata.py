@@ -10,8 +10,11 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from photochrom import Colorizer, photo
+from photochrom.errors import PhotoError
 from photochrom.photo.formats import exif, photoshop, png, splice
 from photochrom.photo.formats.image import Metadata
+from photochrom.photo.formats.tiff_pages import Pages
 from photochrom.photo.formats.xmp import RDF, Packet
 from tests.photo.test_losses import chunk, data_set, png_with, raw_profile
 
@@ -159,3 +162,49 @@ def test_tables_of_a_jpeg() -> None:
     assert tables == {0: b"\x00" + bytes(range(64)), 1: b"\x11" + bytes(128)}
     with pytest.raises(splice.CannotSplice):
         splice._quantization_tables(b"\x00" + bytes(range(63)))
+
+
+def directories(data: bytes, tags: Callable[[int], list[tuple[int, int]]], count: int) -> bytes:
+    """Append linked directories with the given tags of 32 bits, by the number of the directory, to the pixels."""
+    file = bytearray(b"II*\0" + struct.pack("<I", 8 + len(data)) + data)
+    for number in range(count):
+        entries = b"".join(struct.pack("<HHII", tag, exif.LONG, 1, value) for tag, value in tags(number))
+        file += struct.pack("<H", len(entries) // 12) + entries
+        file += struct.pack("<I", 0 if number == count - 1 else len(file) + 4)
+    return bytes(file)
+
+
+def page_tags(kind: int = 0, size: int = 64) -> list[tuple[int, int]]:
+    return [(254, kind), (256, 8), (257, 8), (258, 8), (262, 1), (273, 8), (277, 1), (278, 8), (279, size)]
+
+
+@pytest.mark.parametrize("count", [2, 9])
+def test_each_directory_is_parsed_twice_at_most(
+    count: int, monkeypatch: pytest.MonkeyPatch, fake_colorizer: Colorizer
+) -> None:
+    """It is once to find the pages, and once to read the page."""
+    data, parsed, original = directories(bytes(range(64)), lambda _: page_tags(), count), [], exif.Tiff.directory
+
+    def counted(tiff: exif.Tiff, start: int) -> tuple[list[exif.Entry], int]:
+        parsed.extend([start] if len(tiff.data) == len(data) else [])
+        return original(tiff, start)
+
+    monkeypatch.setattr(exif.Tiff, "directory", counted)
+    assert photo.read_photo(data, page=count).shape == (8, 8)
+    assert len(parsed) == count + 1
+    report = photo.colorize_photo(data, BytesIO(), colorizer=fake_colorizer)
+    assert report.pages == count
+    assert len(parsed) == count + 1 + 3 * count  # once more to count the pages
+
+
+def test_masks_that_share_their_pixels_are_refused() -> None:
+    data = directories(bytes(20_000), lambda number: page_tags(4 if number else 0, 20_000), 12)
+    with pytest.raises(PhotoError, match="its masks overlap"):
+        Pages(data).mask_files()
+
+
+def test_pages_are_counted_from_one() -> None:
+    data = directories(bytes(64), lambda _: page_tags(), 3)
+    for number in (0, 4):
+        with pytest.raises(PhotoError, match=f"has 3 pages, and none with the number {number}"):
+            Pages(data).upright_size(number)

@@ -14,9 +14,10 @@ from PIL import Image
 
 from ..color.pillow import orientation_of
 from ..errors import PhotoError
-from .formats import heif, png, tiff, tiff_pages
+from .formats import heif, png, tiff
 from .formats.icc import upright_srgb
 from .formats.image import open_image
+from .formats.tiff_pages import Pages
 from .library_errors import decoding, naming
 
 _TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -77,7 +78,7 @@ def count_pages(data: bytes | mmap) -> int:
     if data[:4] not in _TIFF:
         return 1
     try:
-        return len(tiff_pages.page_starts(data))
+        return Pages(data).count
     except (PhotoError, ValueError, struct.error):
         return 1
 
@@ -94,7 +95,7 @@ def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
     """
     try:
         if page is not None or _is_tiff(path):
-            return tiff_pages.upright_size(path.read_bytes(), page or 1)
+            return Pages(path.read_bytes()).upright_size(page or 1)
         with decoding(), _opened(path) as image:
             width, height = image.size
             return (height, width) if orientation_of(image) >= 5 else (width, height)
@@ -135,8 +136,9 @@ def color_images(source: Path | bytes, page: int | None, side: int) -> Iterator[
                 yield image
         return
     data = source if isinstance(source, bytes) else source.read_bytes()
-    starts = tiff_pages.page_starts(data) if page is None else [tiff_pages.page_start(data, page)]
-    yield from filter(None, (tiff.color_image(data, start, side) for start in starts))
+    pages = Pages(data)
+    numbers = range(1, pages.count + 1) if page is None else [page]
+    yield from filter(None, (tiff.color_image(data, pages, number, side) for number in numbers))
 
 
 def _has_colors(image: Image.Image) -> bool:

@@ -15,7 +15,7 @@ from ..colorizer.options import ColorOptions
 from ..errors import OptionError, PhotoError
 from .coloring import color
 from .formats.image import Planes
-from .formats.tiff_pages import LOOP_LOST, has_loop, mask_files, page_starts
+from .formats.tiff_pages import LOOP_LOST, Pages
 from .formats.tiff_writer import TiffWriter
 from .library_errors import THE_PICTURE, decoding, encoding, enough_memory, naming
 from .metadata import metadata_for
@@ -116,8 +116,8 @@ class _Pages:
         self._given, self._data, self._options, self._output = colorizer, data, options, output
         self._name, self._negative, self._on_page = name, negative, on_page
         with naming(name), decoding():
-            self._starts = page_starts(data)  # read only once, since a file may have thousands of pages
-        self.count = len(self._starts)
+            self._pages = Pages(data)
+            self.count = self._pages.count
         self._embedded = embedded  # whether the label is in the pages
         self._first: Photo
         self._reports: list[PhotoReport] = []
@@ -154,12 +154,12 @@ class _Pages:
 
     def _copy_masks(self, writer: TiffWriter) -> None:
         with naming(self._name), decoding():
-            masks = mask_files(self._data)
+            masks = self._pages.mask_files()
         for mask in masks:
             writer.copy_page(mask)
 
     def _warnings(self) -> tuple[str, ...]:
-        return (LOOP_LOST,) if has_loop(self._data) else ()
+        return (LOOP_LOST,) if self._pages.loops else ()
 
     def _write_page(self, writer: TiffWriter, number: int) -> PhotoReport:
         photo = self._read(number)
@@ -183,8 +183,7 @@ class _Pages:
         origin = path if path.is_file() else self._data
         sidecar = read_sidecar(path) if number == 1 and origin is path else None
         with _naming_page(self._name, number):
-            start = self._starts[number - 1]
-            photo = read_page(self._data, start, self._name, negative=self._negative, sidecar=sidecar)
+            photo = read_page(self._data, self._pages, number, self._name, negative=self._negative, sidecar=sidecar)
         return replace(photo, page=number, origin=origin)
 
 

@@ -16,10 +16,11 @@ import numpy as np
 from ..color.bands import upright
 from ..color.tones import HALFTONE, LINEAR, NEGATIVE, ORDINARY, Tones
 from ..errors import PhotoError
-from .formats import exif, heif, jpeg, png, tiff, tiff_pages, webp
+from .formats import exif, heif, jpeg, png, tiff, webp
 from .formats.image import MAX_PIXELS, Decoded, Metadata, at_most
 from .formats.jpeg_coefficients import CodedLuma, upright_luma
 from .formats.splice import CannotSplice
+from .formats.tiff_pages import Pages
 from .inspection import format_of_data
 from .library_errors import THE_PICTURE, decoding, naming
 from .metadata import update_for_output
@@ -32,7 +33,6 @@ _TONES: Final = {"ordinary": ORDINARY, "negative": NEGATIVE, "linear": LINEAR, "
 _SAMPLED_ROWS: Final = 64  # rows that are first searched for tones between black and white
 _READERS: Final = {
     "PNG": png.read,
-    "TIFF": tiff.read,
     "WEBP": webp.read,
     "HEIF": heif.read_heif,
     "AVIF": heif.read_avif,
@@ -138,8 +138,8 @@ def read_photo(
         with decoding(), at_most(max_pixels):
             if format == "JPEG":
                 decoded = jpeg.read(data, may_reduce=may_reduce)
-            elif format == "TIFF" and (start := _directory_of(data, page)):
-                decoded = tiff.read_page(data, start)
+            elif format == "TIFF":
+                decoded = tiff.read(data, page)
             else:
                 decoded = _READERS[format](data)
     sidecar = read_sidecar(Path(source)) if isinstance(source, str | os.PathLike) else None
@@ -150,22 +150,21 @@ def read_photo(
     return replace(photo, kind="negative") if negative else photo
 
 
-def _directory_of(data: bytes, page: int | None) -> int:
-    """Return the offset of the directory of the chosen page; 0 if the file has only one page."""
-    if page is None:
-        return 0
-    start = tiff_pages.page_start(data, page)
-    return 0 if len(tiff_pages.page_starts(data)) == 1 else start
-
-
 def read_page(
-    data: bytes, start: int, name: str, *, negative: bool = False, sidecar: tuple[str, bytes] | None = None
+    data: bytes,
+    pages: Pages,
+    number: int,
+    name: str,
+    *,
+    negative: bool = False,
+    sidecar: tuple[str, bytes] | None = None,
 ) -> Photo:
     """Read one page of a TIFF, as ``read_photo`` does, but without its masks.
 
     Args:
         data: The whole file.
-        start: Offset of the page's directory.
+        pages: The pages of the file.
+        number: The page, from 1.
         name: Path of the photograph, or another name for error messages.
         negative: As for ``read_photo``.
         sidecar: Result of ``read_sidecar``, whose captions and rights are added.
@@ -175,7 +174,7 @@ def read_page(
     """
     with naming(THE_PICTURE):
         with decoding():
-            decoded = tiff.read_page(data, start)
+            decoded = tiff.read_page(data, pages, number)
         photo = _upright_photo(adopted(decoded, sidecar), "TIFF", name)
     return replace(photo, kind="negative") if negative else photo
 

@@ -18,11 +18,12 @@ from PIL.TiffImagePlugin import TiffImageFile
 from ...color.bands import bands, in_parallel, small
 from ...color.pillow import from_pillow
 from ...errors import PhotoError
-from . import damage, exif, jpeg, photoshop, tiff_cut, tiff_pages, tiff_repair
+from . import damage, exif, jpeg, photoshop, tiff_cut, tiff_repair
 from .deflate import inflated_size
 from .exif import Entry, Tiff
 from .icc import cmyk_to_srgb, linear_rgb
 from .image import C2PA_LOST, Decoded, Metadata, by_opencv, check_size, extra_channels, luma_of, unpremultiplied
+from .tiff_pages import DEVELOP, LOOP_LOST, RAW, Pages
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _CFA, _LINEAR_RAW = 0, 1, 2, 3, 5, 6, 32803, 34892
 _CHANNELS: Final = {
@@ -34,8 +35,7 @@ _SLICES, _LAYERS, _C2PA = 32997, 37724, 52545
 _NO_ALPHA, _UNSTATED, _PREMULTIPLIED, _ALPHA = -1, 0, 1, 2  # ExtraSamples
 _DEFLATE: Final = (8, 32946)
 _TIFFFILE_DECODES: Final = (1, *_DEFLATE, 32773)  # none, deflate (two codes) and PackBits, without other libraries
-_ZSTD: Final = 50000
-_JPEG: Final = 7
+_ZSTD, _JPEG = 50000, 7
 _UNREADABLE_16_BITS: Final = "has 16 bits in a compression and an order of samples that cannot be read"
 _DEFLATE_IT: Final = "save it again with deflate"
 _GROUP_3: Final = (2, 3)  # without and with end-of-line codes
@@ -76,34 +76,38 @@ class _PillowDecoder(TiffImageFile):
         """Override Pillow: leave the pixels in the orientation in which they are stored."""
 
 
-def read(data: bytes) -> Decoded:
-    """Decode a TIFF file of one page, classic or BigTIFF; previews are ignored.
+def read(data: bytes, number: int | None = None) -> Decoded:
+    """Decode a page of a TIFF file, classic or BigTIFF; previews are ignored.
+
+    Args:
+        data: The file.
+        number: The page, from 1; None if there must be only one.
 
     Raises:
-        PhotoError: The file is damaged or too large, has several pages, or stores its pixels in an unsupported way.
+        PhotoError: The file is damaged, too large or unsupported, has no such page, or several and ``number`` is None.
         OSError, ValueError, SyntaxError, TypeError, struct.error, zlib.error, cv2.error: The file is damaged.
     """
-    tiff = exif.open_tiff(data)
-    start = tiff_pages.only_page(tiff)
-    entries = tiff.directory(start)[0]
-    inherited = [] if start == tiff.first else tiff_pages.inherited_from_preview(tiff, entries)
-    decoded = _decoded(data, tiff, [*entries, *inherited], start == tiff.first)
-    loop_warnings = [tiff_pages.LOOP_LOST] if tiff_pages.has_loop(data) else []
-    return replace(decoded, masks=tuple(tiff_pages.mask_files(data)), warnings=(*decoded.warnings, *loop_warnings))
+    pages = Pages(data)
+    if number is None:
+        pages.check_single()
+    decoded = read_page(data, pages, number or 1)
+    if pages.count > 1:
+        return decoded
+    warnings = (*decoded.warnings, LOOP_LOST) if pages.loops else decoded.warnings
+    return replace(decoded, masks=pages.mask_files(), warnings=warnings)
 
 
-def read_page(data: bytes, start: int) -> Decoded:
-    """Decode the page of a TIFF file whose directory is at the offset ``start``, without reading other pages.
+def read_page(data: bytes, pages: Pages, number: int) -> Decoded:
+    """Decode a page of a TIFF file, counted from 1, without its masks, and without reading other pages.
 
     Raises:
         PhotoError, OSError, ValueError, SyntaxError, TypeError, struct.error, zlib.error, cv2.error: As for ``read``.
     """
-    tiff = exif.open_tiff(data)
-    return _decoded(data, tiff, tiff.directory(start)[0], False)
+    return _decoded(data, pages.tiff, pages.entries(number), pages.is_first(number))
 
 
-def color_image(data: bytes, start: int, side: int) -> Image.Image | None:
-    """Return a page at 8 bits, in its stored orientation; None if it is stored in grey.
+def color_image(data: bytes, pages: Pages, number: int, side: int) -> Image.Image | None:
+    """Return a page, counted from 1, at 8 bits, in its stored orientation; None if it is stored in grey.
 
     Its longest side has at least ``side`` pixels if the page has. As of an image that Pillow opens, ``getexif()`` has
     its orientation, ``info`` its profile, and it may be decoded later.
@@ -111,15 +115,12 @@ def color_image(data: bytes, start: int, side: int) -> Image.Image | None:
     Raises:
         PhotoError, OSError, ValueError, SyntaxError, TypeError, struct.error, zlib.error, cv2.error: As for ``read``.
     """
-    tiff = exif.open_tiff(data)
-    entries = tiff.directory(start)[0]
-    if start != tiff.first and len(tiff_pages.page_starts(data)) == 1:
-        entries = [*entries, *tiff_pages.inherited_from_preview(tiff, entries)]
+    tiff, entries = pages.tiff, pages.entries(number)
     page = _page(tiff, entries)
     check_size(page.width, page.height)
     if page.photometric not in (_RGB, _PALETTE, _CMYK, _YCBCR):
         return None
-    image = _color_image(data, tiff, entries, page, start == tiff.first, side)
+    image = _color_image(data, tiff, entries, page, pages.is_first(number), side)
     image.getexif()[Tag.Orientation] = exif.orientation_of(tiff, entries)
     image.info |= {"icc_profile": exif.find(entries, Tag.InterColorProfile), "xmp": None}  # as by ``open_image``
     return image
@@ -196,13 +197,13 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
     photometric, samples = number(Tag.PhotometricInterpretation, -1), number(Tag.SamplesPerPixel, 1)
     bits = depths.pop() if len(depths) == 1 else 0
     if photometric == _CFA:
-        raise PhotoError(f"holds the pixels of {tiff_pages.RAW}", remedy=tiff_pages.DEVELOP)
+        raise PhotoError(f"holds the pixels of {RAW}", remedy=DEVELOP)
     if number(Tag.SampleFormat, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16) or photometric not in _CHANNELS:
         raise PhotoError("holds pixels of an unusual kind", remedy="convert it to grey or RGB of 8 or 16 bits")
     if (slices := number(_SLICES, 1)) > 1:  # Pillow would read only the first slice
         raise PhotoError(f"holds a volume of {slices} slices", remedy="save each as a page")
     if photometric == _LINEAR_RAW and ((samples, bits) != (1, 16) or not _has_whole_scale(tiff, entries)):
-        raise PhotoError(f"holds the linear pixels of {tiff_pages.RAW}", remedy=tiff_pages.DEVELOP)
+        raise PhotoError(f"holds the linear pixels of {RAW}", remedy=DEVELOP)
     if bits == 16 and photometric not in (*_GREY_OR_RGB, _LINEAR_RAW):
         raise PhotoError("holds 16-bit pixels that are neither grey nor RGB", remedy="convert it to one of these")
     alpha = _NO_ALPHA if samples == _CHANNELS[photometric] else number(Tag.ExtraSamples, _UNSTATED)
