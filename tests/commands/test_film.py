@@ -439,10 +439,12 @@ def raising(kind):
         (
             ["reel.mkv", "--start", "90"],
             1,
-            "no frame at 0:01:30.000: it is shorter, and its last frame begins at 0:00:02.208",
+            "no frame at 0:01:30.000: give a time up to 0:00:02.208, when its last frame begins",
         ),
         (["reel.mkv", "-o", "reel.mkv", "--overwrite"], 1, "is the film itself"),
         (["reel.mkv", "-o", "a.txt"], 1, "a.txt: has no suffix of a container"),
+        (["reel.mkv", "-o", "new"], 1, "or .nut; if it is to be a folder, create that first"),
+        (["reel.mkv", "-o", "-"], 2, "a film cannot be written to the standard output: name a file"),
         (["reel.mkv", "--hints", "none.json"], 2, "none.json"),
     ],
 )

@@ -84,7 +84,7 @@ def test_one_list_for_several_films_is_refused(film, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("start", "status", "said"),
     [
-        ("9e12", 1, "it is shorter, and its last frame begins at"),
+        ("9e12", 1, "give a time up to 0:00:02.208, when its last frame begins"),
         ("1e308", 2, "shot 1: a shot's start is 1e+308: give"),
     ],
 )

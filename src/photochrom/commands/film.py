@@ -298,8 +298,11 @@ def _output(text: str | None, *, several: bool) -> Iterator[Path | None]:
     The path is None if none is given. After the block, a created folder that is empty is removed.
 
     Raises:
-        OptionError: A folder is needed, but the output is a file, has a file's suffix, or cannot be created.
+        OptionError: The output is ``-``; or a folder is needed, but the output is a file, has a file's suffix, or
+            cannot be created.
     """
+    if text == "-":
+        raise OptionError("a film cannot be written to the standard output", remedy="name a file")
     output = None if text is None else Path(text)
     if output is None or not (several or str(text).endswith((os.sep, "/"))):
         yield output

@@ -214,8 +214,9 @@ def container_for(output: Path, options: FilmOptions) -> str:
     """
     codec = CODECS[options.codec]
     if (container := FORMATS.get(output.suffix.lower())) is None:
+        folder = "" if output.suffix else "; if it is to be a folder, create that first"
         raise FilmError(
-            "has no suffix of a container that can be written", path=output, remedy=f"use {suffixes(codec)}"
+            "has no suffix of a container that can be written", path=output, remedy=f"use {suffixes(codec)}{folder}"
         )
     if container not in codec.containers:
         raise FilmError(
