@@ -62,11 +62,9 @@ def _train(config: TrainingConfig, fabric: Fabric) -> Path | None:
     if fabric.is_global_zero and not latest.exists():
         config.note_settings()
     training, validation = run.batches()
-    trainer = run.trainer(training)
-    if latest.exists():
-        trainer.resume(latest)
-        if fabric.is_global_zero:
-            check_best(trainer, config.run_folder / BEST)
+    trainer = run.trainer(training, latest if latest.exists() else None)
+    if fabric.is_global_zero:
+        check_best(trainer, config.run_folder / BEST)
     print_once(f"{count_parameters(trainer.head):,} parameters, step {trainer.step:,} of {trainer.steps:,}")
     log = RunLog(run, trainer) if fabric.is_global_zero else None
     fit(trainer, training, validation, log, config.minutes, config.rounds_of_patience(), costs)

@@ -6,6 +6,7 @@ import copy
 import math
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from ..batch.remote_files import is_remote
 from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError, TrainingError
-from .checkpoint import describe_views
+from . import checkpoint
 from .config import TrainingConfig
 from .data.batches import Batches, Pictures, Sides
 from .data.curation import Inspection, inspect
@@ -44,7 +45,7 @@ from .train import Trainer
 
 VALIDATION = 500  # maximum number of photographs in each round's validation
 REPORTED = 200  # maximum number of held-out photographs that the report at the end measures
-_COLOR_VIEWS = 2_000  # number of views from which the bins are determined unless the colours of all are cached
+_COLOR_VIEWS = 2_000  # maximum number of views from which the bins are determined
 _FREE_SHARE = 0.8  # share of the free disk space that cached features may take unless the user sets a limit
 
 
@@ -67,8 +68,10 @@ class TrainingRun:
     def conditions(self) -> dict[str, object]:
         """Facts by name that must be equal in a resumed run, since its losses depend on them."""
         return asdict(self.recipe) | {
-            "set of photographs": describe_views(len(self.training), fingerprint(self.training)),
-            "held-out photographs": describe_views(len(held_out := self.parts["validation"]), fingerprint(held_out)),
+            "set of photographs": checkpoint.describe_views(len(self.training), fingerprint(self.training)),
+            "held-out photographs": checkpoint.describe_views(
+                len(held_out := self.parts["validation"]), fingerprint(held_out)
+            ),
             "initial model": self.initial.identity,
             "backbone": self.initial.backbone_identity,
             "number of processes": self.fabric.world_size,
@@ -151,21 +154,29 @@ class TrainingRun:
         moved: nn.Module = self.fabric.to_device(copy.deepcopy(backbone))
         return moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def trainer(self, training: Batches) -> Trainer:
-        """Return a trainer at its first step; the bins of an untrained head are determined from the training views.
+    def trainer(self, training: Batches, latest: Path | None = None) -> Trainer:
+        """Return a trainer at its first step, or resumed from the checkpoint ``latest``.
+
+        The bins of an untrained head are the checkpoint's, or are determined from the training views.
 
         Raises:
             TrainingError: The weights of a network in the perceptual loss are not installed, a photograph cannot be
-                read or decoded, or the cache cannot be written.
+                read or decoded, the cache cannot be written, or the checkpoint is not one of this run.
         """
         bins = self.initial.bins
         if bins is None and self.recipe.rebalance_lambda is not None:
-            indices = np.linspace(0, len(training) - 1, min(_COLOR_VIEWS, len(training))).astype(int)
-            # [views, 2, grid, grid]
-            chroma = training.chroma if isinstance(training, FeatureCache) else training.batch(indices).chroma.numpy()
-            bins = ColorBins.of(chroma.astype(np.int8, copy=False))
+            bins = _bins_of_views(training, self.recipe.batch) if latest is None else self._bins_of(latest)
         backbone = stored_weights(self.initial.encoder)
-        return Trainer(self.fabric, self.recipe, self._head(bins), bins, len(training), self.conditions, backbone)
+        trainer = Trainer(self.fabric, self.recipe, self._head(bins), bins, len(training), self.conditions, backbone)
+        if latest is not None:
+            trainer.resume(latest)
+        return trainer
+
+    def _bins_of(self, latest: Path) -> ColorBins | None:
+        tensors, facts = checkpoint.load(latest)
+        checkpoint.check_conditions(latest, facts, self.conditions)
+        with checkpoint.reading(latest):
+            return checkpoint.bins_of(tensors, self.recipe)
 
     def _head(self, bins: ColorBins | None) -> nn.Module:
         """Return the head to train, with the recipe's class weights and colour queries."""
@@ -193,6 +204,14 @@ class TrainingRun:
             f"in steps of {recipe.batch} views"
             f"{f' on each of {world_size}' if world_size > 1 else ''}, {precision}; {features}"
         )
+
+
+def _bins_of_views(training: Batches, batch: int) -> ColorBins:
+    """Determine the bins from evenly spaced views, which are the same ones whether features are cached or not."""
+    indices = np.linspace(0, len(training) - 1, min(_COLOR_VIEWS, len(training))).astype(int)
+    batches = training.stream(iter(np.array_split(indices, math.ceil(len(indices) / batch))))
+    with closing(batches):
+        return ColorBins.of(np.concatenate([batch.chroma.numpy().astype(np.int8) for batch in batches]))
 
 
 def prepare_run(config: TrainingConfig, fabric: Fabric, initial: InitialModel, inspection: Inspection) -> TrainingRun:
