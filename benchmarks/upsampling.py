@@ -16,6 +16,7 @@ from _tools import print_table
 
 from photochrom.color import gamut, spaces, upsample
 from photochrom.training.data import dataset
+from photochrom.training.data.curation import inspect
 from photochrom.training.evaluation.metrics import psnr
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -58,7 +59,7 @@ def halo(method, blur: float) -> float:  # type: ignore[no-untyped-def]
 
 
 def main() -> None:
-    photographs = [p for p in dataset.find_photographs(Path(sys.argv[1])) if p.held_out]
+    photographs = dataset.split(inspect(Path(sys.argv[1])).photographs)[1]
     pictures = [
         dataset.square(dataset.decode(p.path.read_bytes(), p.path), SIZE)
         for p in dataset.sample(photographs, COUNT, COUNT // 10)

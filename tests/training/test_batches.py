@@ -8,6 +8,7 @@ import torch
 from photochrom.errors import TrainingError
 from photochrom.training.data import dataset
 from photochrom.training.data.batches import Pictures, Sides
+from photochrom.training.data.curation import inspect
 from photochrom.training.networks.compilation import for_any_shape
 from photochrom.training.networks.encoders import load_encoder
 
@@ -21,7 +22,7 @@ def pictures(tmp_path):
     for i in range(6):
         coarse = rng.integers(0, 256, (4, 5, 3), dtype=np.uint8)
         cv2.imwrite(str(tmp_path / f"{i}.png"), cv2.resize(coarse, (120, 90), interpolation=cv2.INTER_CUBIC))
-    views = dataset.views(dataset.find_photographs(tmp_path), 3)
+    views = dataset.views(inspect(tmp_path).photographs, 3)
     return Pictures(views, torch.nn.Identity(), Sides(64, 8, 32), processes=2)
 
 

@@ -15,6 +15,7 @@ from photochrom.color.spaces import lightness_of_luma, luma_of_rgb, rgb_to_lab
 from photochrom.training import checkpoint
 from photochrom.training.data import dataset
 from photochrom.training.data import feature_cache as features
+from photochrom.training.data.curation import inspect
 from photochrom.training.data.feature_cache import Sides, cache_features, cached_views
 from photochrom.training.data.simulated_hints import simulate_hints
 from photochrom.training.evaluation import metrics
@@ -48,19 +49,20 @@ def photographs(tmp_path_factory):
 
 
 def test_photographs_are_found_and_grey_ones_dropped(photographs):
-    found = dataset.find_photographs(photographs)
-    assert len(found) == 25
-    training, held_out = dataset.split(found)
-    assert {p.path.name for p in found} - {p.path.name for p in training + held_out} == {"grey.png"}
+    found = inspect(photographs)
+    assert (len(found.photographs), found.dropped) == (24, {"nearly grey": 1})
+    training, held_out = dataset.split(found.photographs)
+    assert set(found.photographs) == {*training, *held_out}
     assert not {p.sha1 for p in training} & {p.sha1 for p in held_out}
 
 
 def test_an_empty_folder_and_a_broken_file_are_named(tmp_path):
     with pytest.raises(TrainingError, match="contains no photographs"):
-        dataset.find_photographs(tmp_path)
+        inspect(tmp_path)
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 nothing")
+    assert inspect(tmp_path).faulty == {tmp_path / "broken.jpg": "damaged"}
     with pytest.raises(TrainingError, match=r"broken\.jpg: cannot be decoded"):
-        dataset.find_photographs(tmp_path)
+        dataset.Photograph(tmp_path / "broken.jpg", "", "", 0.0).decode()
 
 
 def test_no_source_rules_and_the_draw_is_fixed():
@@ -72,7 +74,7 @@ def test_no_source_rules_and_the_draw_is_fixed():
 
 
 def test_the_first_view_is_the_central_square_and_its_luma(photographs):
-    photograph = dataset.find_photographs(photographs)[0]
+    photograph = inspect(photographs).photographs[0]
     rgb, luma = dataset.View(photograph).load(64)
     np.testing.assert_array_equal(
         rgb, dataset.square(dataset.decode(photograph.path.read_bytes(), photograph.path), 64)
@@ -81,7 +83,7 @@ def test_the_first_view_is_the_central_square_and_its_luma(photographs):
 
 
 def test_other_views_are_the_same_every_time_and_unlike_one_another(photographs):
-    views = dataset.views(dataset.find_photographs(photographs)[:1], 4)
+    views = dataset.views(inspect(photographs).photographs[:1], 4)
     loaded = [view.load(64) for view in views]
     for view, (rgb, luma) in zip(views, loaded, strict=True):
         again = view.load(64)
@@ -361,7 +363,7 @@ def test_lite_still_classifies_with_its_own_head(variant):
 
 @pytest.mark.slow
 def test_features_are_computed_once_and_resume(photographs, tmp_path):
-    training = dataset.views(dataset.split(dataset.find_photographs(photographs))[0], 1)
+    training = dataset.views(dataset.split(inspect(photographs).photographs)[0], 1)
     first = cache_features(Tiny().eval(), "tiny", training, tmp_path, SIDES)
     expected = np.array(first.features)
     assert expected.shape == (len(training), 512 * 4)
@@ -377,7 +379,7 @@ def test_features_are_computed_once_and_resume(photographs, tmp_path):
 @pytest.mark.slow
 def test_the_sign_of_a_zero_weight_does_not_change_the_key_of_a_cache(photographs, tmp_path):
     """A moving average of a frozen weight of -0 is 0, which is the same network."""
-    views = dataset.views(dataset.split(dataset.find_photographs(photographs))[0], 1)
+    views = dataset.views(dataset.split(inspect(photographs).photographs)[0], 1)
     negative, positive = (Tiny().eval() for _ in range(2))
     negative.register_buffer("weight", torch.tensor([-0.0]))
     positive.register_buffer("weight", torch.tensor([0.0]))
@@ -388,7 +390,7 @@ def test_the_sign_of_a_zero_weight_does_not_change_the_key_of_a_cache(photograph
 class TestDamagedCache:
     @pytest.fixture
     def views(self, photographs):
-        return dataset.views(dataset.split(dataset.find_photographs(photographs))[0], 1)
+        return dataset.views(dataset.split(inspect(photographs).photographs)[0], 1)
 
     @pytest.mark.slow
     @pytest.mark.parametrize("name", ["cache.json", "features.npy", "chroma.npy"])
@@ -422,7 +424,7 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path):
 
 @pytest.mark.slow
 def test_cached_features_are_the_encoders(photographs, tmp_path):
-    views = dataset.views(dataset.split(dataset.find_photographs(photographs))[0][:2], 2)
+    views = dataset.views(dataset.split(inspect(photographs).photographs)[0][:2], 2)
     cache = cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES)
     for row, view in enumerate(views):
         rgb, luma = view.load(64)
@@ -436,7 +438,7 @@ def test_cached_features_are_the_encoders(photographs, tmp_path):
 
 @pytest.mark.slow
 def test_the_cache_key_depends_on_the_views(photographs, tmp_path):
-    training = dataset.split(dataset.find_photographs(photographs))[0][:2]
+    training = dataset.split(inspect(photographs).photographs)[0][:2]
     plain = np.array(cache_features(Tiny().eval(), "tiny", dataset.views(training, 1), tmp_path, SIDES).features)
     aged = [dataset.View(photograph, 1) for photograph in training]
     other = cache_features(Tiny().eval(), "tiny", aged, tmp_path, SIDES)

@@ -24,18 +24,17 @@ from photochrom.color.spaces import luma_of_rgb
 from photochrom.photo import read_photo
 from photochrom.training.data import curation as inspection
 from photochrom.training.data import sources
-from photochrom.training.data.curation import inspect, read_table
+from photochrom.training.data.curation import inspect, inspect_for_training, read_table
 from photochrom.training.data.dataset import (
     MIN_VALIDATION,
     Photograph,
-    find_photographs,
     fingerprint,
     is_held_out,
     split,
     views,
 )
 from photochrom.training.data.decoding import decode, is_converted
-from photochrom.training.evaluation.evaluate import load
+from photochrom.training.evaluation.evaluate import chosen, load
 from tests.helpers import profiles
 from tests.helpers.web_server import FolderHandler, serving
 
@@ -216,7 +215,7 @@ class TestInspection:
             path.write_bytes(jpeg(data.camera()[: 100 + int(path.stem)]))
         said = rf"{left} usable; left out: .* nearly grey; training needs at least 20 .*: add photographs; "
         with pytest.raises(TrainingError, match=said):
-            inspect(folder, table(tmp_path))
+            inspect_for_training(folder, table(tmp_path))
 
     def test_an_index_is_believed(self, folder, tmp_path):
         rows = [f"{i}.jpg,x,{i},{14 if i < 3 else 40}" for i in range(30)]
@@ -323,8 +322,8 @@ class TestShards:
             np.testing.assert_array_equal(photograph.decode(), twin.decode())
 
     def test_evaluation_finds_photographs_in_shards_too(self, folder, shard):
-        shas = {p.sha1 for p in find_photographs(shard.parent)}
-        assert shas == {p.sha1 for p in find_photographs(folder)}
+        shas = {p.sha1 for p in chosen(shard.parent, held_out=False, limit=99)}
+        assert shas == {p.sha1 for p in chosen(folder, held_out=False, limit=99)}
         assert len(shas) == 24
 
     def test_half_a_shard_is_named(self, shard, tmp_path):
@@ -348,33 +347,60 @@ HUGE = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 84, 0, 0, 54, 40, 200_000, 200_0
 def test_a_damaged_picture_for_which_opencv_raises_is_reported_as_any_other(folder, tmp_path):
     (folder / "z.bmp").write_bytes(HUGE)
     told = []
-    assert len(find_photographs(folder, told.append)) == 24
-    assert ["z.bmp: cannot be decoded" in str(exc) for exc in told] == [True]
+    assert len(chosen(folder, held_out=False, limit=99, skip=told.append)) == 24
+    assert [str(exc) for exc in told] == [
+        f"{folder / 'z.bmp'}: is too large: replace it, or remove it from the photographs"
+    ]
     assert inspect(folder, table(tmp_path)).dropped == {"too large": 1}
+    with pytest.raises(TrainingError, match="cannot be decoded"):
+        decode(HUGE, folder / "z.bmp")
 
 
 def test_equal_and_nearly_equal_photographs_are_found_among_those_to_evaluate(folder):
     rgb = crops(1)[0]
     (folder / "same.jpg").write_bytes((folder / "a" / "5.jpg").read_bytes())
     (folder / "smaller.jpg").write_bytes(jpeg(cv2.resize(rgb, (110, 110), interpolation=cv2.INTER_AREA)))
-    found = find_photographs(folder)
-    assert len(found) == 26
-    kept = inspection.distinct(found)
-    assert len(kept) == 24
-    assert [p for p in found if p in kept] == kept
+    found = inspect(folder)
+    assert (len(found.photographs), found.dropped) == (24, {"duplicate": 1, "nearly duplicate": 1})
+    assert {p.sha1 for p in chosen(folder, held_out=False, limit=99)} == {p.sha1 for p in found.photographs}
 
 
 def test_damaged_photographs_that_opencv_decodes_are_not_evaluated(folder):
-    whole = find_photographs(folder)
+    whole = chosen(folder, held_out=False, limit=99)
     image = bytearray(jpeg(crops(30)[-1]))
     third = len(image) // 3
     image[third : third + 1000] = bytes(1000)
     (folder / "z.jpg").write_bytes(image)
-    found, told = find_photographs(folder), []
-    assert inspection.distinct(found, told.append) == whole
-    assert [str(exc) for exc in told] == [f"{folder / 'z.jpg'}: is damaged: remove it from the photographs"]
+    told = []
+    assert chosen(folder, held_out=False, limit=99, skip=told.append) == whole
+    assert [str(exc) for exc in told] == [
+        f"{folder / 'z.jpg'}: is damaged: replace it, or remove it from the photographs"
+    ]
     with pytest.raises(TrainingError, match=r"z\.jpg: is damaged"):
-        inspection.distinct(found)
+        chosen(folder, held_out=False, limit=99)
+
+
+def test_evaluation_and_training_agree_on_what_is_nearly_grey(folder, tmp_path):
+    """Noise fades when a large JPEG is decoded at a reduced scale, so its colourfulness depends on the scale."""
+    noise = np.random.default_rng(0).normal(0, 15, (800, 800, 3))
+    (folder / "z.jpg").write_bytes(jpeg((128 + noise).clip(0, 255).astype(np.uint8), quality=95, subsampling=0))
+    assert inspect(folder, table(tmp_path)).dropped == {"nearly grey": 1}
+    assert folder / "z.jpg" not in {p.path for p in chosen(folder, held_out=False, limit=99)}
+
+
+def test_evaluation_measures_what_training_holds_out(folder, tmp_path):
+    """None of these 24 is held out by its hash alone, so training adds two."""
+    held_out = split(inspect(folder, table(tmp_path)).photographs)[1]
+    assert len(held_out) == 2
+    assert set(chosen(folder, held_out=True, limit=99)) == set(held_out)
+
+
+def test_evaluation_reads_each_photograph_once_to_choose(folder, monkeypatch):
+    read = []
+    monkeypatch.setattr(inspection, "read", lambda place: read.append(place.path) or sources.read(place))
+    monkeypatch.setattr("photochrom.training.data.dataset.read", lambda place: read.append(place.path))
+    chosen(folder, held_out=False, limit=1)
+    assert sorted(read) == sorted(folder.rglob("*.jpg"))
 
 
 class TestRemote:
@@ -471,7 +497,7 @@ class TestIccProfiles:
         stored = cv2.imread(str(path))[..., ::-1]
         found = decode(path.read_bytes(), path)
         assert np.abs(found - profiles.in_srgb(stored, name)).max() < 2
-        (photograph,) = find_photographs(tmp_path)
+        (photograph,) = inspect(tmp_path).photographs
         assert np.array_equal(photograph.decode(), found)
         assert photograph.colorfulness == inspection.colorfulness(found)
         assert abs(load(photograph).mean() - found.mean()) < 1

@@ -22,7 +22,7 @@ from ..errors import OptionError, TrainingError
 from . import checkpoint
 from .config import TrainingConfig
 from .data.batches import Batches, Pictures, Sides
-from .data.curation import Inspection, inspect
+from .data.curation import Inspection, inspect_for_training
 from .data.dataset import Photograph, View, fingerprint, sample, split, views
 from .data.feature_cache import (
     FeatureCache,
@@ -287,8 +287,8 @@ def inspect_photographs(config: TrainingConfig, fabric: Fabric) -> Inspection:
     def inspect_copy() -> Inspection:
         if is_remote(config.photographs):
             copy_here(config.photographs, run_folder / "photographs")
-            return inspect(run_folder / "photographs", run_folder / "photographs.csv")
-        return inspect(folder, run_folder / "photographs.csv")
+            return inspect_for_training(run_folder / "photographs", run_folder / "photographs.csv")
+        return inspect_for_training(folder, run_folder / "photographs.csv")
 
     return in_first_process(fabric, inspect_copy)
 

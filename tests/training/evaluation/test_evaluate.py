@@ -135,7 +135,7 @@ class TestCommand:
         shutil.copy(tmp_path / "set" / "cats" / "chelsea.png", tmp_path / "set" / "cats" / "again.png")
         cv2.imwrite(str(tmp_path / "set" / "grey.png"), np.full((64, 64, 3), 99, np.uint8))
         assert len(evaluate.chosen(tmp_path / "set", held_out=False, limit=10, note=said.append)) == 4
-        assert said == ["left out: 1 nearly grey (colourfulness below 15), 1 duplicate"]
+        assert said == ["6 photographs, 4 usable; left out: 1 duplicate, 1 nearly grey"]
 
     @pytest.mark.parametrize("sidecar", [False, True])
     def test_own_outputs_are_left_out_and_counted(self, sidecar, folder, tmp_path):
@@ -144,7 +144,7 @@ class TestCommand:
         output = OutputOptions(sidecar=sidecar)
         colorize_file(source, source.with_name("a.color.jpg"), output=output)
         kept = evaluate.chosen(tmp_path / "set", held_out=False, limit=10, note=said.append)
-        assert (len(kept), said) == (4, ["left out: 1 made by Photochrom"])
+        assert (len(kept), said) == (4, ["5 photographs, 4 usable; left out: 1 made by Photochrom"])
 
     def test_damaged_photographs_are_reported_and_not_counted_as_duplicates(self, folder, tmp_path):
         shutil.copytree(folder, tmp_path / "set")
@@ -155,7 +155,7 @@ class TestCommand:
         (tmp_path / "set" / "damaged.jpg").write_bytes(image)
         said, told = [], []
         kept = evaluate.chosen(tmp_path / "set", held_out=False, limit=10, skip=told.append, note=said.append)
-        assert (len(kept), len(told), said) == (4, 1, [])
+        assert (len(kept), len(told), said) == (4, 1, ["5 photographs, 4 usable; left out: 1 damaged"])
 
     def test_a_folder_of_grey_photographs_is_refused(self, tmp_path):
         cv2.imwrite(str(tmp_path / "grey.png"), np.full((64, 64, 3), 99, np.uint8))

@@ -1,6 +1,7 @@
 """Inspects all photographs before training; leaves out unreadable, tiny, grey and duplicate ones, and own outputs.
 
-The results are stored in ``photographs.csv``; files of unchanged size and date are not inspected again.
+In training, the results are stored in ``photographs.csv``; files of unchanged size and date are not inspected again.
+The evaluation inspects photographs in the same way, so that both leave out the same ones.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import cv2
@@ -24,21 +25,13 @@ from tqdm import tqdm
 from ...errors import PhotoError, TrainingError
 from ...photo.formats.image import check_size, open_image
 from ..atomic_files import write
-from .dataset import (
-    MIN_COLORFULNESS,
-    Photograph,
-    Skip,
-    colorfulness,
-    from_index,
-    is_held_out,
-    no_photographs,
-    refuse,
-)
+from .dataset import MIN_COLORFULNESS, Photograph, colorfulness, from_index, is_held_out
 from .decoding import FORMATS, decode, in_srgb, is_converted
-from .sources import HEIF_SUFFIXES, File, files, is_own_output, read
+from .sources import HEIF_SUFFIXES, SUFFIXES, File, files, is_own_output, read
 
 MIN_SIDE = 64  # pixels; smaller pictures contain too little to learn from
 MIN_PHOTOGRAPHS = 20
+_FAULTS = ("unreadable", "damaged", "too large")  # reasons to leave a file out that its owner may want to mend
 _DECODED_SIDE = 256  # pixels: JPEGs are decoded at a reduced scale at which their short side is at least this
 _NEAR = 12  # maximum number of different bits in the 256-bit hashes of copies of other size or compression
 _NEAR_COLOR = 8.0  # difference of mean R, G or B, 0 to 255, above which pictures are not copies despite similar hashes
@@ -85,11 +78,13 @@ class InspectedFile:
 
 @dataclass(frozen=True)
 class Inspection:
-    """The photographs to train on, and the number left out."""
+    """The usable photographs of a folder, and those left out."""
 
     photographs: list[Photograph]
     dropped: dict[str, int]
     """Number of photographs left out, by reason."""
+    faulty: dict[Path, str] = field(default_factory=dict)
+    """Reason by path (within a shard, if it is in one) for each of them that is unreadable, damaged or too large."""
 
     def __str__(self) -> str:
         total = len(self.photographs) + sum(self.dropped.values())
@@ -98,25 +93,13 @@ class Inspection:
         return f"{usable}; left out: {reasons}" if reasons else usable
 
 
-def inspect(folder: Path, table: Path) -> Inspection:
-    """Find the photographs of a folder that are suitable for training.
-
-    Args:
-        folder: Folder of photographs and tar shards. If it contains an ``index.csv`` with the columns file, source,
-            colourfulness and sha1, the index is trusted: no photograph is read, and no table is written.
-        table: CSV file for the results. If it exists, unchanged files in it are not inspected again.
+def inspect_for_training(folder: Path, table: Path) -> Inspection:
+    """Find the photographs of a folder that are suitable for training, as ``inspect`` does.
 
     Raises:
-        TrainingError: A folder, the index, a shard or the table cannot be read, the table cannot be written, or fewer
-            than 20 photographs are usable.
+        TrainingError: As for ``inspect``, or fewer than 20 photographs are usable.
     """
-    if (index := folder / "index.csv").is_file():
-        listed = from_index(index)
-        usable = [p for p in listed if p.colorfulness >= MIN_COLORFULNESS]
-        grey = len(listed) - len(usable)
-        inspection = Inspection(usable, {"nearly grey": grey} if grey else {})
-    else:
-        inspection = _summary(without_duplicates(_inspect_all(folder, table)), table)
+    inspection = inspect(folder, table)
     if len(inspection.photographs) < MIN_PHOTOGRAPHS:
         reasons = f"; {table} says which were left out, and why" if table.is_file() and inspection.dropped else ""
         raise TrainingError(
@@ -127,7 +110,32 @@ def inspect(folder: Path, table: Path) -> Inspection:
     return inspection
 
 
-def _inspect_all(folder: Path, table: Path) -> list[InspectedFile]:
+def inspect(folder: Path, table: Path | None = None) -> Inspection:
+    """Find the photographs of a folder that are suitable for training or evaluation.
+
+    Args:
+        folder: Folder of photographs and tar shards, or one shard. If it contains an ``index.csv`` with the columns
+            file, source, colourfulness and sha1, the index is trusted: no photograph is read, and no table is written.
+        table: CSV file for the results. If it exists, unchanged files in it are not inspected again.
+
+    Raises:
+        TrainingError: The folder does not exist or contains no photographs; a folder, the index, a shard or the table
+            cannot be read; or the table cannot be written.
+    """
+    if not folder.exists():
+        raise TrainingError("does not exist", path=folder, remedy="give a folder of photographs")
+    if (index := folder / "index.csv").is_file():
+        listed = from_index(index)
+        usable = [p for p in listed if p.colorfulness >= MIN_COLORFULNESS]
+        grey = len(listed) - len(usable)
+        return Inspection(usable, {"nearly grey": grey} if grey else {})
+    rows = without_duplicates(_inspect_all(folder, table))
+    if table is not None:
+        write_table(rows, table)
+    return _summary(rows)
+
+
+def _inspect_all(folder: Path, table: Path | None) -> list[InspectedFile]:
     """Inspect all files that have changed, and return the rows of all files.
 
     The table is written, too, even if the inspection is interrupted.
@@ -135,17 +143,18 @@ def _inspect_all(folder: Path, table: Path) -> list[InspectedFile]:
     Raises:
         TrainingError: There are no files of a photograph's extension, or the table cannot be read or written.
     """
-    earlier = read_table(table) if table.is_file() else []
+    earlier = read_table(table) if table is not None and table.is_file() else []
     known = {(row.file, row.member, row.offset, row.stamp): row for row in earlier}
     if not (listed := list(files(folder))):
-        raise no_photographs(folder)
+        remedy = f"put {', '.join(SUFFIXES)} files into it or into its subfolders"
+        raise TrainingError("contains no photographs", path=folder, remedy=remedy)
     rows: list[InspectedFile] = []
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in tqdm(range(0, len(listed), 512), "inspecting", unit="512 photographs", disable=None):
                 rows += pool.map(lambda file: _inspect_file(file, known), listed[start : start + 512])
     finally:  # an interrupted inspection resumes from this table
-        if rows:
+        if rows and table is not None:
             write_table(rows, table)
     return rows
 
@@ -228,34 +237,6 @@ def without_duplicates(rows: Sequence[InspectedFile]) -> list[InspectedFile]:
     return [marked[i] for i in range(len(rows))]
 
 
-def distinct(photographs: Sequence[Photograph], skip: Skip = refuse) -> list[Photograph]:
-    """Return the photographs without damaged ones, duplicates and near duplicates, after reading each file once.
-
-    Unreadable, tiny and grey photographs are not removed.
-
-    Args:
-        photographs: The photographs.
-        skip: Called with the error for each damaged photograph, which is removed unless the function raises.
-
-    Raises:
-        TrainingError: A photograph is damaged, and ``skip`` raises the error.
-    """
-
-    def inspected(photograph: Photograph) -> InspectedFile:
-        file = File(photograph.path, photograph.source, photograph.member, photograph.offset, photograph.size)
-        row = _inspect_file(file, {})
-        return replace(row, dropped="") if row.hash else row
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        rows = list(pool.map(inspected, photographs))
-    for row in rows:
-        if row.dropped == "damaged":
-            path = Path(row.file) / row.member
-            skip(TrainingError("is damaged", path=path, remedy="remove it from the photographs"))
-    removed = ("damaged", "duplicate", "nearly duplicate")
-    return [p for p, row in zip(photographs, without_duplicates(rows), strict=True) if row.dropped not in removed]
-
-
 def _alike(one: InspectedFile, other: InspectedFile) -> bool:
     """Return whether two pictures are near duplicates, judging by their hashes and mean colours."""
     if (int(one.hash, 16) ^ int(other.hash, 16)).bit_count() > _NEAR:
@@ -313,9 +294,8 @@ def write_table(rows: Iterable[InspectedFile], path: Path) -> None:
     write(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
-def _summary(rows: Sequence[InspectedFile], table: Path) -> Inspection:
-    """Write the table, and return the photographs that are not dropped."""
-    write_table(rows, table)
+def _summary(rows: Sequence[InspectedFile]) -> Inspection:
+    """Return the photographs that are not dropped, and what is known of the others."""
     kept = [
         Photograph(
             Path(k.file), k.sha1, k.source, k.colorfulness, k.member, k.offset, k.size, converted=bool(k.converted)
@@ -323,4 +303,5 @@ def _summary(rows: Sequence[InspectedFile], table: Path) -> Inspection:
         for k in rows
         if not k.dropped
     ]
-    return Inspection(kept, dict(Counter(row.dropped for row in rows if row.dropped)))
+    faulty = {Path(row.file) / row.member: row.dropped for row in rows if row.dropped in _FAULTS}
+    return Inspection(kept, dict(Counter(row.dropped for row in rows if row.dropped)), faulty)

@@ -10,8 +10,8 @@ import hashlib
 import json
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -21,7 +21,7 @@ from ...color.spaces import luma_of_rgb, rgb_to_lab
 from ...errors import TrainingError, system_errors
 from .aging import age
 from .decoding import decode
-from .sources import SUFFIXES, files, is_own_output, read
+from .sources import read
 
 VALIDATION_SHARE = 46  # one photograph in this many is held out: 2,000 of 93,440
 MIN_VALIDATION = 20  # minimum number of held-out photographs; a tenth of all if there are fewer than 200
@@ -49,9 +49,7 @@ class Photograph:
     size: int = -1
     """Size within the shard, in bytes; -1 if the photograph is not in a shard."""
     converted: bool = False
-    """Whether the file was inspected and has an ICC profile other than sRGB's, by which its colours are converted."""
-    is_own_output: bool = False
-    """Whether the file was read, and Photochrom made it, so that its colours are not true ones."""
+    """Whether the file has an ICC profile other than sRGB's, by which its colours are converted."""
 
     @property
     def held_out(self) -> bool:
@@ -95,37 +93,6 @@ def refuse(exc: TrainingError) -> None:
     raise exc
 
 
-def find_photographs(folder: Path, skip: Skip = refuse) -> list[Photograph]:
-    """Find all photographs in a folder and its subfolders, in a fixed order; grey ones and own outputs are included.
-
-    If the folder contains an ``index.csv``, which must have the columns file, source, colourfulness and sha1, the
-    photographs in it are returned unread. Otherwise all files are read, including those in tar shards.
-
-    Args:
-        folder: Folder of photographs, or a tar shard.
-        skip: Called with the error for each photograph that cannot be read; unless it raises, the photograph is left
-            out.
-
-    Raises:
-        TrainingError: The folder does not exist or contains no photographs, the index is invalid, a subfolder cannot be
-            listed, a shard is damaged, or a photograph cannot be read and ``skip`` raises the error.
-    """
-    if not folder.exists():
-        raise TrainingError("does not exist", path=folder, remedy="give a folder of photographs")
-    index = folder / "index.csv"
-    photographs = from_index(index) if index.is_file() else list(_from_files(folder, skip))
-    if not photographs:
-        raise no_photographs(folder)
-    return photographs
-
-
-def no_photographs(folder: Path) -> TrainingError:
-    """Return the error for a folder without photographs."""
-    return TrainingError(
-        "contains no photographs", path=folder, remedy=f"put {', '.join(SUFFIXES)} files into it or into its subfolders"
-    )
-
-
 def from_index(index: Path) -> list[Photograph]:
     """Return the photographs listed in an ``index.csv``, without reading them.
 
@@ -152,30 +119,6 @@ def _checked(sha1: str) -> str:
     """Return a hash unchanged, or raise ``ValueError`` if it is not hexadecimal."""
     int(sha1[:8], 16)
     return sha1
-
-
-def _from_files(folder: Path, skip: Skip) -> Iterator[Photograph]:
-    """Read all image files in a folder, its subfolders and tar shards, and yield their photographs.
-
-    Args:
-        folder: The folder, or a tar shard.
-        skip: Called with the error for each file that cannot be read or decoded.
-
-    Raises:
-        TrainingError: A folder cannot be listed, a shard is damaged, or ``skip`` raises the error.
-    """
-    for file in files(folder):
-        unread = Photograph(file.path, "", file.source, 0.0, file.member, file.offset, file.size)
-        try:
-            data = unread.read()
-            color = colorfulness(decode(data, file.path / file.member))
-            with system_errors(TrainingError, file.path, "give access to the .xmp file beside it, or remove it"):
-                is_own = is_own_output(file, data)
-        except TrainingError as exc:
-            skip(exc)
-        else:
-            sha1 = hashlib.sha1(data).hexdigest()
-            yield replace(unread, sha1=sha1, colorfulness=color, is_own_output=is_own)
 
 
 def split(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Photograph]]:

@@ -2,8 +2,8 @@
 
 Protocol: the central square of each photograph is scaled to 256 by 256 pixels, and its luma is coloured as
 ``photochrom photo`` would. The coloured picture and the grey one are compared with the true one at this size and luma.
-Nearly grey photographs (colourfulness under 15) are left out, since every model scores well on them, and so are
-Photochrom's own outputs, whose colours are not true ones.
+Photographs are inspected as for training: nearly grey ones (colourfulness under 15) are left out, since every model
+scores well on them, and so are Photochrom's own outputs, whose colours are not true ones.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from ...color.spaces import luma_of_rgb
 from ...colorizer.colorizer import Colorizer
 from ...colorizer.options import ColorOptions
 from ...errors import OptionError, TrainingError
-from ..data.curation import distinct
-from ..data.dataset import MIN_COLORFULNESS, Photograph, Skip, find_photographs, refuse, sample, square
+from ..data.curation import inspect
+from ..data.dataset import Photograph, Skip, refuse, sample, split, square
 from ..networks.imagenet_classifier import FEATURES, ImageClassifier
 from .frechet import Gaussian, distance
 from .frontier import DialScores, Frontier, along_dial, dial_of
@@ -88,49 +88,33 @@ class _Measured:
 def chosen(
     folder: Path, *, held_out: bool, limit: int, skip: Skip = refuse, note: Callable[[str], None] | None = None
 ) -> list[Photograph]:
-    """Choose the photographs to evaluate on, without own outputs, duplicates, damaged and nearly grey ones.
+    """Choose the photographs to evaluate on, from those that training would use, too.
 
     Args:
         folder: Folder of photographs, or a tar shard.
-        held_out: Whether to choose only photographs that are held out from training.
+        held_out: Whether to choose only photographs that training holds out.
         limit: Maximum number of photographs; if there are more, they are drawn at random, the same ones each time.
-        skip: Called with the error for each photograph that is damaged or cannot be read; unless it raises, the
-            photograph is left out.
-        note: Called with one line that counts own outputs, nearly grey photographs and duplicates, if there are any.
+        skip: Called with the error for each photograph that is damaged, too large or cannot be read; unless it raises,
+            the photograph is left out.
+        note: Called with one line that counts the photographs and the reasons for leaving some out, if there are any.
 
     Raises:
-        TrainingError: As for ``find_photographs``, the folder contains no colour photographs to choose, or a photograph
-            is damaged and ``skip`` raises the error.
+        TrainingError: As for ``inspect``, there are no photographs to choose, or ``skip`` raises an error.
         OptionError: The limit is below 1.
     """
     if limit < 1:
         raise OptionError(f"the limit is {limit}", remedy="give the number of photographs, at least 1")
-    found = [p for p in find_photographs(folder, skip) if p.held_out or not held_out]
-    true = [p for p in found if not p.is_own_output]
-    colorful = [p for p in true if p.colorfulness >= MIN_COLORFULNESS]
-    damaged: list[TrainingError] = []
-
-    def skip_damaged(exc: TrainingError) -> None:
-        skip(exc)
-        damaged.append(exc)
-
-    # An index lists distinct photographs.
-    photographs = colorful if (folder / "index.csv").is_file() else distinct(colorful, skip_damaged)
-    own, grey = len(found) - len(true), len(true) - len(colorful)
-    duplicates = len(colorful) - len(photographs) - len(damaged)
-    if note and (own or grey or duplicates):
-        note(_left_out(own, grey, duplicates))
+    inspection = inspect(folder)
+    for path, reason in inspection.faulty.items():
+        skip(TrainingError(f"is {reason}", path=path, remedy="replace it, or remove it from the photographs"))
+    if note and inspection.dropped:
+        note(str(inspection))
+    photographs = split(inspection.photographs)[1] if held_out else inspection.photographs
     if not photographs:
-        raise TrainingError(
-            "contains no colour photographs to evaluate on", path=folder, remedy="give another folder of photographs"
-        )
+        kind = "held-out" if held_out else "colour"
+        problem = f"contains no {kind} photographs to evaluate on"
+        raise TrainingError(problem, path=folder, remedy="give another folder of photographs")
     return sample(photographs, limit, limit)
-
-
-def _left_out(own: int, nearly_grey: int, duplicates: int) -> str:
-    grey = f"nearly grey (colourfulness below {MIN_COLORFULNESS:.0f})"
-    counts = ((own, "made by Photochrom"), (nearly_grey, grey), (duplicates, "duplicate"))
-    return "left out: " + ", ".join(f"{count:,} {reason}" for count, reason in counts if count)
 
 
 def evaluate(
