@@ -874,6 +874,22 @@ def test_a_list_is_read_once(tree, tmp_path, options, monkeypatch):
     assert counted == [str(tree / "list.csv")]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "column"),
+    [
+        ("list.csv", "path,Hint,title\na.jpg,h.json,A\n", "hint"),
+        ("list.tsv", "path\tvivdness\na.jpg\t1\n", "vivdness"),
+        ("list.jsonl", '{"path": "a.jpg", "title": "A"}\n{"path": "b.png", "Output": "c.png"}\n', "Output"),
+    ],
+)
+def test_a_column_that_is_probably_misspelled_is_not_ignored(name, content, column, tree, tmp_path, options):
+    (tree / name).write_text(content)
+    with pytest.raises(
+        OptionError, match=f"{name}: has a column '{column}', which would not be read: write [a-z]+, or"
+    ):
+        color_batch(tree / name, tmp_path / "out", options)
+
+
 def test_a_file_that_a_list_names_twice_is_reported(tree, tmp_path, options):
     (tree / "list.csv").write_text("path\na.jpg\nb.png\na.jpg\n")
     with pytest.raises(OptionError, match=r"items are called a\.jpg.*: remove repeated rows"):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import difflib
+import functools
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -37,8 +39,9 @@ def read_manifest(data: bytes, name: str, base: str) -> Iterator[Item]:
         base: Folder or address to which relative paths refer.
 
     Raises:
-        OptionError: The file is damaged or has no column of paths, a row has no path or too many fields, its vividness
-            is not a number from 0 to 1, or its path or name has a character that no file name can have.
+        OptionError: The file is damaged, has no column of paths or one whose name is probably misspelled, a row has no
+            path or too many fields, its vividness is not a number from 0 to 1, or its path or name has a character that
+            no file name can have.
         PhotochromError: The file is Parquet, and the package pyarrow is missing.
     """
     suffix = PurePosixPath(name).suffix.lower()
@@ -144,6 +147,7 @@ def _json_lines(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
             ) from exc
         if not isinstance(row, dict):
             raise OptionError(f"line {number} is not an object", path=name, remedy='write it as {"path": "scan.tif"}')
+        _check_spelling(row, name)
         yield row
 
 
@@ -163,7 +167,28 @@ def _parquet(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _check_columns(found: list[str], name: str) -> None:
+    """Raise an error if there is no column of paths, or one is misspelled (see ``_check_spelling``)."""
+    _check_spelling(found, name)
     if not any(column in found for column in COLUMNS["path"]):
         raise OptionError(
             f"has no column of paths ({', '.join(found) or 'none at all'})", path=name, remedy='name a column "path"'
         )
+
+
+def _check_spelling(columns: Iterable[str], name: str) -> None:
+    """Raise an error for a name that is probably that of an optional column, misspelled; other columns are allowed."""
+    for column in columns:
+        if near := _meant(column):
+            raise OptionError(
+                f"has a column {column!r:.60}, which would not be read",
+                path=name,
+                remedy=f"write {near}, or another name",
+            )
+
+
+@functools.lru_cache(256)  # lines of JSON repeat the names
+def _meant(column: str) -> str:
+    """Return the optional column to whose name a name is similar but not equal; empty if there is none."""
+    known = ("output", "hints", "vividness")
+    near = difflib.get_close_matches(column.strip().casefold(), known, n=1, cutoff=0.8)
+    return near[0] if near and column not in known else ""
