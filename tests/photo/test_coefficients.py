@@ -85,7 +85,7 @@ def test_coefficients_of_a_picture_turned_twice_are_those_of_the_source(tmp_path
     once = colored(photo.read_photo(data))
     picture = photo.read_photo(once)
     luma = picture.luma.T[::-1]
-    back = replace(picture, luma=luma, coded=coefficients.upright_luma(picture.coded_luma, 8), decoded=luma)
+    back = replace(picture, luma=luma, coded_luma=coefficients.upright_luma(picture.coded_luma, 8))
     before, after = dct(data, tmp_path, "a.jpg"), dct(colored(back), tmp_path, "b.jpg")
     np.testing.assert_array_equal(after.Y[:5, :7], before.Y)
     np.testing.assert_array_equal(after.qt[0], before.qt[0])
@@ -130,9 +130,22 @@ def test_an_unknown_layout_is_refused():
 @pytest.mark.parametrize("data", [saved(smooth(61, 75), "JPEG"), toned()], ids=["grey", "toned"])
 @pytest.mark.parametrize("shape", [(16, 24), (61, 75)])
 def test_a_luma_that_replaces_the_old_one_is_written(data, shape):
-    picture = replace(photo.read_photo(data), luma=np.full(shape, 9, np.uint8))
+    picture = photo.read_photo(data).with_luma(np.full(shape, 9, np.uint8))
     assert picture.shape == shape
     assert np.abs(photo.read_photo(colored(picture)).luma.astype(int) - picture.luma).max() <= 1
+
+
+def test_a_luma_is_not_replaced_beside_its_coded_form():
+    """A JPEG would keep the coded luma in its place, or re-encode a mere copy, without a word."""
+    picture = photo.read_photo(saved(smooth(61, 75), "JPEG"))
+    with pytest.raises(ValueError, match="with_luma"):
+        replace(picture, luma=picture.luma.copy())
+    with pytest.raises(ValueError, match="with_luma"):
+        replace(picture, luma=picture.luma[1:])
+    view = replace(picture, luma=picture.luma[:])  # another array with the same pixels
+    assert view.coded_luma is picture.coded_luma
+    assert b"".join(colored(view).partition(b"\xff\xda")[1:]) == b"".join(colored(picture).partition(b"\xff\xda")[1:])
+    assert picture.with_luma(picture.luma.copy()).coded_luma is None
 
 
 def test_a_luma_whose_coded_form_is_kept_cannot_be_changed_in_place():

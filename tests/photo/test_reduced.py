@@ -1,7 +1,5 @@
 """A grey JPEG that becomes a colour JPEG is decoded at half size, because its luma is copied instead of encoded."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -110,7 +108,7 @@ def test_other_formats_refuse_half_the_size():
 
 
 def test_a_luma_that_replaces_a_reduced_one_is_written_at_its_own_size():
-    picture = replace(photo.read_photo(saved(GREY, "JPEG"), may_reduce=True), luma=np.full(GREY.shape, 9, np.uint8))
+    picture = photo.read_photo(saved(GREY, "JPEG"), may_reduce=True).with_luma(np.full(GREY.shape, 9, np.uint8))
     assert not picture.reduced
     assert np.abs(photo.read_photo(coloured(picture, "JPEG")).luma.astype(int) - 9).max() <= 1
 

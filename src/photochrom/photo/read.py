@@ -27,7 +27,7 @@ from .metadata import update_for_output
 from .sidecars import adopted, read_sidecar
 
 PictureKind = Literal["ordinary", "negative", "linear", "halftone"]
-"""A picture's luma is that of the scene, its inversion, proportional to light, or only black and white."""
+"""Kinds of luma: ordinary, inverted, proportional to light, and with no other tones than black and white."""
 NO_TONES: Final = "every pixel is black or white, so none can hold colour: scan it in grey; the output has 8 bits"
 _TONES: Final = {"ordinary": ORDINARY, "negative": NEGATIVE, "linear": LINEAR, "halftone": HALFTONE}
 _SAMPLED_ROWS: Final = 64  # rows that are first searched for tones between black and white
@@ -45,7 +45,7 @@ class Photo:
 
     luma: np.ndarray
     """Luma, uint8 or uint16 ``[H, W]``, which is written unchanged, unless an output keeps ``coded_luma`` instead. If
-    there is ``coded_luma``, the array is read-only; a luma that replaces it is written."""
+    there is ``coded_luma``, the array is read-only; ``with_luma`` replaces both."""
     alpha: np.ndarray | None
     """Alpha channel, ``[H, W]`` of the same dtype, not premultiplied; None for an opaque picture."""
     format: str
@@ -60,10 +60,9 @@ class Photo:
     """How the luma differs from the luma of the scene, from which the network predicts colours."""
     warnings: tuple[str, ...] = ()
     """Warnings about damage, and about content that no output keeps, such as a gain map."""
-    coded: CodedLuma | None = None
-    """Luma of a JPEG as it is coded in the source; see ``coded_luma``."""
-    decoded: np.ndarray | None = None
-    """The array that was decoded from ``coded``, perhaps at half the height and width, rounded up."""
+    coded_luma: CodedLuma | None = None
+    """Luma of a JPEG as it is coded in the source, which a JPEG output keeps; None if there is none. ``luma`` is then
+    decoded from it, perhaps at half the height and width, rounded up."""
     recoded: str = ""
     """Why the coded luma of a JPEG cannot be kept; empty for other formats."""
     extra: np.ndarray | None = None
@@ -76,10 +75,20 @@ class Photo:
     origin: Path | bytes | None = None
     """Path of the source, or its bytes if there is no path from which it can be read again."""
 
-    @property
-    def coded_luma(self) -> CodedLuma | None:
-        """Coded luma, which a JPEG output keeps; None if there is none, or if ``luma`` has been replaced."""
-        return self.coded if self.luma is self.decoded else None
+    def __post_init__(self) -> None:
+        """Check that ``luma`` is not another one than ``coded_luma``, which a JPEG would get in its place.
+
+        Raises:
+            ValueError: It can be changed, or has another size.
+        """
+        if (coded := self.coded_luma) is not None:
+            whole, half = (coded.height, coded.width), (-(-coded.height // 2), -(-coded.width // 2))
+            if self.luma.flags.writeable or self.luma.shape not in (whole, half):
+                raise ValueError("a JPEG would keep the coded luma in place of this luma; replace it by with_luma")
+
+    def with_luma(self, luma: np.ndarray) -> Photo:
+        """Return the photograph with another luma, uint8 or uint16 ``[H, W]``, which every output gets."""
+        return replace(self, luma=luma, coded_luma=None)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -209,8 +218,7 @@ def _upright_photo(decoded: Decoded, format: str, name: str) -> Photo:
         name=name,
         kind=kind,
         warnings=warnings,
-        coded=coded,
-        decoded=luma,
+        coded_luma=coded,
         recoded=recoded,
         extra=extra,
         masks=decoded.masks,

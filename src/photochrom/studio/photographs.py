@@ -289,8 +289,8 @@ def read(upload: Path, max_pixels: int = MAX_PIXELS) -> Photo:
 
 
 def as_displayed(photo: Photo) -> Photo:
-    """Return a photograph as viewers show it: the luma of a linear scan is that of the scene, others are unchanged."""
-    return replace(photo, luma=photo.scene, kind="ordinary") if photo.kind == "linear" else photo
+    """Return a photograph as viewers show it: a linear scan with the luma of its scene, others unchanged."""
+    return replace(photo.with_luma(photo.scene), kind="ordinary") if photo.kind == "linear" else photo
 
 
 def with_extension(upload: Path, format: str) -> Path:

@@ -175,7 +175,7 @@ class SequenceWriter:
             if format == "JPEG":
                 return jpegs.colored(photo, cb, cr, self._label)
             if keeps_alpha(reader, self._pattern.format, self._planes.coding.bits):
-                return encode_photo(replace(photo, luma=y), cb, cr, format=format, credit=self._label)
+                return encode_photo(photo.with_luma(y), cb, cr, format=format, credit=self._label)
             metadata = metadata_for(photo.metadata, source_format=photo.format, format=format, credit=self._label)
         if reader.aspect != 1 and metadata.density is None:
             down, across = map(Fraction, reader.aspect.as_integer_ratio())
