@@ -28,6 +28,7 @@ from photochrom.photo.formats import png
 from photochrom.photo.formats.damage import DAMAGED, LEFT_OVER, WARNINGS
 from photochrom.photo.formats.deflate import inflated_size
 from photochrom.photo.inspection import is_in_color, upright_size
+from photochrom.photo.write import write_output
 from tests.helpers.permissions import as_nobody, public_folder
 from tests.helpers.photographs import MODEL, coloured, neutral, saved, smooth
 from tests.photo.test_metadata import source
@@ -367,7 +368,8 @@ def test_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def put(path: Path, **options: object) -> None:
     picture = photo.read_photo(FILES["grey.png"])
-    photo.write_photo(picture, *neutral(picture, photo.format_of(path)), path, credit=MODEL, **options)
+    format = photo.format_of(path)
+    write_output(picture, *neutral(picture, format), path, format, MODEL, photo.OutputOptions(**options))
 
 
 def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
@@ -387,10 +389,10 @@ def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
 def test_pipes_and_devices_are_not_replaced(tmp_path: Path, overwrite: bool) -> None:
     path = tmp_path / "out.png"
     os.mkfifo(path)
-    picture = photo.read_photo(FILES["grey.png"])
+    picture, options = photo.read_photo(FILES["grey.png"]), photo.OutputOptions(overwrite=overwrite)
     for place in (path, Path(os.devnull)):
         with pytest.raises(PhotoError, match=f"{place}: is not a regular file"):
-            photo.write_photo(picture, *neutral(picture, "PNG"), place, credit=MODEL, overwrite=overwrite)
+            write_output(picture, *neutral(picture, "PNG"), place, "PNG", MODEL, options)
     assert path.is_fifo()
     assert files_in(tmp_path) == ["out.png"]
 

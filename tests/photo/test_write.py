@@ -25,6 +25,7 @@ from photochrom.colorizer.colorizer import Colorizer
 from photochrom.colorizer.options import DEFAULT_QUALITY
 from photochrom.errors import OptionError, PhotoError
 from photochrom.photo.formats.image import Metadata, Planes, check_format, color_pixels
+from photochrom.photo.write import write_output
 from tests.helpers.photographs import (
     COLOR_FORMATS,
     MODEL,
@@ -71,7 +72,8 @@ def test_luma_is_within_one_on_disk(
     rgb = colours(height, width, dtype, seed)
     luma, alpha = bt601(rgb), colours(height, width, dtype, seed + 1)[..., 0]
     path = tmp_path_factory.mktemp("random") / f"out.{extension}"
-    photo.write_photo(picture_of(luma, alpha if transparent else None), *chroma(rgb), path, credit=MODEL)
+    picture, format = picture_of(luma, alpha if transparent else None), photo.format_of(path)
+    write_output(picture, *chroma(rgb), path, format, MODEL, photo.OutputOptions())
     written = pixels(path)
     assert written.dtype == dtype
     assert np.abs(bt601(written).astype(int) - luma).max() <= 1
@@ -312,10 +314,12 @@ import resource, sys
 import numpy as np
 from PIL import Image
 from photochrom import photo
+from photochrom.photo.write import write_output
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 picture = photo.read_photo(sys.argv[1])
 cb = np.full((1500, 2000), 128, np.uint8)
-photo.write_photo(picture, cb, cb, sys.argv[2], credit="none")
+from pathlib import Path
+write_output(picture, cb, cb, Path(sys.argv[2]), "JPEG", "none", photo.OutputOptions())
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     source = tmp_path / "in.jpg"

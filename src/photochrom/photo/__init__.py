@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .options import OutputOptions
     from .read import Photo, read_photo
     from .report import PhotoReport
-    from .write import chroma_sampling, encode_photo, write_photo
+    from .write import chroma_sampling, encode_photo
 
 __all__ = [
     "EXTENSIONS",
@@ -26,7 +26,6 @@ __all__ = [
     "encode_photo",
     "format_of",
     "read_photo",
-    "write_photo",
 ]
 
 # Loaded on first use: job.py imports the colorizer, which most users of names and formats do not need.
@@ -36,7 +35,7 @@ _MODULES = {
     "options": ("OutputOptions",),
     "read": ("Photo", "read_photo"),
     "report": ("PhotoReport",),
-    "write": ("chroma_sampling", "encode_photo", "write_photo"),
+    "write": ("chroma_sampling", "encode_photo"),
 }
 _LAZY = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -5,7 +5,6 @@ The luma is never altered: the luma recomputed from a lossless output equals the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ from .formats import heif, jpeg, png, tiff_writer, webp
 from .formats.image import Metadata, Planes, check_format, color_pixels
 from .library_errors import encoding, naming
 from .metadata import metadata_for
-from .names import EXTENSIONS, check_destination, format_of, sidecar_path
+from .names import EXTENSIONS, check_destination, sidecar_path
 from .options import JpegLayout, OutputOptions
 from .read import Photo
 from .signing import signed
@@ -98,43 +97,6 @@ def encode_photo(
     stream = BytesIO()
     _Colored(photo, cb, cr, format, credit, output).write(stream, photo.name)
     return stream.getvalue()
-
-
-def write_photo(
-    photo: Photo,
-    cb: np.ndarray,
-    cr: np.ndarray,
-    destination: str | os.PathLike[str],
-    *,
-    credit: str | None,
-    quality: int = DEFAULT_QUALITY,
-    compression: str = "deflate",
-    overwrite: bool = False,
-    layout: JpegLayout = "scan",
-) -> None:
-    """Write a coloured photograph to a file atomically, in the format of its extension.
-
-    Args:
-        photo: The photograph.
-        cb: As for ``encode_photo``.
-        cr: As for ``encode_photo``.
-        destination: The file.
-        credit: As for ``encode_photo``.
-        quality: As for ``encode_photo``.
-        compression: As for ``encode_photo``.
-        overwrite: Whether an existing file is replaced.
-        layout: As for ``encode_photo``.
-
-    Raises:
-        PhotoError: The file cannot be written; it exists and ``overwrite`` is not set; or it is a device or a pipe.
-        OptionError: As for ``encode_photo``.
-        ValueError: As for ``encode_photo``.
-    """
-    output = OutputOptions(quality, overwrite, compression=compression, jpeg_layout=layout)
-    check_destination(path := Path(destination), overwrite=overwrite)
-    colored = _Colored(photo, cb, cr, format_of(path), credit, output)
-    with naming(str(path)), new_file(path, overwrite=overwrite) as stream:
-        colored.write(stream, str(path))
 
 
 def write_output(
