@@ -1,6 +1,7 @@
 """Downloads count only if they are complete and have the right hash."""
 
 import hashlib
+import sys
 
 import pytest
 
@@ -71,5 +72,10 @@ def test_the_folder_can_be_chosen(monkeypatch, tmp_path):
     monkeypatch.setenv("PHOTOCHROM_HOME", str(tmp_path / "mine"))
     assert cache_folder() == tmp_path / "mine"
     monkeypatch.delenv("PHOTOCHROM_HOME")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "photochrom"
+    if sys.platform == "linux":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        assert cache_folder() == tmp_path / "photochrom"
+        monkeypatch.delenv("XDG_CACHE_HOME")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert cache_folder() == tmp_path / ".cache" / "photochrom"
+    assert cache_folder().name == "photochrom"

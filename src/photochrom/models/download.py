@@ -7,15 +7,17 @@ import hashlib
 import os
 from pathlib import Path
 
+import platformdirs
+
 from ..atomic import new_file
 from ..errors import ModelError, system_errors
 
 
 def cache_folder() -> Path:
-    """Return the cache folder: ``$PHOTOCHROM_HOME``, ``$XDG_CACHE_HOME/photochrom`` or ``~/.cache/photochrom``."""
+    """Return the cache folder: ``$PHOTOCHROM_HOME``, or the system's usual place, such as ``~/.cache/photochrom``."""
     if home := os.environ.get("PHOTOCHROM_HOME"):
         return Path(home)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "photochrom"
+    return Path(platformdirs.user_cache_dir("photochrom", appauthor=False))
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:
