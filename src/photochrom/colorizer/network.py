@@ -48,7 +48,7 @@ def network_inputs(thumbnail: np.ndarray, options: ColorOptions, card: ModelCard
 
 
 def run_network(engine: Engine, card: ModelCard, thumbnail: np.ndarray, options: ColorOptions) -> Prediction:
-    """Return the network's outputs for a thumbnail, as the network has decoded them.
+    """Run the network on a thumbnail, and return its outputs without further processing.
 
     Raises:
         OptionError: The options ask for something that the model cannot do.

@@ -50,7 +50,7 @@ class Engine(Protocol):
         """Run the network once, on one picture or on several of one size.
 
         Args:
-            inputs: float32 arrays by name of the input, as returned by ``Colorizer.inputs`` for one picture.
+            inputs: float32 arrays by name of the input, as returned by ``colorizer.network.network_inputs``.
 
         Returns:
             float32 arrays by name of the output: ``ab`` ``[N, 2, h, w]`` and, if the model has them, ``confidence``

@@ -61,7 +61,7 @@ def _uses(port: Any, names: set[str]) -> list[Any]:
 
 
 def _constants(core: Any, part: Any) -> list[np.ndarray] | None:
-    """Return what the part gives without hints, ``[1, C, 1, 1]`` each; None if it depends on the place."""
+    """Return the part's outputs without hints, ``[1, C, 1, 1]`` each; None if they differ from place to place."""
     compiled = core.compile_model(part.clone(), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     outputs = [np.array(values) for values in compiled(np.zeros((1, 3, _SIDE, _SIDE), np.float32)).values()]
     if all(values.ndim == 4 and np.ptp(values, axis=(2, 3)).max() == 0 for values in outputs):
@@ -70,7 +70,7 @@ def _constants(core: Any, part: Any) -> list[np.ndarray] | None:
 
 
 def _conditional(openvino: Any, hints: Any, part: Any, constants: list[np.ndarray]) -> list[Any]:
-    """Return the outputs of an ``If`` that gives those of the part, or the constants if there are no hints."""
+    """Return the outputs of an ``If`` node: those of the part, or the constants if there are no hints."""
     op = openvino.opset13
     highest = op.reduce_max(hints, op.constant(np.arange(4)), False)  # the mask of a known pixel is 1
     unused = op.parameter(hints.get_partial_shape(), np.float32)

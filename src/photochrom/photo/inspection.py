@@ -106,7 +106,9 @@ def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
 def is_in_color(path: Path, page: int | None = None) -> bool:
     """Return whether a photograph is in colour (see ``color.toning``); False for a file that cannot be read.
 
-    Of a TIFF, ``page`` is looked at (from 1), or all pages if it is None.
+    Args:
+        path: The photograph.
+        page: Page of a TIFF, from 1; None to examine all pages.
     """
     try:
         if not path.is_file():
@@ -118,7 +120,7 @@ def is_in_color(path: Path, page: int | None = None) -> bool:
 
 
 def color_images(source: Path | bytes, page: int | None, side: int) -> Iterator[Image.Image]:
-    """Yield a photograph, or of a TIFF its pages, as an image for ``icc.upright_srgb``, unless it is stored in grey.
+    """Yield the image of a photograph, or of each page of a TIFF, for ``icc.upright_srgb``; skip those stored in grey.
 
     Args:
         source: Path of the photograph, or its bytes.

@@ -55,17 +55,8 @@ def for_rgb(profile: bytes | None) -> bytes | None:
 def linear_rgb() -> bytes:
     """Build a profile for linear RGB with the primaries of sRGB, for scans whose luma is proportional to light."""
     identity = struct.pack(">4s4xI", b"curv", 0)
-    content = {
-        b"desc": _description("Linear RGB, with the primaries of sRGB"),
-        b"cprt": _ascii_text("Public domain"),
-        b"wtpt": _xyz(_D50),
-        b"rXYZ": _xyz(_RED),
-        b"gXYZ": _xyz(_GREEN),
-        b"bXYZ": _xyz(_BLUE),
-        b"rTRC": identity,
-        b"gTRC": identity,
-        b"bTRC": identity,
-    }
+    description = _description("Linear RGB, with the primaries of sRGB")
+    content = _content(description, _ascii_text("Public domain"), _xyz(_D50), identity)
     header = bytes(24) + struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + bytes(92)
     return _profile(header, 2, content)
 
@@ -190,10 +181,23 @@ def _from_grey(grey: bytes) -> bytes:
     version = 4 if curve[:4] == b"para" else 2  # every program reads version 2, but it has no parametric curves
     source = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(grey))).strip()
     texts = _ascii_text if version == 2 else _localized_text
-    content = {
-        b"desc": (_description if version == 2 else _localized_text)(f"{source} as RGB, with the primaries of sRGB"),
-        b"cprt": tags.get(b"cprt", b"") if grey[8] == version and b"cprt" in tags else texts("Public domain"),
-        b"wtpt": tags.get(b"wtpt") or _xyz(_D50),
+    content = _content(
+        (_description if version == 2 else _localized_text)(f"{source} as RGB, with the primaries of sRGB"),
+        tags.get(b"cprt", b"") if grey[8] == version and b"cprt" in tags else texts("Public domain"),
+        tags.get(b"wtpt") or _xyz(_D50),
+        curve,
+    )
+    if version == 4:
+        content[b"chad"] = struct.pack(">4s4x9i", b"sf32", *_ADAPTATION)
+    return _profile(grey, version, content)
+
+
+def _content(description: bytes, rights: bytes, white: bytes, curve: bytes) -> dict[bytes, bytes]:
+    """Return the tags of an RGB profile with the primaries of sRGB, and with one tone curve for all channels."""
+    return {
+        b"desc": description,
+        b"cprt": rights,
+        b"wtpt": white,
         b"rXYZ": _xyz(_RED),
         b"gXYZ": _xyz(_GREEN),
         b"bXYZ": _xyz(_BLUE),
@@ -201,9 +205,6 @@ def _from_grey(grey: bytes) -> bytes:
         b"gTRC": curve,
         b"bTRC": curve,
     }
-    if version == 4:
-        content[b"chad"] = struct.pack(">4s4x9i", b"sf32", *_ADAPTATION)
-    return _profile(grey, version, content)
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:

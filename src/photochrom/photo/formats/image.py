@@ -174,7 +174,11 @@ def _obstacle(format: str, shape: tuple[int, int], *, transparent: bool) -> str:
 
 
 def check_one(count: int, problem: str) -> None:
-    """Check that a file has one picture only; ``problem`` is said if there are more, such as "holds 2 pictures".
+    """Check that a file has one picture only.
+
+    Args:
+        count: Number of pictures in the file.
+        problem: Message for several pictures, such as "holds 2 pictures".
 
     Raises:
         PhotoError: There are more.

@@ -28,7 +28,6 @@ from .splice import CannotSplice, LumaScans, luma_scans, segment, splice
 
 _APP14, _EOI, _SCAN = 0xEE, 0xD9, 0xDA
 _METADATA: Final = (APP1, APP2, APP13, COMMENT)
-_ADOBE: Final = b"Adobe"
 _JFIF_LENGTH: Final = 14  # bytes of a JFIF header without a thumbnail
 _MARKER: Final = re.compile(rb"\xff+([^\x00\xff])")  # finds the next marker as libjpeg does
 _BARE: Final = (0x01, *range(0xD0, 0xD8))  # markers without a payload, which mean nothing before the scan
