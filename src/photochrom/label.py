@@ -30,6 +30,11 @@ def with_statement(text: str, model: str) -> str:
     return f"{_OWN_SENTENCE.sub('', text).strip()} {statement(model)}".strip()
 
 
+def has_statement(text: str) -> bool:
+    """Return whether a text contains the label of any version and model."""
+    return _OWN_SENTENCE.search(text) is not None
+
+
 def has_label(data: bytes | mmap.mmap) -> bool:
     """Return whether the content of a file has Photochrom's label."""
     return data.find(_MARK) >= 0  # XMP is plain text in every format that Photochrom writes

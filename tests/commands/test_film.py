@@ -399,6 +399,26 @@ def test_an_error_of_one_film_does_not_stop_the_others(kind, film, tmp_path, mon
     assert (tmp_path / "other.color.mkv").is_file()
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".mxf", ".avi"])
+def test_a_film_that_photochrom_has_coloured_is_skipped(suffix, tmp_path, monkeypatch, capsys):
+    """Pale colours are not recognised as such, and the next run with the same pattern finds the film."""
+    monkeypatch.chdir(tmp_path)
+    film = write_film(tmp_path / "reel.mkv", pan(3), codec="ffv1")
+    codec = ["--codec", "prores" if suffix == ".mxf" else "ffv1" if suffix == ".avi" else "libx264"]
+    output = f"reel.color{suffix}"
+    assert main(["film", film.name, "-o", output, "--strength", "0.1", *codec]) == 0
+    before = (tmp_path / output).read_bytes()
+    capsys.readouterr()
+    assert main(["film", output, film.name, "--dry-run", "-o", "new/"]) == 0
+    assert main(["film", output]) == 0
+    skipped = f"photochrom: {output}: was coloured by Photochrom: skipped; --recolor colours it anyway\n"
+    assert capsys.readouterr().err.count(skipped) == 2
+    assert names(tmp_path) == [output, "reel.mkv"]
+    assert main(["film", output, "--recolor", "-o", "again.mkv"]) == 0
+    assert (tmp_path / "again.mkv").exists()
+    assert (tmp_path / output).read_bytes() == before
+
+
 def test_ctrl_c_tells_how_to_continue(film, monkeypatch, capsys):
     monkeypatch.setattr("photochrom.film.colorize_film", raising(KeyboardInterrupt))
     assert main(["film", str(film)]) == 130

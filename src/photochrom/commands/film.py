@@ -233,6 +233,8 @@ def _process_all(films: list[str], request: Request) -> int:
     console = Console(quiet=args.quiet, verbose=args.verbose)
     load = ModelLoader(args)
     status = 0
+    if not (args.recolor or args.list_shots or args.preview):
+        films = _without_own(films, console)
     for film in films:
         try:
             check_kind(film)
@@ -244,11 +246,21 @@ def _process_all(films: list[str], request: Request) -> int:
         except PhotochromError as exc:
             if exc is load.error:
                 raise
-            console.error_of(film, exc, alone=len(films) == 1)
+            console.error_of(film, exc, alone=len(request.args.inputs) == 1)
             status = 1
         if status == INTERRUPTED:
             break
     return status
+
+
+def _without_own(films: list[str], console: Console) -> list[str]:
+    """Return the films that Photochrom has not made itself, and print which others are skipped."""
+    from ..film.output.metadata import is_own_output
+
+    own = [film for film in films if is_own_output(Path(film))]
+    for film in own:
+        console.note(f"{film}: was coloured by Photochrom: skipped; --recolor colours it anyway")
+    return [film for film in films if film not in own]
 
 
 def _distinct(inputs: list[str]) -> list[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import av
 
-from ...label import with_statement
+from ...errors import FilmError
+from ...label import has_statement, with_statement
 from ..reader import FilmReader
+from ..source.opening import open_container
 from ..source.time_code import add_frames, fits_mxf
 from ..span import Span
 
@@ -23,6 +27,16 @@ def metadata_to_copy(source: av.container.InputContainer) -> dict[str, str]:
     """Return a film's metadata without the entries that describe its file."""
     kept = {k: v for k, v in source.metadata.items() if k.lower() not in _OF_THE_FILE and not _is_of_a_package(k)}
     return {k.removeprefix(_MXF_COMMENT): v for k, v in kept.items()} if source.format.name == "mxf" else kept
+
+
+def is_own_output(film: Path) -> bool:
+    """Return whether the comment of a film in one file has Photochrom's label; False if the film cannot be read."""
+    try:
+        with open_container(film, {}) as source:
+            tags = metadata_to_copy(source)
+    except FilmError:
+        return False
+    return any(has_statement(value) for key, value in tags.items() if key.lower() == "comment")
 
 
 def set_metadata(
