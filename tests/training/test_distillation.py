@@ -248,7 +248,7 @@ class TestResumed:
     @pytest.mark.parametrize(
         ("changes", "count", "said"),
         [
-            ({"learning_rate": 5e-5}, 16, r"learning_rate \(6e-05 then, 5e-05 now\): give the same"),
+            ({"learning_rate": 5e-5}, 16, r"learning_rate \(6e-05 then, 5e-05 now\)\): give the same"),
             ({"seed": 1}, 16, r"seed \(0 then, 1 now\), set of photographs"),
             ({"size": 96}, 16, r"side of the squares \(64 then, 96 now\)"),
             ({}, 20, r"set of photographs \(16 views, sha256 \w+ then, 20 views, sha256 \w+ now\)"),
@@ -262,12 +262,12 @@ class TestResumed:
     def test_other_photographs_are_refused(self, stopped, photographs, tmp_path):
         shutil.copytree(photographs, tmp_path / "others")
         min((tmp_path / "others").iterdir()).unlink()
-        with pytest.raises(TrainingError, match=r"other options: set of photographs \(16 views, sha256 \w+ then, 16"):
+        with pytest.raises(TrainingError, match=r"other options \(set of photographs \(16 views, sha256 \w+ then, 16"):
             distill(config(tmp_path / "others", stopped, batch=4, size=64, resume=True), 16)
 
     def test_another_model_is_refused(self, stopped, photographs, monkeypatch):
         monkeypatch.setattr(distillation, "load_initial_model", untaught_model)
-        with pytest.raises(TrainingError, match=r"other options: initial model \(.*\), backbone \(sha256 \w+ then"):
+        with pytest.raises(TrainingError, match=r"other options \(initial model \(.*\), backbone \(sha256 \w+ then"):
             distill(config(photographs, stopped, batch=4, size=64, resume=True), 16)
 
 

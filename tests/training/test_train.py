@@ -50,6 +50,11 @@ class Eventful:
         return self.source.backbone_features(inputs)
 
 
+def press(_=None):
+    """Call the handler of Ctrl+C, as the system does."""
+    signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
+
+
 @pytest.fixture(autouse=True)
 def short_rounds(monkeypatch):
     monkeypatch.setattr(schedule, "ROUND", 12)
@@ -83,9 +88,6 @@ class TestOneProcess:
         cache = features(recipe)
         whole = losses(run(new_trainer(recipe, tmp_path), cache, cache))
         assert whole[-1][1] < 0.9 * whole[0][1]
-
-        def press(_):
-            signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
 
         stopped = new_trainer(recipe, tmp_path)
         with pytest.raises(Stopped, match="go on with resume=True") as found:
@@ -133,6 +135,29 @@ class TestBlindEncoder:
             run(trainer, Eventful(cache, 5, lambda _: self.blind(trainer)), cache, tmp_path)
         assert trainer.step == 6  # the next round's end
         assert checkpoint.load(tmp_path / CHECKPOINT)[1]["step"] == 3
+
+    def test_a_resumed_run_that_has_become_blind_is_ended(self, tmp_path):
+        """The process was killed within a round, after a checkpoint by the clock."""
+        cache, stopped = features("default"), new_trainer("default", tmp_path)
+        log = training_runs.MemoryLog(stopped, tmp_path)
+        log.note = lambda *_: press()
+        with pytest.raises(Stopped):
+            train.fit(stopped, cache, cache, log, 60, 0)
+        self.blind(stopped)
+        stopped.save(tmp_path / CHECKPOINT)
+        resumed = new_trainer("default", tmp_path)
+        resumed.resume(tmp_path / CHECKPOINT)
+        with pytest.raises(TrainingError, match=r"stride 32 have become the same"):
+            run(resumed, cache, cache)
+        self.forget(tmp_path / CHECKPOINT)
+        older = new_trainer("default", tmp_path, epochs=6)
+        older.resume(tmp_path / CHECKPOINT)
+        assert older.constant_before is None  # measured again
+
+    def forget(self, path):
+        """Make a checkpoint like those of older versions, which do not say which strides were constant."""
+        tensors, facts = checkpoint.load(path)
+        checkpoint.save(path, tensors, {name: value for name, value in facts.items() if name != "constant strides"})
 
     def test_a_run_from_a_blind_one_goes_on(self, tmp_path):
         cache, trainer = features("default"), new_trainer("default", tmp_path, epochs=1)
@@ -238,9 +263,6 @@ class TestPatience:
         whole = begin(held_out)
         run(whole, cache, cache, patience=3)
 
-        def press(_):
-            signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
-
         with pytest.raises(Stopped):
             run(begin(held_out), Eventful(cache, 10, press), cache, tmp_path, patience=3)
         for steps in (5, 0):
@@ -284,14 +306,16 @@ class TestCheckpointsOfOtherRuns:
         return tmp_path / CHECKPOINT
 
     def test_differing_conditions_are_named(self, path, tmp_path):
-        with pytest.raises(TrainingError, match=r"options: epochs \(30 then, 5 now\), batch \(4 then, 3 now\): give"):
+        with pytest.raises(
+            TrainingError, match=r"options \(epochs \(30 then, 5 now\), batch \(4 then, 3 now\)\): give"
+        ):
             new_trainer("reference", tmp_path, epochs=5, batch=3).resume(path)
 
     @pytest.mark.parametrize("name", ["set of photographs", "initial model", "number of processes"])
     def test_other_conditions_are_reported(self, name, tmp_path):
         path = tmp_path / CHECKPOINT
         new_trainer("reference", tmp_path, conditions={name: "these"}).save(path)
-        with pytest.raises(TrainingError, match=rf"other options: {name} \(these then, those now\): give the same"):
+        with pytest.raises(TrainingError, match=rf"other options \({name} \(these then, those now\)\): give the same"):
             new_trainer("reference", tmp_path, conditions={name: "those"}).resume(path)
 
     @pytest.mark.slow
@@ -381,16 +405,18 @@ class TestSettingsOfARun:
 
     def test_differing_settings_are_named_with_both_values(self, begun, tmp_path):
         other = TrainingConfig(str(tmp_path), tmp_path / "run", resume=True, epochs=5, seed=1)
-        with pytest.raises(OptionError, match="epochs is 5 and was 3, seed is 1 and was not given: leave them out"):
+        with pytest.raises(
+            OptionError, match=r"\(epochs is 5 and was 3, seed is 1 and was not given\): leave them out"
+        ):
             other.resumed()
 
     def test_edited_settings_are_to_be_corrected_whether_the_original_ones_are_given_or_not(self, begun, tmp_path):
         path, arguments = tmp_path / "run" / SETTINGS, {"run_folder": tmp_path / "run", "resume": True}
         path.write_text(path.read_text().replace('"epochs": 3', '"epochs": 5'))
         edited = TrainingConfig(str(tmp_path), **arguments).resumed()
-        with pytest.raises(TrainingError, match=r"\(3 then, 5 now\): .*if settings\.json was edited, correct it"):
+        with pytest.raises(TrainingError, match=r"\(3 then, 5 now\)\): .*if settings\.json was edited, correct it"):
             checkpoint.check_conditions(path, {"conditions": {"epochs": 3}}, {"epochs": edited.epochs})
-        with pytest.raises(OptionError, match=r"epochs is 3 and was 5: .*if settings\.json was edited, correct it"):
+        with pytest.raises(OptionError, match=r"epochs is 3 and was 5\): .*if settings\.json was edited, correct it"):
             TrainingConfig(str(tmp_path), epochs=3, **arguments).resumed()
 
     @pytest.mark.parametrize("text", ["{", "7", "[" * 100_000])

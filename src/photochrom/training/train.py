@@ -88,7 +88,8 @@ def fit(
     forecast = Forecast(schedule.guessed_costs(len(validation)) if costs is None else costs)
     clock, batches = Clock(), training.stream(trainer.view_indices())
     with explain_memory_errors(), stopping() as signal_number, bar, closing(batches):
-        constant_before = trainer.constant_strides(validation)
+        if trainer.constant_before is None:
+            trainer.constant_before = trainer.constant_strides(validation)
         for batch in clock.timed(batches):
             # Early stopping comes before the step, because a resumed run may already have ended.
             if 0 < patience <= trainer.rounds_without_gain:
@@ -106,7 +107,7 @@ def fit(
             # At the end of a round: validation of the EMA weights, and a checkpoint, which the log writes.
             if trainer.step % schedule.steps_per_round == 0 or trainer.step == trainer.steps:
                 row = {"epoch": trainer.step / trainer.steps_per_epoch, "training": float(np.mean(trainer.losses))}
-                trainer.check_features(validation, constant_before)
+                trainer.check_features(validation)
                 row |= {"validation": trainer.validate(validation)} | clock.lap()
                 trainer.history.append(row)
                 trainer.losses.clear()
@@ -169,6 +170,8 @@ class Trainer:
         """Losses of the steps since the last row of the history."""
         self.history: list[dict[str, float]] = []
         """One row per round: epoch, training and validation loss, seconds, and seconds spent waiting for data."""
+        self.constant_before: set[int] | None = None
+        """Strides at which the features were already constant when training began; None if not measured yet."""
 
     def _parameter_groups(self) -> list[dict[str, object]]:
         """Return the trained parameters in groups, each with its learning rate relative to the decoder's."""
@@ -304,18 +307,17 @@ class Trainer:
             features = self.head.features(source.backbone_features(inputs))  # [[N, C, h, w], ...] at _STRIDES
         return {_STRIDES[i] for i in constant_maps([f.float() for f in features])}
 
-    def check_features(self, source: Batches, constant_before: set[int]) -> None:
+    def check_features(self, source: Batches) -> None:
         """Check that training has not made the encoder's features independent of the picture.
 
         Args:
             source: Source of the held-out views.
-            constant_before: Strides at which the features were already constant when training began.
 
         Raises:
             TrainingError: The features have become the same for all pictures at some stride, or a photograph cannot be
                 read or decoded.
         """
-        if constant := self.constant_strides(source) - constant_before:
+        if constant := self.constant_strides(source) - (self.constant_before or set()):
             raise TrainingError(
                 f"the encoder's features at stride {min(constant)} have become the same for all pictures at step "
                 f"{self.step:,}",
@@ -373,6 +375,8 @@ class Trainer:
 
     def _facts(self) -> dict[str, Any]:
         facts = {"recipe": asdict(self.recipe), "count": self.count, "conditions": self.conditions}
+        if self.constant_before is not None:
+            facts["constant strides"] = sorted(self.constant_before)
         return facts | {"step": self.step, "history": self.history}
 
     def resume(self, path: Path) -> None:
@@ -385,6 +389,8 @@ class Trainer:
         facts = checkpoint.restore(path, self.conditions, self.head, self.ema, self.optimizer)
         with checkpoint.reading(path):
             self.step, self.history, self.losses = facts["step"], facts["history"], facts["losses"]
+            if (constant := facts.get("constant strides")) is not None:  # older checkpoints lack it
+                self.constant_before = set(constant)
 
 
 def update_ema(ema: Mapping[str, Tensor], network: nn.Module, decay: float, step: int) -> None:
