@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -69,7 +69,8 @@ class Evaluation:
 
     def summary(self, kind: str) -> Summary:
         """Return the mean scores of one kind of picture, and their relation to those of grey and true pictures."""
-        return summary(self.scores[kind], self.scores["grey"], self.scores["truth"])
+        found = summary(self.scores[kind], self.scores["grey"], self.scores["truth"])
+        return replace(found, frechet_lite1=self.frechet.get(kind), fid=self.fid.get(kind))
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,10 @@ class Summary:
     agreement: float | None
     recovered: float | None
     """Share of the agreement lost in the grey pictures that colouring recovers: (agreement - grey's) / (1 - grey's)."""
+    frechet_lite1: float | None = None
+    """Fréchet distance from the true pictures in EfficientNet-Lite1's features; see ``Evaluation``."""
+    fid: float | None = None
+    """FID; see ``Evaluation``."""
 
 
 def score(picture: np.ndarray, truth: np.ndarray, *, agrees: bool, lpips: float | None = None) -> Scores:

@@ -22,6 +22,49 @@ from .robustness import HINTS, OTHERS
 from .robustness import summary as robustness_summary
 
 _Row = Sequence[str]
+_Columns = Sequence[tuple[str, str, str]]  # heading, field of the figures, format
+
+_FIDELITY: _Columns = (
+    ("PSNR", "psnr", ".2f"),
+    ("PSNR - grey's", "psnr_gain", "+.2f"),
+    ("SSIM", "ssim", ".4f"),
+    ("CIEDE2000", "ciede2000", ".2f"),
+    ("/ grey's", "ciede2000_ratio", ".3f"),
+    ("luma kept", "luma_kept", ".1%"),
+    ("LPIPS", "lpips", ".4f"),
+)
+_COLOR: _Columns = (
+    ("CF", "colorfulness", ".1f"),
+    ("/ truth's", "colorfulness_ratio", ".2f"),
+    ("ΔCF of means", "colorfulness_delta", ".1f"),
+    ("mean ΔCF", "colorfulness_delta_each", ".1f"),
+    ("CF abs.", "colorfulness_absolute", ".1f"),
+    ("/ truth's", "colorfulness_absolute_ratio", ".2f"),
+    ("ΔCF abs. of means", "colorfulness_absolute_delta", ".1f"),
+    ("agreement", "agreement", ".1%"),
+    ("recovered", "recovered", ".1%"),
+    ("Fréchet Lite1", "frechet_lite1", ".2f"),
+    ("FID", "fid", ".2f"),
+)
+_FRONTIER: _Columns = (
+    ("CF / truth's", "colorfulness_ratio", ".2f"),
+    ("CIEDE2000 / grey's", "ciede2000_ratio", ".3f"),
+    ("PSNR - grey's", "psnr_gain", "+.2f"),
+)
+_ROBUSTNESS: _Columns = (
+    ("aged CIEDE2000", "aged_ciede2000", ".2f"),
+    ("/ clean's", "aged_ciede2000_ratio", ".3f"),
+    ("aged PSNR - grey's", "aged_psnr_gain", "+.2f"),
+    (f"{HINTS} hints PSNR - none", "ten_hints_psnr_gain", "+.2f"),
+    ("at one hint: median", "hint_error_median", ".2f"),
+    ("mean", "hint_error_mean", ".2f"),
+    ("without it", "hint_error_without", ".2f"),
+    ("elsewhere", "elsewhere", ".2f"),
+    ("surer half / other", "confidence_ratio", ".3f"),
+    ("within each picture", "confidence_ratio_each", ".3f"),
+    (f"{OTHERS} alternatives apart", "alternatives_apart", ".2f"),
+    ("best of all / first", "alternatives_best_ratio", ".3f"),
+)
 
 
 @dataclass(frozen=True)
@@ -48,28 +91,13 @@ def tables(evaluation: Evaluation) -> list[Table]:
 
 
 def _fidelity(evaluation: Evaluation) -> Table:
-    columns = ["picture", "PSNR", "PSNR - grey's", "SSIM", "CIEDE2000", "/ grey's", "luma kept", "LPIPS"]
-    rows = []
-    for kind in evaluation.scores:
-        s = evaluation.summary(kind)
-        cells = [cell(s.psnr, ".2f"), cell(s.psnr_gain, "+.2f"), cell(s.ssim, ".4f"), cell(s.ciede2000, ".2f")]
-        rows.append([kind, *cells, cell(s.ciede2000_ratio, ".3f"), cell(s.luma_kept, ".1%"), cell(s.lpips, ".4f")])
+    rows = [[kind, *_cells(evaluation.summary(kind), _FIDELITY)] for kind in evaluation.scores]
     note = "PSNR in dB over 8-bit RGB. Compare with the grey pictures' figures, whose luma is that of the true ones."
-    return Table("Fidelity", columns, rows, _with_missing(note, evaluation, "LPIPS"))
+    return Table("Fidelity", ["picture", *_headings(_FIDELITY)], rows, _with_missing(note, evaluation, "LPIPS"))
 
 
 def _color(evaluation: Evaluation) -> Table:
-    columns = ["picture", "CF", "/ truth's", "ΔCF of means", "mean ΔCF", "CF abs.", "/ truth's", "ΔCF abs. of means"]
-    columns += ["agreement", "recovered", "Fréchet Lite1", "FID"]
-    rows = []
-    for kind in evaluation.scores:
-        s = evaluation.summary(kind)
-        signed = [cell(s.colorfulness, ".1f"), cell(s.colorfulness_ratio, ".2f"), cell(s.colorfulness_delta, ".1f")]
-        unsigned = [cell(s.colorfulness_absolute, ".1f"), cell(s.colorfulness_absolute_ratio, ".2f")]
-        meaning = [cell(s.agreement, ".1%"), cell(s.recovered, ".1%")]
-        distances = [cell(evaluation.frechet.get(kind), ".2f"), cell(evaluation.fid.get(kind), ".2f")]
-        each, delta = cell(s.colorfulness_delta_each, ".1f"), cell(s.colorfulness_absolute_delta, ".1f")
-        rows.append([kind, *signed, each, *unsigned, delta, *meaning, *distances])
+    rows = [[kind, *_cells(evaluation.summary(kind), _COLOR)] for kind in evaluation.scores]
     note = (
         "CF: colourfulness of Hasler and Suesstrunk with signed axes, abs. with absolute ones. ΔCF of means: "
         "|mean CF - the truth's mean CF|; mean ΔCF: mean of |CF - the truth's CF| over the photographs. Agreement: "
@@ -77,49 +105,27 @@ def _color(evaluation: Evaluation) -> Table:
         "the agreement lost in the grey pictures that colouring recovers. Fréchet distances fall as the number of "
         f"photographs grows: compare only those of {len(evaluation.photographs)} photographs."
     )
-    return Table("Colour and meaning", columns, rows, _with_missing(note, evaluation, "FID"))
+    return Table("Colour and meaning", ["picture", *_headings(_COLOR)], rows, _with_missing(note, evaluation, "FID"))
 
 
 def _frontier(evaluation: Evaluation) -> Table:
     rows = []
     for name, frontier in evaluation.frontiers.items():
-        rows += [[name, f"{frontier.dial} {cell(p.setting, '.2f')}", *_figures(p)] for p in frontier.points]
+        rows += [[name, f"{frontier.dial} {cell(p.setting, '.2f')}", *_cells(p, _FRONTIER)] for p in frontier.points]
         for target in TARGETS:
             point = frontier.at(target)
             where = f"at CF {target:g}" + (f" ({frontier.dial} {cell(point.setting, '.2f')})" if point else "")
-            rows.append([name, where, *(_figures(point) if point else [cell(target, ".2f"), "-", "-"])])
+            rows.append([name, where, *_cells(point or Point(None, target, None, None), _FRONTIER)])
     note = (
         "Figures along each model's dial, and interpolated at equal colourfulness, at which models can be compared. "
         "-: the dial does not reach that colourfulness."
     )
-    return Table("Frontier", ["model", "at", "CF / truth's", "CIEDE2000 / grey's", "PSNR - grey's"], rows, note)
-
-
-def _figures(point: Point) -> list[str]:
-    return [
-        cell(point.colorfulness_ratio, ".2f"),
-        cell(point.ciede2000_ratio, ".3f"),
-        cell(point.psnr_gain, "+.2f"),
-    ]
+    return Table("Frontier", ["model", "at", *_headings(_FRONTIER)], rows, note)
 
 
 def _robustness(evaluation: Evaluation) -> Table:
-    columns = ["model", "aged CIEDE2000", "/ clean's", "aged PSNR - grey's", f"{HINTS} hints PSNR - none"]
-    columns += ["at one hint: median", "mean", "without it", "elsewhere", "surer half / other", "within each picture"]
-    columns += [f"{OTHERS} alternatives apart", "best of all / first"]
-    rows = []
-    for name, trials in evaluation.trials.items():
-        s = robustness_summary(trials)
-        aged = [cell(s.aged_ciede2000, ".2f"), cell(s.aged_ciede2000_ratio, ".3f"), cell(s.aged_psnr_gain, "+.2f")]
-        hints = [
-            cell(s.ten_hints_psnr_gain, "+.2f"),
-            cell(s.hint_error_median, ".2f"),
-            cell(s.hint_error_mean, ".2f"),
-        ]
-        rest = [cell(s.hint_error_without, ".2f"), cell(s.elsewhere, ".2f")]
-        sure = [cell(s.confidence_ratio, ".3f"), cell(s.confidence_ratio_each, ".3f")]
-        others = [cell(s.alternatives_apart, ".2f"), cell(s.alternatives_best_ratio, ".3f")]
-        rows.append([name, *aged, *hints, *rest, *sure, *others])
+    trials = evaluation.trials.items()
+    rows = [[name, *_cells(robustness_summary(each), _ROBUSTNESS)] for name, each in trials]
     note = (
         "Aged: pictures with chroma predicted from an aged luma, and the clean luma (aim: at most 1.15 of the clean "
         f"CIEDE2000). {HINTS} hints: true colours at random points (aim: +3 dB). At one hint: CIEDE2000 between 5 by 5 "
@@ -129,7 +135,16 @@ def _robustness(evaluation: Evaluation) -> Table:
         "CIEDE2000 between any two of the picture and its alternatives; best of all / first: error of the best of "
         "them, divided by that of the picture."
     )
-    return Table("Robustness", columns, rows, note)
+    return Table("Robustness", ["model", *_headings(_ROBUSTNESS)], rows, note)
+
+
+def _headings(columns: _Columns) -> list[str]:
+    return [heading for heading, _, _ in columns]
+
+
+def _cells(figures: object, columns: _Columns) -> list[str]:
+    """Return the formatted fields of ``figures``, column by column."""
+    return [cell(getattr(figures, field), form) for _, field, form in columns]
 
 
 def _with_missing(note: str, evaluation: Evaluation, figure: str) -> str:
@@ -170,11 +185,7 @@ def facts(evaluation: Evaluation, protocol: Mapping[str, object]) -> dict[str, o
         "protocol": {"size": SIZE, "least_colorfulness": MIN_COLORFULNESS, **protocol},
         "photographs": len(evaluation.photographs),
         "models": {name: colorizer.label for name, colorizer in evaluation.colorizers.items()},
-        "scores": {
-            kind: dataclasses.asdict(evaluation.summary(kind))
-            | {"frechet_lite1": evaluation.frechet.get(kind), "fid": evaluation.fid.get(kind)}
-            for kind in evaluation.scores
-        },
+        "scores": {kind: dataclasses.asdict(evaluation.summary(kind)) for kind in evaluation.scores},
         "robustness": {
             name: dataclasses.asdict(robustness_summary(trials)) for name, trials in evaluation.trials.items() if trials
         },
