@@ -311,7 +311,15 @@ class TestDestroyedFeatures:
         assert not (tmp_path / "start" / BEST).exists()
 
     def test_a_loss_that_is_not_a_number_ends_it(self, photographs, tmp_path, monkeypatch):
-        monkeypatch.setattr(FeatureDistillation, "loss", lambda *_: torch.tensor(torch.nan))
+        monkeypatch.setattr(FeatureDistillation, "loss", lambda *_: torch.tensor(torch.nan, requires_grad=True))
+        with pytest.raises(TrainingError, match="not a number at step 1: start in another folder with a lower"):
+            distill(config(photographs, tmp_path / "start"), 8)
+        assert not (tmp_path / "start" / BEST).exists()
+
+    def test_a_finite_loss_with_a_gradient_that_is_not_ends_it(self, photographs, tmp_path, monkeypatch):
+        loss = FeatureDistillation.loss
+        spoiled = staticmethod(lambda *arguments: (found := loss(*arguments)) + (0 * found).sqrt())
+        monkeypatch.setattr(FeatureDistillation, "loss", spoiled)
         with pytest.raises(TrainingError, match="not a number at step 1: start in another folder with a lower"):
             distill(config(photographs, tmp_path / "start"), 8)
         assert not (tmp_path / "start" / BEST).exists()

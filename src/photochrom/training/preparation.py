@@ -244,8 +244,10 @@ def _cache_limit(config: TrainingConfig) -> float:
         return 1e9 * config.cache_gb
     if config.accelerator != "cpu":
         return 0
-    used = sum(path.stat().st_size for path in (config.run_folder / "features").rglob("*.npy"))
-    return used + round(_FREE_SHARE * shutil.disk_usage(config.run_folder).free)
+    folder = config.run_folder.resolve()
+    used = sum(path.stat().st_size for path in (folder / "features").rglob("*.npy"))
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return used + round(_FREE_SHARE * shutil.disk_usage(existing).free)
 
 
 def training_and_validation(

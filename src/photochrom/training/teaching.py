@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from ..color.spaces import lightness_of_luma
@@ -19,11 +19,11 @@ from . import checkpoint
 from .data.batches import decode_ahead
 from .data.dataset import View
 from .networks.encoders import EfficientNetLite, constant_maps
-from .networks.feature_distillation import Comparison, FeatureDistillation, Figures
+from .networks.feature_distillation import FeatureDistillation, Figures
 from .remaining_time import Clock
 from .schedule import Schedule
+from .steps import change_weights, compute_gradient
 from .stop_signals import Stopped, stopping
-from .train import update_ema
 
 BACKBONE_RATE = 0.5  # learning rate of the backbone, relative to that of the stages
 _MEASURED = 32  # views that are compared at once
@@ -89,26 +89,21 @@ class Teaching:
                 changed.
         """
         seen = self.distillation.compare(*pictures)
+        for i in constant_maps([m.detach() for m in seen.maps]):
+            stride = EfficientNetLite.strides[i]
+            raise self._error(f"the encoder's features at stride {stride} are the same for all pictures")
         loss = self.distillation.loss(seen, variances)
-        self._check(seen, loss)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["relative_rate"] * self.schedule.learning_rate(self.step)
-        self.optimizer.zero_grad()
-        self.distillation.fabric.backward(loss)
-        nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
-        self.optimizer.step()
-        update_ema(self.ema, self.student, self.schedule.recipe.ema_decay, self.step)
+        norm = compute_gradient(self.distillation.fabric, self.student, self.optimizer, loss)
+        if not (loss + norm).isfinite():
+            raise self._error("the loss is not a number")
+        rate, decay = self.schedule.learning_rate(self.step), self.schedule.recipe.ema_decay
         self.step += 1
+        change_weights(self.student, self.optimizer, self.ema, rate, decay, self.step)
         return loss.item()
 
-    def _check(self, seen: Comparison, loss: Tensor) -> None:
-        """Check that the loss is a number, and that no map is the same for all pictures."""
-        problem = "" if loss.isfinite() else "the loss is not a number"
-        for i in constant_maps([m.detach() for m in seen.maps]):
-            problem = f"the encoder's features at stride {EfficientNetLite.strides[i]} are the same for all pictures"
-        if problem:
-            remedy = "start in another folder with a lower learning rate, or from another model"
-            raise TrainingError(f"{problem} at step {self.step + 1:,}", remedy=remedy)
+    def _error(self, problem: str) -> TrainingError:
+        remedy = "start in another folder with a lower learning rate, or from another model"
+        return TrainingError(f"{problem} at step {self.step + 1:,}", remedy=remedy)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint from which teaching can be resumed.

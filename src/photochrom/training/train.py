@@ -3,8 +3,8 @@
 One training step passes through these files: ``recipes.py`` and ``schedule.py`` (the hyperparameters, and the numbers
 that follow from them), this file, ``data/batches.py`` or ``data/feature_cache.py`` (the source of batches, which
 ``preparation.py`` chooses), ``data/simulated_hints.py``, ``networks/colorization.py``, ``networks/encoders.py`` and
-``networks/decoder.py`` (the network), and ``networks/losses.py``, ``networks/annealed_mean.py`` and
-``networks/perceptual_loss.py`` (the loss).
+``networks/decoder.py`` (the network), ``networks/losses.py``, ``networks/annealed_mean.py`` and
+``networks/perceptual_loss.py`` (the loss), and ``steps.py`` (the gradient and the weights).
 
 The encoder's backbone is frozen, and its features are usually cached. The head is trained: the decoder and, with the
 default recipe, the encoder's later stages. A run can be stopped at any time; resumed from its last checkpoint, it
@@ -38,6 +38,7 @@ from .networks.losses import ColorBins, Objective, build_objective
 from .recipes import Recipe
 from .remaining_time import Clock, Costs, Forecast, Kind, duration
 from .schedule import Schedule
+from .steps import change_weights, compute_gradient
 from .stop_signals import Stopped, stopping
 
 _STRIDES = (8, 16, 32)  # strides of the feature maps that ``ColorizationHead.features`` returns
@@ -216,9 +217,7 @@ class Trainer:
         loss = (losses * (weights / self.mean_over_processes(weights))).sum()  # scalar
 
         # Gradient, clipped to norm 1.
-        self.optimizer.zero_grad()
-        self.fabric.backward(loss)
-        norm = nn.utils.clip_grad_norm_(self.head.parameters(), 1.0)
+        norm = compute_gradient(self.fabric, self.head, self.optimizer, loss)
         mean_loss = self.mean_over_processes(loss.detach()).item()  # waits for the GPU, so it comes after the gradient
         if not math.isfinite(mean_loss + norm.item()):
             again = "another run from this one" if self.history else "again in another folder,"  # no best weights yet
@@ -228,11 +227,9 @@ class Trainer:
             )
 
         # AdamW step, then EMA.
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["relative_rate"] * self.schedule.learning_rate(self.step)
-        self.optimizer.step()
+        rate = self.schedule.learning_rate(self.step)
         self.step += 1
-        update_ema(self.ema, self.head, self.recipe.ema_decay, self.step)
+        change_weights(self.head, self.optimizer, self.ema, rate, self.recipe.ema_decay, self.step)
         self.losses.append(mean_loss)
         return mean_loss
 
@@ -391,10 +388,3 @@ class Trainer:
             self.step, self.history, self.losses = facts["step"], facts["history"], facts["losses"]
             if (constant := facts.get("constant strides")) is not None:  # older checkpoints lack it
                 self.constant_before = set(constant)
-
-
-def update_ema(ema: Mapping[str, Tensor], network: nn.Module, decay: float, step: int) -> None:
-    """Update the EMA of a network's weights in place; the decay is lower in early steps, and 0 copies the weights."""
-    decay = min(decay, (1 + step) / (10 + step)) if decay else 0.0
-    for name, value in network.state_dict().items():
-        ema[name].lerp_(value, 1 - decay)
