@@ -112,7 +112,8 @@ def run(args: argparse.Namespace) -> int:
         skip=skip,
     )
     print(f"{counted(len(found.photographs), 'photograph')}\n\n{report.markdown(found)}")
-    protocol = {name: getattr(args, name) for name in ("held_out", "limit", "vividness", "detail", "full", "frontier")}
+    protocol = {"folder": args.photographs.resolve().name}
+    protocol |= {name: getattr(args, name) for name in ("held_out", "limit", "vividness", "detail", "full", "frontier")}
     if args.json:
         report.write_json(found, args.json, protocol)
     if args.sheet:

@@ -88,6 +88,7 @@ class TestCommand:
         assert capsys.readouterr().out.startswith("2 photographs\n\n### Fidelity\n\n| picture | PSNR |")
         facts = strict(outputs[0].read_text())
         protocol = {"held_out": False, "limit": 2, "vividness": None, "detail": 1.25, "full": True}
+        protocol |= {"folder": folder.name}
         assert facts["protocol"] | protocol == facts["protocol"]
         assert re.fullmatch(r"default \S+, sha256 [0-9a-f]{64}", facts["models"]["default"])
         assert [point["setting"] for point in facts["frontier"]["default"]["points"]] == [0, 0.2, 0.4, 0.6, 0.8, 1]

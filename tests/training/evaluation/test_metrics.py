@@ -54,6 +54,31 @@ class TestFidelity:
         np.testing.assert_allclose(metrics.ciede2000_map(grey_of(truth)[few], truth[few]), difference[few], rtol=1e-5)
 
 
+class TestPairedDifference:
+    def test_the_mean_difference_and_its_standard_error(self):
+        first = [scores(ciede2000=v) for v in (10.0, 14.0, 5.0, 9.0)]
+        better = [scores(ciede2000=v) for v in (9.0, 12.0, 4.0, 7.0)]
+        found = metrics.paired_difference(better, first)
+        assert found.ciede2000 == -1.5
+        assert found.standard_error == pytest.approx(np.sqrt(1 / 3) / 2)
+        assert found.is_clear
+        assert str(found) == "-1.50 ± 0.29"
+
+    @pytest.mark.parametrize(
+        ("values", "text"),
+        [
+            ((9.0, 15.0, 5.0, 8.5), "-0.12 ± 0.43, no clear difference"),
+            ((10.0, 14.0, 5.0, 9.0), "+0.00 ± 0.00, no clear difference"),
+            ((12.0,), "+2.00, no clear difference"),
+        ],
+    )
+    def test_a_difference_within_two_standard_errors_is_not_clear(self, values, text):
+        first = [scores(ciede2000=v) for v in (10.0, 14.0, 5.0, 9.0)[: len(values)]]
+        found = metrics.paired_difference([scores(ciede2000=v) for v in values], first)
+        assert not found.is_clear
+        assert str(found) == text
+
+
 class TestSummary:
     def test_the_recovered_share_of_the_lost_agreement(self):
         grey = [scores(agreement=a) for a in (1, 0, 0, 0, 0)]  # 4 of 5 are lost

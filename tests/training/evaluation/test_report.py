@@ -34,6 +34,31 @@ class TestReport:
         assert "inf" not in text
         assert r"| <i>orange\| |" in text
 
+    def test_several_models_are_compared_with_the_first_and_one_is_not(self, painters, photographs):
+        found = evaluate.evaluate(painters, photographs)
+        table = report.tables(found)[0]
+        assert table.columns[-1] == "CIEDE2000 - oracle's"
+        difference = found.differences()["<i>orange|"]
+        assert [row[-1] for row in table.rows] == ["-", "-", str(difference), "-"]
+        facts = report.facts(found, {})["differences"]
+        assert facts == {
+            "<i>orange|": {**dataclasses.asdict(difference), "from": "oracle", "clear": difference.is_clear}
+        }
+        assert difference.ciede2000 > 5
+        alone = evaluate.evaluate({"oracle": painters["oracle"]}, photographs)
+        assert report.tables(alone)[0].columns[-1] == "LPIPS"
+        assert report.facts(alone, {})["differences"] == {}
+
+    def test_the_protocol_identifies_the_set_of_photographs_whatever_its_order(self, found):
+        def digest(photographs):
+            return report.facts(dataclasses.replace(found, photographs=photographs), {})["protocol"]["sha256"]
+
+        first, *others = found.photographs
+        assert re.fullmatch("[0-9a-f]{64}", digest(found.photographs))
+        assert digest(found.photographs) == digest([*others, first])
+        changed = dataclasses.replace(first, sha1=SHA1), dataclasses.replace(first, path=first.path.with_name("x.png"))
+        assert len({digest(found.photographs), *(digest([other, *others]) for other in changed)}) == 3
+
     def test_without_the_trials_there_is_no_table_of_them(self, painters, photographs):
         quick = evaluate.evaluate(painters, photographs)
         assert [table.title for table in report.tables(quick)] == ["Fidelity", "Colour and meaning"]

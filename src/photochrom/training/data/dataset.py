@@ -181,6 +181,12 @@ def views(photographs: Sequence[Photograph], each: int, first: int = 0, aged: fl
     return [View(photograph, number, aged) for number in range(first, first + each) for photograph in photographs]
 
 
+def set_hash(photographs: Iterable[Photograph]) -> str:
+    """Return a SHA-256 of the names and contents of photographs, whatever their order, in hexadecimal."""
+    lines = sorted(f"{p.sha1} {p.source}/{p.name}" for p in photographs)
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def fingerprint(views: Sequence[View]) -> str:
     """Return a hash of the views and their order, in hexadecimal."""
     return hashlib.sha256(json.dumps([_identity(v) for v in views]).encode()).hexdigest()

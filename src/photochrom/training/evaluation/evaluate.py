@@ -28,7 +28,7 @@ from .frechet import Gaussian, distance
 from .frontier import DialScores, Frontier, along_dial, dial_of
 from .frontier import frontier as frontier_of
 from .lpips_fid import INCEPTION_FEATURES, Perceptual, open_perceptual
-from .metrics import Scores, Summary, score, summary
+from .metrics import PairedDifference, Scores, Summary, paired_difference, score, summary
 from .robustness import Trial, measure_robustness
 
 SIZE = 256  # side of the compared squares, in pixels
@@ -71,6 +71,11 @@ class Evaluation:
         """Return the mean scores of one kind of picture, and their relation to those of grey and true pictures."""
         found = summary(self.scores[kind], self.scores["grey"], self.scores["truth"])
         return replace(found, frechet_lite1=self.frechet.get(kind), fid=self.fid.get(kind))
+
+    def differences(self) -> dict[str, PairedDifference]:
+        """Return the difference in CIEDE2000 of each other model from the first, by name."""
+        first, *others = self.colorizers
+        return {name: paired_difference(self.scores[name], self.scores[first]) for name in others}
 
 
 @dataclass(frozen=True)

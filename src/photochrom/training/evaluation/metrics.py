@@ -79,6 +79,32 @@ class Summary:
     """FID; see ``Evaluation``."""
 
 
+@dataclass(frozen=True)
+class PairedDifference:
+    """Mean difference of CIEDE2000 between two kinds of picture of the same photographs."""
+
+    ciede2000: float
+    """Mean difference; negative if the first kind is nearer to the truth."""
+    standard_error: float | None
+    """Standard error of the mean; None for a single photograph."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the difference is larger than two standard errors."""
+        return self.standard_error is not None and abs(self.ciede2000) > 2 * self.standard_error
+
+    def __str__(self) -> str:
+        error = "" if self.standard_error is None else f" ± {self.standard_error:.2f}"
+        return f"{self.ciede2000:+.2f}{error}{'' if self.is_clear else ', no clear difference'}"
+
+
+def paired_difference(scores: Sequence[Scores], others: Sequence[Scores]) -> PairedDifference:
+    """Return the difference in CIEDE2000 between two kinds of picture of the same photographs, at least one."""
+    each = np.array([s.ciede2000 - o.ciede2000 for s, o in zip(scores, others, strict=True)])
+    error = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else None
+    return PairedDifference(float(each.mean()), error)
+
+
 def score(picture: np.ndarray, truth: np.ndarray, *, agrees: bool, lpips: float | None = None) -> Scores:
     """Compute the metrics of a picture.
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...version import __version__
 from ..atomic_files import write
-from ..data.dataset import MIN_COLORFULNESS
+from ..data.dataset import MIN_COLORFULNESS, set_hash
 from .evaluate import SIZE, Evaluation
 from .frontier import TARGETS, Point
 from .metrics import mean, ratio
@@ -91,9 +91,14 @@ def tables(evaluation: Evaluation) -> list[Table]:
 
 
 def _fidelity(evaluation: Evaluation) -> Table:
+    headings, differences = ["picture", *_headings(_FIDELITY)], evaluation.differences()
     rows = [[kind, *_cells(evaluation.summary(kind), _FIDELITY)] for kind in evaluation.scores]
     note = "PSNR in dB over 8-bit RGB. Compare with the grey pictures' figures, whose luma is that of the true ones."
-    return Table("Fidelity", ["picture", *_headings(_FIDELITY)], rows, _with_missing(note, evaluation, "LPIPS"))
+    if differences:
+        headings.append(f"CIEDE2000 - {next(iter(evaluation.colorizers))}'s")
+        rows = [[*row, str(differences.get(row[0], "-"))] for row in rows]
+        note += " ±: standard error of the mean difference; a difference is clear if it is larger than two of them."
+    return Table("Fidelity", headings, rows, _with_missing(note, evaluation, "LPIPS"))
 
 
 def _color(evaluation: Evaluation) -> Table:
@@ -175,17 +180,23 @@ def facts(evaluation: Evaluation, protocol: Mapping[str, object]) -> dict[str, o
     Args:
         evaluation: The evaluation.
         protocol: How the evaluation was made, such as its photographs and model, by name; size and minimum
-            colourfulness of the photographs are added.
+            colourfulness of the photographs are added, and a hash of the set of photographs.
 
     Raises:
         ModelError: A model file can no longer be read.
     """
+    digest = set_hash(evaluation.photographs)
     return {
         "photochrom": __version__,
-        "protocol": {"size": SIZE, "least_colorfulness": MIN_COLORFULNESS, **protocol},
+        "protocol": {"size": SIZE, "least_colorfulness": MIN_COLORFULNESS, "sha256": digest, **protocol},
         "photographs": len(evaluation.photographs),
         "models": {name: colorizer.label for name, colorizer in evaluation.colorizers.items()},
         "scores": {kind: dataclasses.asdict(evaluation.summary(kind)) for kind in evaluation.scores},
+        "differences": {
+            name: dataclasses.asdict(difference)
+            | {"from": next(iter(evaluation.colorizers)), "clear": difference.is_clear}
+            for name, difference in evaluation.differences().items()
+        },
         "robustness": {
             name: dataclasses.asdict(robustness_summary(trials)) for name, trials in evaluation.trials.items() if trials
         },
