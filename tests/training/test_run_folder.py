@@ -1,17 +1,19 @@
-"""The lock of a run's folder."""
+"""The lock of a run's folder, and the events in it."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 pytest.importorskip("torch")
 
 from photochrom.errors import TrainingError
-from photochrom.training.run_folder import locked
+from photochrom.training.run_folder import RunLog, locked
 
 pytestmark = pytest.mark.training
 
@@ -39,3 +41,17 @@ def test_a_lock_file_that_another_process_has_removed_is_no_lock(
             second.enter_context(locked(folder))
     with locked(folder):
         pass
+
+
+def test_a_resumed_run_shows_the_events_up_to_its_checkpoint_and_its_own(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run: Any = SimpleNamespace(config=SimpleNamespace(run_folder=tmp_path))
+    for begun_at, rounds in ((0, (3, 6, 9)), (6, (9,))):  # killed after step 9, whose checkpoint is not there
+        trainer: Any = SimpleNamespace(step=begun_at)
+        board = RunLog(run, trainer).board
+        for step in rounds:
+            board.add_scalar("validation", begun_at, step)
+        board.close()
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [(event.step, event.value) for event in events.Scalars("validation")] == [(3, 0), (6, 0), (9, 6)]

@@ -71,7 +71,8 @@ class RunLog:
     def __init__(self, run: TrainingRun, trainer: Trainer) -> None:
         self.run, self.trainer, self.folder = run, trainer, run.config.run_folder
         with writing(self.folder / "tensorboard"):
-            self.board = SummaryWriter(self.folder / "tensorboard", purge_step=trainer.step)
+            # Hides the events of a killed run after its last checkpoint; those of the checkpoint's own step stay.
+            self.board = SummaryWriter(self.folder / "tensorboard", purge_step=trainer.step + 1)
 
     def note(self, row: dict[str, float], seconds_left: float) -> None:
         """Print and write the losses of a round, and write the curves, the samples and a checkpoint.
