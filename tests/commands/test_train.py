@@ -135,6 +135,7 @@ class TestRun:
         monkeypatch.setattr(Trainer, "validate", lambda trainer, source: float(len(trainer.history)))
         network = export.load_trained(run / "best.safetensors").network
         arguments = ["train", photographs, "-o", str(tmp_path / "run"), *options, "--epochs", "9", "--patience", "2"]
+        precision = ["--precision", "fp32"]
         told = "held-out loss has not improved for 2 rounds: stopped at epoch 3, the best is epoch 1\n"
         for more in ([], ["--resume"]):
             assert main([*arguments, *more]) == 0
@@ -142,6 +143,9 @@ class TestRun:
         assert [card.description.split(" from ")[0] for card in ends] == ["1 epoch", "1 epoch"]
         assert checkpoint.load(tmp_path / "run" / "best.safetensors")[1]["history"][-1]["epoch"] == 1
         assert len((tmp_path / "run" / "losses.csv").read_text().splitlines()) == 4
+        for patience in (["--patience", "4"], []):
+            assert main(["train", photographs, "-o", str(tmp_path / "run"), "--resume", *patience, *precision]) == 0
+            assert "has not improved for 4 rounds: stopped at epoch 5" in capsys.readouterr().out
 
     def test_other_options_do_not_resume(self, finished, capsys):
         _, arguments = finished

@@ -410,6 +410,26 @@ class TestSettingsOfARun:
         ):
             other.resumed()
 
+    def test_more_patience_is_taken_and_stays(self, begun, tmp_path):
+        arguments = {"photographs": str(tmp_path), "run_folder": tmp_path / "run", "resume": True}
+        for given, expected in ((None, 10), (20, 20), (None, 20), (0, 0), (None, 0)):
+            resumed = TrainingConfig(patience=given, **arguments).resumed()
+            assert resumed.rounds_of_patience() == expected
+            assert resumed.epochs == 3
+            resumed.note_settings()
+
+    def test_an_initial_model_is_found_from_another_folder(self, tmp_path, monkeypatch):
+        for name in ("earlier", "run", "elsewhere"):
+            (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path)
+        TrainingConfig(str(tmp_path), tmp_path / "run", initial="earlier").note_settings()
+        monkeypatch.chdir("elsewhere")
+        arguments = {"photographs": str(tmp_path), "run_folder": tmp_path / "run", "resume": True}
+        for initial in (None, "../earlier"):
+            assert TrainingConfig(initial=initial, **arguments).resumed().initial == str(tmp_path / "earlier")
+        with pytest.raises(OptionError, match="initial is earlier and was /"):
+            TrainingConfig(initial="earlier", **arguments).resumed()
+
     def test_edited_settings_are_to_be_corrected_whether_the_original_ones_are_given_or_not(self, begun, tmp_path):
         path, arguments = tmp_path / "run" / SETTINGS, {"run_folder": tmp_path / "run", "resume": True}
         path.write_text(path.read_text().replace('"epochs": 3', '"epochs": 5'))

@@ -13,7 +13,7 @@ from ..errors import OptionError, TrainingError
 from ..json_text import parse_json
 from . import checkpoint
 from .atomic_files import write
-from .initial_model import InitialModel
+from .initial_model import INITIAL_MODELS, InitialModel
 from .networks.encoders import ENCODERS
 from .recipes import RECIPES, Recipe, at_size, fine_tuning, fit_to_photographs
 
@@ -24,7 +24,8 @@ PATIENCE = 10  # rounds without a better held-out loss after which a run ends
 PRECISIONS = ("auto", "bf16", "fp32")
 ACCELERATORS = ("cpu", "cuda", "mps")
 
-# Settings that determine the result of a run, with their types; the others may change when it is resumed.
+# Settings that a resumed run takes over, with their types. They determine the result, except the patience, which may
+# change: it only decides when the run ends. The other options may change, too.
 _KEPT: dict[str, type | tuple[type, ...]] = {
     "initial": str, "encoder": str, "recipe": str, "epochs": (float, int), "size": int, "batch": int,
     "learning_rate": (float, int), "seed": int, "patience": int,
@@ -136,7 +137,8 @@ class TrainingConfig:
         It is returned unchanged if ``resume`` is False, or if the run's folder contains no settings.
 
         Raises:
-            OptionError: Given settings differ from the run's; the message names each with both values.
+            OptionError: Given settings, except the patience, differ from the run's; the message names each with both
+                values.
             TrainingError: The run's settings cannot be read.
         """
         path = self.run_folder / SETTINGS
@@ -151,10 +153,11 @@ class TrainingConfig:
         for name, value in recorded.items():
             if value is not None and (isinstance(value, bool) or not isinstance(value, _KEPT[name])):
                 raise TrainingError(f"{name} is {value!r:.60}", path=path, remedy=remedy)
+        given = {name: value for name in recorded if (value := getattr(self, name)) is not None}
         changes = [
-            f"{name} is {getattr(self, name)} and was {'not given' if value is None else value}"
-            for name, value in recorded.items()
-            if getattr(self, name) not in (None, value)
+            f"{name} is {value} and was {'not given' if recorded[name] is None else recorded[name]}"
+            for name, value in given.items()
+            if name != "patience" and _absolute(name, value) != _absolute(name, recorded[name])
         ]
         if changes:
             raise OptionError(
@@ -163,7 +166,7 @@ class TrainingConfig:
                 remedy=f"leave them out (if {SETTINGS} was edited, correct it), or choose another folder",
             )
         try:
-            return replace(self, **recorded)
+            return replace(self, **recorded | ({"patience": self.patience} if "patience" in given else {}))
         except OptionError as exc:
             raise TrainingError(exc.problem, path=path, remedy=remedy) from exc
 
@@ -173,7 +176,7 @@ class TrainingConfig:
         Raises:
             TrainingError: The file cannot be written.
         """
-        kept = {name: getattr(self, name) for name in _KEPT}
+        kept = {name: _absolute(name, getattr(self, name)) for name in _KEPT}
         write(self.run_folder / SETTINGS, (json.dumps(kept, indent=1) + "\n").encode())
 
     def check_resumed(self, conditions: Mapping[str, object]) -> bool:
@@ -233,3 +236,10 @@ class TrainingConfig:
         if self.patience is not None:
             return self.patience
         return PATIENCE if self.recipe is None else 0
+
+
+def _absolute(name: str, value: object) -> object:
+    """Return the value of a setting; a path of an initial model is made absolute, to be valid in other folders."""
+    if name != "initial" or value is None or value in INITIAL_MODELS or not Path(str(value)).exists():
+        return value
+    return str(Path(str(value)).resolve())

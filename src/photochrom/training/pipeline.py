@@ -59,7 +59,7 @@ def _train(config: TrainingConfig, fabric: Fabric) -> Path | None:
     if config.dry_run:
         return None
 
-    if fabric.is_global_zero and not latest.exists():
+    if fabric.is_global_zero:
         config.note_settings()
     training, validation = run.batches()
     trainer = run.trainer(training, latest if latest.exists() else None)
