@@ -183,7 +183,7 @@ class Progress:
         text = f"{done:,} {self._unit}s"
         if self._total:
             left = (time.monotonic() - self._begun) * (self._total - done) / max(1, done - (self._first or 0))
-            text = f"{done:,} of {self._about}{self._total:,} {self._unit}s, about {duration(left)} left"
+            text = f"{done:,} of {self._about}{self._total:,} {self._unit}s, about {clock_time(left)} left"
         print_to_stderr(f"photochrom: {text}")
 
     def _is_time_to_log(self) -> bool:
@@ -194,7 +194,7 @@ class Progress:
         return True
 
 
-def duration(seconds: float) -> str:
+def clock_time(seconds: float) -> str:
     """Format a duration as ``0:48``, ``12:30`` or ``1:02:05``."""
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)

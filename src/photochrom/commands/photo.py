@@ -17,7 +17,7 @@ from ..errors import OptionError, PhotochromError, PhotoError
 from ..machine import limit_blas_threads, reuse_freed_memory
 from ..photo.names import STREAM, file_key
 from .arguments import ModelLoader, add_dials, add_model, add_overwrite, add_verb, add_verbosity, color_options
-from .console import Console, Progress, duration
+from .console import Console, Progress, clock_time
 from .file_kinds import kind_of
 from .messages import error_text, note_text, unread_text
 from .parser import Verbs
@@ -383,7 +383,7 @@ class _Work:
             self.console.result(f"contact sheet -> {self.sheet}")
 
     def _summary(self, seconds: float) -> str:
-        return f"{self.colored} coloured, {self.skipped} skipped, {self.failed} failed, in {duration(seconds)}"
+        return f"{self.colored} coloured, {self.skipped} skipped, {self.failed} failed, in {clock_time(seconds)}"
 
 
 def _standard_input() -> BinaryIO:

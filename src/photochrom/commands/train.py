@@ -44,6 +44,8 @@ def add(verbs: Verbs) -> None:
 
 
 def _add_recipe(group: argparse._ArgumentGroup) -> None:
+    from ..training.recipes import RECIPES
+
     group.add_argument(
         "--from",
         dest="initial",
@@ -59,17 +61,17 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--encoder-weights", type=Path, metavar="FILE", help="VGG16's weights, if you have them already")
     group.add_argument(
         "--recipe",
-        choices=["default", "default-cpu", "broad", "reference"],
-        help="use the settings of a published model: default (for a GPU), default-cpu, broad (for many diverse "
-        "photographs) or reference",
+        choices=list(RECIPES),
+        help="use fixed settings, which are not adapted to the number of photographs: those of the reference model, "
+        "default (for a GPU), default-cpu, or broad (for many diverse photographs; the basis of the embedded model)",
     )
     group.add_argument("--epochs", type=float, metavar="N", help="number of times that each view is used")
     group.add_argument(
         "--patience",
         type=int,
         metavar="N",
-        help="end after N rounds without a lower held-out loss, see losses.csv; 0: never (default: 10; with "
-        "--recipe, 0)",
+        help="stop after N rounds (rows of losses.csv) without a lower held-out loss; 0: never stop early (default: "
+        "10; with --recipe, 0)",
     )
     group.add_argument(
         "--size", type=int, metavar="N", help="side of the training squares, a multiple of 32 from 64 on"

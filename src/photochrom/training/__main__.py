@@ -14,7 +14,7 @@ from .stop_signals import Stopped
 _COMMANDS: Final = {
     "distillation": "train an encoder to recognise in grey pictures what it recognises in colour ones",
     "export": "write a checkpoint as a model file",
-    "reexport": "rewrite a model file with the current exporter",
+    "reexport": "re-export a model file with the current exporter",
 }
 
 

@@ -162,7 +162,9 @@ def run(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     prog = "python -m photochrom.training distillation"
-    parser = argparse.ArgumentParser(prog=prog, description="Teach a model's encoder grey pictures.")
+    parser = argparse.ArgumentParser(
+        prog=prog, description="Adapt a model's encoder to grey pictures (cross-modal distillation)."
+    )
     parser.add_argument("photographs", metavar="PHOTOS", help="photographs, as photochrom train takes them")
     parser.add_argument("run_folder", type=Path, metavar="START", help="new folder, for photochrom train --from START")
     parser.add_argument("--resume", action="store_true", help="resume a command that was stopped")

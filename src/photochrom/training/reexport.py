@@ -1,4 +1,4 @@
-"""Writes a model file anew, with the same weights and card, so that it has the graph of the current exporter.
+"""Re-exports a model file with the current exporter; weights and card stay the same.
 
 Command: ``python -m photochrom.training reexport OLD.onnx NEW.onnx``
 """
@@ -25,7 +25,7 @@ _TOLERANCE = 0.05  # in units of a*b*; see ``export``
 
 
 def reexport(old: Path, new: Path) -> float:
-    """Write a model that predicts a distribution of colours anew, if its colours are those of the old file.
+    """Re-export a model that predicts a distribution of colours, if its colours stay those of the old file.
 
     Args:
         old: The model file, which must be based on the default recipe's encoder.
@@ -73,9 +73,8 @@ def run(arguments: list[str]) -> int:
     Raises:
         PhotochromError: The new file exists, or see ``reexport``.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m photochrom.training reexport", description="Rewrites a model file with the current exporter."
-    )
+    purpose = "Re-exports a model file with the current exporter; weights and card stay the same."
+    parser = argparse.ArgumentParser(prog="python -m photochrom.training reexport", description=purpose)
     parser.add_argument("old", type=Path, help="model file, .onnx")
     parser.add_argument("new", type=Path, help="model file to write, .onnx")
     args = parser.parse_args(arguments)

@@ -82,7 +82,7 @@ class TestPairedDifference:
 class TestSummary:
     def test_the_recovered_share_of_the_lost_agreement(self):
         grey = [scores(agreement=a) for a in (1, 0, 0, 0, 0)]  # 4 of 5 are lost
-        model = [scores(agreement=a) for a in (1, 1, 0, 0, 0)]  # 1 of them is won back
+        model = [scores(agreement=a) for a in (1, 1, 0, 0, 0)]  # 1 of them is recovered
         truth = [scores(agreement=1)] * 5
         assert metrics.summary(model, grey, truth).recovered == pytest.approx((0.4 - 0.2) / (1 - 0.2))
         assert metrics.summary(grey, grey, truth).recovered == 0
