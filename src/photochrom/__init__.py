@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .batch.summary import BatchSummary
     from .color.coding import Coding
     from .color.spaces import Matrix
+    from .color.tones import Tones
     from .colorizer.alternative_captions import name_alternatives
     from .colorizer.colorizer import Colorizer
     from .colorizer.hints import Hint, read_hints
@@ -80,6 +81,7 @@ __all__ = [
     "ShotOptions",
     "Still",
     "StudioError",
+    "Tones",
     "TrainingError",
     "__version__",
     "alternatives",
@@ -105,6 +107,7 @@ _MODULES = {
     "content_credentials": ("Identity",),
     "color.coding": ("Coding",),
     "color.spaces": ("Matrix",),
+    "color.tones": ("Tones",),
     "colorizer.alternative_captions": ("name_alternatives",),
     "colorizer.colorizer": ("Colorizer",),
     "colorizer.prediction": ("Prediction",),

@@ -185,13 +185,13 @@ def test_two_inputs_never_share_an_output(folder, capsys):
         )
     (folder / "out").mkdir()
     assert main(["photo", str(folder / "x" / "a.jpg"), str(folder / "y" / "a.jpg"), "-o", str(folder / "out")]) == 2
-    assert "would both be written" in capsys.readouterr().err
+    assert "rename one, or choose another output" in capsys.readouterr().err
     assert list((folder / "out").iterdir()) == []
 
 
 def test_several_inputs_need_a_folder(folder, capsys):
     assert main(["photo", str(folder / "a.jpg"), str(folder / "b.png"), "-o", str(folder / "x.jpg")]) == 2
-    assert "need a folder" in capsys.readouterr().err
+    assert "is not a folder, which several photographs need" in capsys.readouterr().err
 
 
 @pytest.mark.slow

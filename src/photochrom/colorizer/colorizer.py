@@ -160,7 +160,8 @@ class Colorizer:
             prediction: Result of ``predict`` for ``tones.scene(luma)`` and these options, if already computed; the
                 network is then not run.
             reduced: Whether ``luma`` is a copy at half the picture's height and width; see ``Sampling.reduced``.
-            tones: How the luma of a negative or another unusual picture is stored.
+            tones: How the luma of an unusual picture is stored: ``NEGATIVE``, ``LINEAR`` or ``HALFTONE`` of the module
+                ``photochrom.color.tones``.
 
         Returns:
             Cb and Cr, ``[ceil(H / rows), ceil(W / columns)]``, of the luma's dtype; 128 or 32768 is neutral.
