@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .batch.report import Row
     from .batch.summary import BatchSummary
     from .color.coding import Coding
+    from .color.luma_range import Sampling
     from .color.spaces import Matrix
     from .color.tones import Tones
     from .colorizer.alternative_captions import name_alternatives
@@ -78,6 +79,7 @@ __all__ = [
     "Prediction",
     "Progress",
     "Row",
+    "Sampling",
     "ShotOptions",
     "Still",
     "StudioError",
@@ -106,6 +108,7 @@ _MODULES = {
     "batch.report": ("Row",),
     "content_credentials": ("Identity",),
     "color.coding": ("Coding",),
+    "color.luma_range": ("Sampling",),
     "color.spaces": ("Matrix",),
     "color.tones": ("Tones",),
     "colorizer.alternative_captions": ("name_alternatives",),
