@@ -117,7 +117,7 @@ class TestTaughtModel:
         initial, after = (load_initial_model(name, None, None) for name in ("default", str(taught[0])))
         assert torch.equal(initial.bins.centres, after.bins.centres)
         assert torch.equal(initial.head.decoder.classify.bias, after.head.decoder.classify.bias)
-        assert load_trained(taught[0] / BEST).photographs == 32
+        assert load_trained(taught[0] / BEST).photographs == 36  # of which some were shown once less than others
 
 
 @pytest.mark.slow

@@ -24,6 +24,8 @@ from .recipes import Recipe
 
 Facts = dict[str, Any]
 
+PHOTOGRAPHS = "number of photographs"  # fact of checkpoints whose photographs do not all have ``Recipe.views`` views
+
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write a checkpoint.
@@ -144,6 +146,11 @@ def recipe_of(facts: Facts) -> Recipe:
         raise TrainingError(
             "the checkpoint was written by another version of Photochrom", remedy="train in another folder"
         ) from exc
+
+
+def photographs_of(facts: Facts, recipe: Recipe) -> int:
+    """Return the number of photographs that the network of a checkpoint was trained on."""
+    return int(facts[PHOTOGRAPHS] if PHOTOGRAPHS in facts else facts["count"] // recipe.views)
 
 
 def check_conditions(path: Path, facts: Facts, conditions: Mapping[str, object]) -> None:

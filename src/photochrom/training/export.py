@@ -62,7 +62,7 @@ def load_trained(path: Path, encoder_weights: Path | None = None) -> Trained:
     tensors, facts = checkpoint.load(path)
     recipe = checkpoint.recipe_of(facts)
     with checkpoint.reading(path):
-        bins, photographs = checkpoint.bins_of(tensors, recipe), facts["count"] // recipe.views
+        bins, photographs = checkpoint.bins_of(tensors, recipe), checkpoint.photographs_of(facts, recipe)
     encoder = load_encoder(recipe.encoder, encoder_weights)
     head = build_head(encoder, bins, checkpoint.color_queries_of(tensors, "ema."))
     load_backbone(encoder, tensors, path)
