@@ -229,6 +229,18 @@ class TestFrozenStages:
         assert changed == {"decoder"}
 
 
+@pytest.mark.slow
+def test_biases_norms_and_queries_do_not_decay(tmp_path, lite, bins):
+    trainer = trainer_of(tmp_path, lite, bins, weight_decay=1.0, stages_rate=0.5, color_queries=4)
+    rates = {id(p): group["weight_decay"] for group in trainer.optimizer.param_groups for p in group["params"]}
+    decays = {name: rates[id(p)] for name, p in trainer.head.named_parameters() if p.requires_grad}
+    kept = {name for name, decay in decays.items() if not decay}
+    assert {"decoder.classify.bias", "decoder.queries.embedding"} < kept < decays.keys()
+    assert "decoder.classify.weight" not in kept
+    assert all(trainer.head.get_parameter(name).ndim == 1 for name in kept - {"decoder.queries.embedding"})
+    assert not [n for n in decays if trainer.head.get_parameter(n).ndim == 1 and n not in kept]
+
+
 class TestClassWeights:
     @pytest.mark.slow
     def test_a_head_trained_plainly_is_read_as_one_with_the_dial_s_weights(self, lite, bins):

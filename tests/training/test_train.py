@@ -335,6 +335,29 @@ class TestCheckpointsOfOtherRuns:
         resumed.resume(path)
         assert resumed.step == 7
 
+    @pytest.mark.slow
+    def test_the_statistics_of_numbered_weights_resume(self, tmp_path):
+        """Older checkpoints number the decoder's weights first, then those of the stages."""
+        trainer, path, cache = new_trainer("default", tmp_path), tmp_path / CHECKPOINT, features("default")
+        trainer.update(cache, cache.batch(np.arange(4)))
+        trainer.save(path)
+        tensors, facts = checkpoint.load(path)
+        weights = [name for name, p in trainer.head.named_parameters() if p.requires_grad]
+        weights = [w for w in weights if w.startswith("decoder")] + [w for w in weights if w.startswith("stages")]
+        numbers = {f"optimizer.{name}": f"optimizer.{i}" for i, name in enumerate(weights)}
+        older = {}
+        for key, value in tensors.items():
+            name, _, statistic = key.rpartition(".")
+            older[f"{numbers.get(name, name)}.{statistic}"] = value
+        assert {"optimizer.0.exp_avg", "optimizer.1.step"} < older.keys()
+        checkpoint.save(path, older, facts)
+        resumed = new_trainer("default", tmp_path)
+        resumed.resume(path)
+        for name, p in resumed.head.named_parameters():
+            if p.requires_grad:
+                found = resumed.optimizer.optimizer.state[p]["exp_avg"]
+                assert torch.equal(found, tensors[f"optimizer.{name}.exp_avg"]), name
+
     def test_a_checkpoint_without_the_losses_is_named(self, path, tmp_path):
         tensors, facts = checkpoint.load(path)
         checkpoint.save(path, tensors, {name: value for name, value in facts.items() if name != "losses"})

@@ -192,8 +192,10 @@ def pack(network: nn.Module, ema: Mapping[str, Tensor], optimizer: torch.optim.O
         ema: EMA of its weights, by their names.
         optimizer: Its optimizer.
     """
+    names = {id(p): name for name, p in network.named_parameters()}
+    weights_by_index = [p for group in optimizer.param_groups for p in group["params"]]
     statistics = {
-        f"optimizer.{i}.{name}": value
+        f"optimizer.{names[id(weights_by_index[i])]}.{name}": value
         for i, values in optimizer.state_dict()["state"].items()
         for name, value in values.items()
     }
@@ -219,20 +221,23 @@ def restore(
         network.load_state_dict(under("head.", tensors))
         for name, value in ema.items():
             value.copy_(tensors[f"ema.{name}"])
-        _unpack_optimizer(optimizer, tensors)
+        _unpack_optimizer(optimizer, network, tensors)
     except (RuntimeError, KeyError, ValueError, IndexError) as exc:
         raise TrainingError("has another architecture", path=path, remedy="train in another folder") from exc
     return facts
 
 
-def _unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def _unpack_optimizer(optimizer: torch.optim.Optimizer, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    weights = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    numbered = sorted(weights, key=lambda name: name.startswith("stages."))  # as older checkpoints numbered them
+    indices = {id(p): i for i, p in enumerate(p for group in optimizer.param_groups for p in group["params"])}
     state: dict[int, dict[str, Tensor]] = {}
-    weights = [p for group in optimizer.param_groups for p in group["params"]]
     for key, value in under("optimizer.", tensors).items():
-        index, name = key.split(".")
+        name, _, statistic = key.rpartition(".")
+        weight = weights[numbered[int(name)] if name.isdigit() else name]
         if value.ndim:  # in the memory format of the weights, since sums in another one are rounded differently
-            value = torch.empty_like(weights[int(index)]).copy_(value)
-        state.setdefault(int(index), {})[name] = value
+            value = torch.empty_like(weight).copy_(value)
+        state.setdefault(indices[id(weight)], {})[statistic] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 

@@ -43,7 +43,7 @@ class Recipe:
     """Learning rate of the encoder's later stages, relative to the decoder's. With 0, these stages are frozen, and the
     features of all stages can be cached."""
     weight_decay: float
-    """Weight decay of AdamW."""
+    """Weight decay of AdamW; biases, norms and colour queries do not decay."""
     ema_decay: float
     """Decay per step of the exponential moving average (EMA) of the weights; 0 to use the last weights instead."""
     hintless: float

@@ -164,7 +164,7 @@ class Trainer:
         self.head = fabric.to_device(head).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = {k: v.clone() for k, v in self.head.state_dict().items()}
         self.objective: Objective = build_objective(recipe, bins, fabric.autocast, fabric.device)
-        optimizer = torch.optim.AdamW(self._parameter_groups(), weight_decay=recipe.weight_decay)
+        optimizer = torch.optim.AdamW(self._parameter_groups())
         self.model, self.optimizer = fabric.setup(self.head, optimizer)
         self.step = 0
         self.losses: list[float] = []
@@ -175,12 +175,18 @@ class Trainer:
         """Strides at which the features were already constant when training began; None if not measured yet."""
 
     def _parameter_groups(self) -> list[dict[str, object]]:
-        """Return the trained parameters in groups, each with its learning rate relative to the decoder's."""
-        trained = [(name, p) for name, p in self.head.named_parameters() if p.requires_grad]
-        stages = [p for name, p in trained if name.startswith("stages.")]
-        decoder = [p for name, p in trained if not name.startswith("stages.")]
-        groups: list[dict[str, object]] = [{"params": decoder, "relative_rate": 1.0}]
-        return [*groups, {"params": stages, "relative_rate": self.recipe.stages_rate}] if stages else groups
+        """Return the trained parameters in groups, each with its weight decay and its rate relative to the decoder's.
+
+        Biases, norms and the colour queries do not decay: biases hold folded batch norms and the logarithms of class
+        weights, for which 0 is not a neutral value. (The published models were trained with decay of all parameters.)
+        """
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, p in self.head.named_parameters():
+            if p.requires_grad:
+                rate = self.recipe.stages_rate if name.startswith("stages.") else 1.0
+                decays = p.ndim > 1 and not name.endswith("queries.embedding")
+                groups.setdefault((rate, self.recipe.weight_decay if decays else 0.0), []).append(p)
+        return [{"params": ps, "relative_rate": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()]
 
     def view_indices(self) -> Iterator[np.ndarray]:
         """Yield, for each remaining step, the indices of this process's views; see ``Schedule.view_indices``."""
