@@ -10,6 +10,8 @@ from skimage import data
 
 from photochrom.commands.file_kinds import kind_of
 from photochrom.commands.main import main
+from photochrom.models.engines import open_engine
+from photochrom.models.registry import ModelCard, find_model
 from tests.helpers.films import pan, still_frame, write_film, write_frames
 
 
@@ -186,8 +188,13 @@ def test_several_films_go_to_a_folder(film, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_models_alone_lists(capsys):
+    path = find_model("default")
+    card = ModelCard.of(open_engine(path).metadata, path)
     assert main(["models"]) == 0
-    assert "default" in capsys.readouterr().out
+    first, second, *others = capsys.readouterr().out.splitlines()
+    assert first.split() == f"default {card.name} {card.version}, {card.licence}: {card.description}".split()
+    assert second.strip() == str(path)
+    assert others[0].startswith("reference ")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from photochrom import OptionError, TrainingError
 from photochrom.training import checkpoint, run_folder, schedule, train
 from photochrom.training.config import BEST, CHECKPOINT, MODEL, SETTINGS, TrainingConfig
 from photochrom.training.data.batches import load_ahead
+from photochrom.training.evaluation.metrics import PairedDifference
 from photochrom.training.run_folder import check_best, draw_curves
 from photochrom.training.stop_signals import Stopped
 from tests.helpers import training_runs, unlike_processes
@@ -543,54 +543,43 @@ class TestBestWeights:
         if kind == "cut off":
             path.write_bytes(path.read_bytes()[:-1])
 
-    def test_a_run_writes_them_after_the_checkpoint_that_restores_them(self, monkeypatch, tmp_path):
+    def test_a_run_writes_them_after_the_checkpoint_that_restores_them(self, trainer, monkeypatch, tmp_path):
+        trainer.history = [row | {"seconds": 1.0, "waited": 0.0} for row in trainer.history]
         written = []
-        log = object.__new__(run_folder.RunLog)
-        log.trainer = SimpleNamespace(
-            history=[row := {"epoch": 1.0, "training": 1.0, "validation": 1.0, "seconds": 1.0, "waited": 0.0}],
-            best=row,
-            step=1,
-            save=lambda path: written.append(path.name),
-            save_result=lambda path: written.append(path.name),
-        )
-        log.run, log.folder = SimpleNamespace(config=SimpleNamespace(name="mine")), tmp_path
-        log.board = SimpleNamespace(add_scalar=lambda *_: None)
-        monkeypatch.setattr(log, "_color_samples", lambda epoch: None)
-        log.note(row, 0)
+        for name in ("save", "save_result"):
+            write = getattr(trainer, name)
+            monkeypatch.setattr(trainer, name, lambda path, write=write: write(path) or written.append(path.name))
+        monkeypatch.setattr(run_folder.RunLog, "_color_samples", lambda log, epoch: None)
+        log = run_folder.RunLog(SimpleNamespace(config=SimpleNamespace(name="mine", run_folder=tmp_path)), trainer)
+        log.note(trainer.history[-1], 0)
         assert written == [CHECKPOINT, BEST]
+        assert all(checkpoint.load_facts(tmp_path / name)["step"] == 6 for name in written)
+        written.clear()
+        log.note(trainer.history[0], 0)  # a round that is not the best
+        assert written == [CHECKPOINT]
 
 
 @pytest.mark.parametrize(
-    ("error", "size", "said"),
+    ("change", "size", "advice"),
     [
-        (11.9, 128, ""),
-        (12.0, 256, "training has made the model no better: keep the one before, or train on more photographs\n"),
-        (14.5, 128, "the model no better: keep .*, or train on more photographs, in squares of 256 pixels\n"),
-        (None, 128, ""),
+        (PairedDifference(-0.5, 0.1), 128, ""),
+        (
+            PairedDifference(-0.1, 0.08),
+            256,
+            "not clearly better (-0.10 ± 0.08, no clear difference): keep the one before",
+        ),
+        (PairedDifference(0.0, 0.0), 256, "no better (+0.00 ± 0.00, no clear difference): keep the one before"),
+        (PairedDifference(2.5, 0.3), 256, "no better (+2.50 ± 0.30): keep the one before"),
     ],
 )
-def test_a_run_that_has_made_the_model_no_better_says_so(error, size, said, monkeypatch, tmp_path, capsys):
-    errors, figure = {"grey": 17.0, "default": 12.0, "trained": error}, "-" if error is None else f"{error:.2f}"
-    evaluation = SimpleNamespace(photographs=range(19), summary=lambda kind: SimpleNamespace(ciede2000=errors[kind]))
-    for name, result in (("load_trained", SimpleNamespace(network=None)), ("export", None), ("model_card", None)):
-        monkeypatch.setattr(run_folder, name, lambda *_, result=result: result)
-    monkeypatch.setattr(run_folder, "evaluate", lambda *_: evaluation)
-    monkeypatch.setattr(run_folder.html_report, "write_page", lambda *_: None)
-    monkeypatch.setattr(run_folder.report, "write_json", lambda *_: None)
-    monkeypatch.setattr(run_folder, "Colorizer", lambda _: SimpleNamespace(card=SimpleNamespace(working_size=256)))
-    run_folder.finish(
-        SimpleNamespace(
-            config=TrainingConfig(str(tmp_path), tmp_path / "run"),
-            initial=SimpleNamespace(compared="default", label="default 15"),
-            recipe=SimpleNamespace(size=size),
-            validation=[],
-        ),
-        epochs=1,
-    )
-    figures = (
-        rf"CIEDE2000 on 19 held-out photographs \(lower is better\): grey 17.00, default 12.00, trained {figure}\n"
-    )
-    assert re.fullmatch(figures + (f"[a-z ]*{said}" if said else ""), capsys.readouterr().out)
+def test_a_run_whose_model_is_not_clearly_better_says_so(change, size, advice):
+    line = run_folder.advice(change, size, 256)
+    assert line == (advice and f"training has made the model {advice}, or train on more photographs")
+
+
+def test_a_run_on_smaller_squares_than_before_is_advised_to_use_as_large_ones():
+    line = run_folder.advice(PairedDifference(2.5, 0.3), 128, 256)
+    assert line.endswith("or train on more photographs, in squares of 256 pixels")
 
 
 @pytest.mark.parametrize(

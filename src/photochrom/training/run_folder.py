@@ -25,7 +25,7 @@ from .config import BEST, CHECKPOINT, MODEL
 from .data.dataset import Photograph
 from .evaluation import html_report, report
 from .evaluation.evaluate import evaluate, load, small_pictures, versions
-from .evaluation.metrics import difference
+from .evaluation.metrics import PairedDifference
 from .export import capabilities, export, load_trained
 from .networks.colorization import Network, build_network
 from .preparation import REPORTED, TrainingRun
@@ -171,7 +171,7 @@ def model_card(run: TrainingRun, network: Network, epochs: float) -> ModelCard:
 def finish(run: TrainingRun, epochs: float) -> Path:
     """Export the best network of a run, compare it with the initial model, and write the report.
 
-    The mean CIEDE2000 of both models is printed, with advice if training has made the model no better.
+    The mean CIEDE2000 of both models is printed, with advice if the trained one is not clearly better.
 
     Args:
         run: A finished run.
@@ -197,20 +197,24 @@ def finish(run: TrainingRun, epochs: float) -> Path:
     errors = {kind: evaluation.summary(kind).ciede2000 for kind in ("grey", before, TRAINED)}
     figures = ", ".join(f"{kind} {report.cell(error, '.2f')}" for kind, error in errors.items())
     print(f"CIEDE2000 on {len(evaluation.photographs)} held-out photographs (lower is better): {figures}")
-    if (gained := difference(errors[before], errors[TRAINED])) is not None and gained <= 0:
-        print(advice(run.recipe.size, colorizers[before].card.working_size))
+    if line := advice(evaluation.differences()[TRAINED], run.recipe.size, colorizers[before].card.working_size):
+        print(line)
     return folder / MODEL
 
 
-def advice(size: int, size_before: int) -> str:
-    """Return a line for a run whose model is no better than the one before.
+def advice(change: PairedDifference, size: int, size_before: int) -> str:
+    """Return a line for a run whose model is not clearly better than the one before, or an empty text.
 
     Args:
+        change: Difference of the trained model's CIEDE2000 from that of the model before.
         size: Side of the run's squares, in pixels.
         size_before: Working size of the model before, in pixels.
     """
+    if change.is_clear and change.ciede2000 < 0:
+        return ""
+    result = f"{'not clearly' if change.ciede2000 < 0 else 'no'} better ({change})"
     larger = f", in squares of {size_before} pixels" if size < size_before else ""
-    return f"training has made the model no better: keep the one before, or train on more photographs{larger}"
+    return f"training has made the model {result}: keep the one before, or train on more photographs{larger}"
 
 
 class TorchEngine:

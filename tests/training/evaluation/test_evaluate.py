@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from photochrom import OutputOptions, TrainingError, colorize_file
-from photochrom.colorizer.hints import Hint
 from photochrom.commands.main import main
-from photochrom.training.evaluation import evaluate, metrics, report, robustness
+from photochrom.training.evaluation import evaluate, metrics, report
 from photochrom.training.evaluation import html_report as page
 from photochrom.training.evaluation import lpips_fid as perceptual
 from tests.helpers.evaluation import grey_of, strict
@@ -211,6 +210,3 @@ class TestCommand:
         said = capsys.readouterr().err
         assert "no model 'nope'" in said
         assert said.count("\n") == 1, "the model is looked for before the photographs are"
-
-    def test_hints_are_the_package_s_own(self):
-        assert robustness.Hint is Hint
