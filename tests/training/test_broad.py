@@ -30,6 +30,7 @@ from photochrom.training.networks.losses import ColorBins, RebalancedCrossEntrop
 from photochrom.training.processes import launch
 from photochrom.training.published_weights import read_model
 from photochrom.training.recipes import BROAD, OWN
+from photochrom.training.schedule import Schedule
 from photochrom.training.train import Trainer
 from tests.helpers.fakes import CARD
 from tests.helpers.training_runs import Tiny
@@ -195,6 +196,17 @@ class TestRepeats:
     @pytest.mark.slow
     def test_a_resumed_run_sees_the_same_views(self, indices):
         assert indices(7) == indices()[7:]
+
+
+@pytest.mark.parametrize("count", [12_768, 1_000, 9_600, 44_800])
+def test_a_run_of_as_many_epochs_as_repeats_shows_each_view_that_often(count):
+    """Only views that do not fill a step of a stretch are left out, in favour of others."""
+    schedule = Schedule(BROAD, count)
+    assert BROAD.epochs % BROAD.repeats == 0
+    shown = np.bincount(np.concatenate(list(schedule.view_indices(0, 0))), minlength=count)
+    assert shown.sum() == schedule.steps * BROAD.batch
+    assert (shown == BROAD.epochs).mean() > 0.95
+    assert (shown > 0).mean() > 0.97
 
 
 class TestFrozenStages:

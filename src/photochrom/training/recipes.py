@@ -34,7 +34,8 @@ class Recipe:
     """Side of the random crop that a step sees, in cells at stride 8; None for whole pictures. The last fifth of the
     steps always sees whole pictures."""
     epochs: float
-    """Number of times that each view is shown."""
+    """Number of times that each view is shown, if it is a multiple of ``repeats``; otherwise the mean over the views, of
+    which some are shown up to ``repeats`` times more than others."""
     batch: int
     """Number of views in a step of one process."""
     learning_rate: float
@@ -64,8 +65,9 @@ class Recipe:
     aged: float = 0.4
     """Share of the random views that are aged."""
     repeats: int = 1
-    """Number of passes through each stretch of views (see ``Schedule.view_indices``), so that features computed on
-    demand are used several times while they are in memory."""
+    """Number of passes through each stretch of views before the next one (see ``Schedule.view_indices``), so that
+    features computed on demand are used several times while they are in memory. The passes count as epochs: a run of 3
+    epochs with 3 repeats shows each view three times, and one of 1 epoch shows a third of the views three times."""
     color_queries: int = 0
     """Number of learned colour queries in the decoder; see ``networks.decoder.ColorQueries``."""
     seed: int = 0
@@ -145,7 +147,7 @@ BROAD = replace(
     first_view=1,
     repeats=3,
     crop=None,
-    epochs=4,
+    epochs=3,
     perceptual_weight=0.24,
     cell=6,
     color_queries=32,

@@ -16,7 +16,7 @@ WHOLE_PICTURES: Final = 0.2  # share of the steps, at the end, that see whole pi
 ROUND: Final = 10_000  # views in a round; fewer if an epoch is shorter, more in a long run
 ROUNDS: Final = 50  # approximate maximum number of rounds in a run
 WARM_UP: Final = 200  # steps of rising learning rate at the start; at most a tenth of all
-STRETCH: Final = 200  # steps per pass through a stretch of views; see ``Schedule.view_indices``
+STRETCH: Final = 200  # approximate number of steps per pass through a stretch of views; see ``Schedule.view_indices``
 _FORWARD: Final = 0.3  # guessed cost of a forward pass, relative to a whole training step
 
 
@@ -70,16 +70,16 @@ class Schedule:
         """Yield the indices of one process's views, int ``[recipe.batch]``, for each step from ``step`` on.
 
         The views are shuffled once per epoch, seeded by the recipe's seed; those that do not fill a last step are left
-        out. If the recipe repeats views, each shuffled order is cut into stretches and lasts for ``repeats`` epochs:
-        each stretch is passed through that many times, reshuffled each time, before the next one begins; views that do
-        not fill a last stretch are left out, too. With stretches of 200 steps and 3 passes, for example, step 1,250 is
-        batch 50 of the first pass through the third stretch.
+        out. If the recipe repeats views, each shuffled order is cut into equal stretches and lasts for ``repeats``
+        epochs: each stretch is passed through that many times, reshuffled each time, before the next one begins. At
+        most one step's views per stretch are left out. With stretches of 200 steps and 3 passes, for example, step
+        1,250 is batch 50 of the first pass through the third stretch.
         """
         order, current = np.empty(0, np.intp), None
-        length, passes = self._stretch()
+        stretches, length, passes = self._stretches()
         for current_step in range(step, self.steps):
             stretches_done, step_in_stretch = divmod(current_step, length * passes)
-            shuffle, stretch = divmod(stretches_done, self.steps_per_epoch // length)
+            shuffle, stretch = divmod(stretches_done, stretches)
             pass_number, step_in_pass = divmod(step_in_stretch, length)
             if (shuffle, stretch, pass_number) != current:
                 order, current = self._order(shuffle, stretch, pass_number), (shuffle, stretch, pass_number)
@@ -87,11 +87,10 @@ class Schedule:
             indices = np.sort(order[first : first + self.views_per_step])
             yield indices[process :: self.processes]
 
-    def _stretch(self) -> tuple[int, int]:
-        """Return the number of steps per pass through a stretch of views, and the number of passes."""
-        if self.recipe.repeats == 1:
-            return self.steps_per_epoch, 1
-        return min(self.steps_per_epoch, STRETCH), self.recipe.repeats
+    def _stretches(self) -> tuple[int, int, int]:
+        """Return the number of stretches of all views, the steps per pass through one, and the number of passes."""
+        count = 1 if self.recipe.repeats == 1 else max(1, round(self.steps_per_epoch / STRETCH))
+        return count, self.steps_per_epoch // count, self.recipe.repeats
 
     def _order(self, shuffle: int, stretch: int, pass_number: int) -> np.ndarray:
         """Return the shuffled indices of the views that the steps use in turn.
@@ -105,7 +104,7 @@ class Schedule:
             pass_number: Number of the pass through the stretch; 0 if the recipe does not repeat views.
         """
         order = np.random.default_rng([self.recipe.seed, shuffle]).permutation(self.count)
-        length, passes = self._stretch()
+        _, length, passes = self._stretches()
         if passes == 1:
             return order
         size = length * self.views_per_step
