@@ -34,8 +34,8 @@ class Recipe:
     """Side of the random crop that a step sees, in cells at stride 8; None for whole pictures. The last fifth of the
     steps always sees whole pictures."""
     epochs: float
-    """Number of times that each view is shown, if it is a multiple of ``repeats``; otherwise the mean over the views, of
-    which some are shown up to ``repeats`` times more than others."""
+    """Number of times that each view is shown, if it is a multiple of ``repeats``; otherwise the mean over all views,
+    some of which are shown up to ``repeats`` times more than others."""
     batch: int
     """Number of views in a step of one process."""
     learning_rate: float
