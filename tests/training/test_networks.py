@@ -361,18 +361,22 @@ def test_lite_still_classifies_with_its_own_head(variant):
         assert verdict in classes
 
 
+def cached(encoder, views, folder):
+    return cache_features(encoder, "tiny", views, folder, SIDES, features.compile_backbone(encoder, SIDES.picture))
+
+
 @pytest.mark.slow
 def test_features_are_computed_once_and_resume(photographs, tmp_path):
     training = dataset.views(dataset.split(inspect(photographs).photographs)[0], 1)
-    first = cache_features(Tiny().eval(), "tiny", training, tmp_path, SIDES)
+    first = cached(Tiny().eval(), training, tmp_path)
     expected = np.array(first.features)
     assert expected.shape == (len(training), 512 * 4)
     assert np.abs(expected).max() > 0
     first.features[:] = 7  # a complete cache is trusted
     first.features.flush()
-    again = cache_features(Tiny().eval(), "tiny", training, tmp_path, SIDES)
+    again = cached(Tiny().eval(), training, tmp_path)
     assert (again.features == 7).all()
-    fewer = cache_features(Tiny().eval(), "tiny", training[1:], tmp_path, SIDES)  # other photographs
+    fewer = cached(Tiny().eval(), training[1:], tmp_path)  # other photographs
     np.testing.assert_array_equal(fewer.features, expected[1:])
 
 
@@ -383,7 +387,7 @@ def test_the_sign_of_a_zero_weight_does_not_change_the_key_of_a_cache(photograph
     negative, positive = (Tiny().eval() for _ in range(2))
     negative.register_buffer("weight", torch.tensor([-0.0]))
     positive.register_buffer("weight", torch.tensor([0.0]))
-    cache_features(negative, "tiny", views, tmp_path, SIDES)
+    cached(negative, views, tmp_path)
     assert cached_views(positive, views, tmp_path, SIDES) == len(views)
 
 
@@ -396,9 +400,9 @@ class TestDamagedCache:
     @pytest.mark.parametrize("name", ["cache.json", "features.npy", "chroma.npy"])
     @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"\xff"), lambda path: path.unlink()])
     def test_the_cache_is_rebuilt(self, name, damage, views, tmp_path):
-        expected = np.array(cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES).features)
+        expected = np.array(cached(Tiny().eval(), views, tmp_path).features)
         damage(tmp_path / name)
-        again = cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES)
+        again = cached(Tiny().eval(), views, tmp_path)
         np.testing.assert_array_equal(again.features, expected)
 
     @pytest.mark.slow
@@ -406,13 +410,13 @@ class TestDamagedCache:
         done, note = [], features._note
         monkeypatch.setattr(np.memmap, "flush", lambda array: done.append("flushed"))
         monkeypatch.setattr(features, "_note", lambda *given: done.append("noted") or note(*given))
-        cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES)
+        cached(Tiny().eval(), views, tmp_path)
         assert done == ["flushed"] * 3 + ["noted"]
 
     def test_a_folder_that_cannot_be_made_is_named(self, views, tmp_path):
         (tmp_path / "file").write_text("in the way")
         with pytest.raises(TrainingError, match=r"tiny: cannot be written \(Not a directory\)"):
-            cache_features(Tiny().eval(), "tiny", views, tmp_path / "file" / "tiny", SIDES)
+            cached(Tiny().eval(), views, tmp_path / "file" / "tiny")
 
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path):
@@ -425,7 +429,7 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path):
 @pytest.mark.slow
 def test_cached_features_are_the_encoders(photographs, tmp_path):
     views = dataset.views(dataset.split(inspect(photographs).photographs)[0][:2], 2)
-    cache = cache_features(Tiny().eval(), "tiny", views, tmp_path, SIDES)
+    cache = cached(Tiny().eval(), views, tmp_path)
     for row, view in enumerate(views):
         rgb, luma = view.load(64)
         lightness = torch.from_numpy(lightness_of_luma(luma) / 100)
@@ -439,9 +443,9 @@ def test_cached_features_are_the_encoders(photographs, tmp_path):
 @pytest.mark.slow
 def test_the_cache_key_depends_on_the_views(photographs, tmp_path):
     training = dataset.split(inspect(photographs).photographs)[0][:2]
-    plain = np.array(cache_features(Tiny().eval(), "tiny", dataset.views(training, 1), tmp_path, SIDES).features)
+    plain = np.array(cached(Tiny().eval(), dataset.views(training, 1), tmp_path).features)
     aged = [dataset.View(photograph, 1) for photograph in training]
-    other = cache_features(Tiny().eval(), "tiny", aged, tmp_path, SIDES)
+    other = cached(Tiny().eval(), aged, tmp_path)
     assert np.abs(other.features - plain).max() > 0.05
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -25,8 +25,9 @@ from ..models.registry import CARD_KEY, ModelCard
 from ..output_folders import check_folder
 from . import checkpoint
 from .atomic_files import writing
-from .networks.colorization import Network, ReferenceNetwork, build_head, build_network
+from .networks.colorization import Network, ReferenceNetwork, build_network, new_head
 from .networks.encoders import Encoder, load_encoder
+from .networks.losses import ColorBins
 from .networks.onnx_export import to_onnx
 from .published_weights import FOLDED_KEY, idle_blocks
 from .recipes import Recipe
@@ -59,16 +60,33 @@ def load_trained(path: Path, encoder_weights: Path | None = None) -> Trained:
             weights of EfficientNet are not installed.
         ModelError: The weights of VGG16 cannot be downloaded or read.
     """
+    loaded = load_parts(path, encoder_weights)
+    network = build_network(loaded.encoder.backbone, loaded.head, loaded.bins, loaded.recipe.rebalance_lambda).cpu()
+    return Trained(loaded.recipe, network, loaded.photographs)
+
+
+class Parts(NamedTuple):
+    """The parts of a checkpoint's network, with its EMA weights."""
+
+    recipe: Recipe
+    encoder: Encoder
+    head: nn.Module
+    bins: ColorBins | None
+    photographs: int
+    """Number of photographs that the network was trained on."""
+
+
+def load_parts(path: Path, encoder_weights: Path | None) -> Parts:
+    """Load the parts of a checkpoint's network; arguments and errors are those of ``load_trained``."""
     tensors, facts = checkpoint.load(path)
     recipe = checkpoint.recipe_of(facts)
     with checkpoint.reading(path):
         bins, photographs = checkpoint.bins_of(tensors, recipe), checkpoint.photographs_of(facts, recipe)
     encoder = load_encoder(recipe.encoder, encoder_weights)
-    head = build_head(encoder, bins, checkpoint.color_queries_of(tensors, "ema."))
+    head = new_head(encoder, bins, checkpoint.color_queries_of(tensors, "ema."))
     load_backbone(encoder, tensors, path)
     load_ema(head, tensors, path)
-    network = build_network(encoder.backbone, head, bins, recipe.rebalance_lambda).cpu()
-    return Trained(recipe, network, photographs)
+    return Parts(recipe, encoder, head, bins, photographs)
 
 
 @torch.no_grad()

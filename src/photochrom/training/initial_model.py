@@ -13,7 +13,7 @@ from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError, TrainingError
 from ..models.registry import WEIGHTS, find_model, get_reference, reference_path
 from . import checkpoint
-from .export import load_backbone, load_ema
+from .export import load_parts
 from .networks.colorization import new_head, shift_class_weights
 from .networks.encoders import Encoder, load_encoder, stored_weights
 from .networks.losses import ColorBins
@@ -137,15 +137,7 @@ def _reference(encoder_weights: Path | None) -> InitialModel:
 
 
 def _earlier_run(folder: Path, encoder_weights: Path | None) -> InitialModel:
-    path = folder / "best.safetensors"
-    tensors, facts = checkpoint.load(path)
-    recipe = checkpoint.recipe_of(facts)
-    encoder = load_encoder(recipe.encoder, encoder_weights)
-    with checkpoint.reading(path):
-        bins = checkpoint.bins_of(tensors, recipe)
-    head = new_head(encoder, bins, checkpoint.color_queries_of(tensors, "ema."))
-    load_backbone(encoder, tensors, path)
-    load_ema(head, tensors, path)
+    recipe, encoder, head, bins, _ = load_parts(folder / "best.safetensors", encoder_weights)
     if bins is not None and recipe.rebalance_lambda is not None:
         shift_class_weights(head, bins, recipe.rebalance_lambda, DIAL_LAMBDA)
     model = folder / "model.onnx"

@@ -158,7 +158,7 @@ def cache_features(
     views: Sequence[View],
     folder: Path,
     sides: Sides,
-    encode: Compiled | None = None,
+    encode: Compiled,
 ) -> FeatureCache:
     """Return the features of all views, computing those that are missing from ``folder``.
 
@@ -168,7 +168,7 @@ def cache_features(
         views: Views in the order of their indices.
         folder: Folder of the cache; takes 50 kB (VGG16 at 224) to 120 kB (EfficientNet-Lite2 at 256) per view.
         sides: Sides of the cached arrays.
-        encode: The compiled encoder; None to compile it if features are missing.
+        encode: The compiled encoder.
 
     Raises:
         TrainingError: A photograph cannot be read or decoded, or the disk is too small or cannot be written.
@@ -181,7 +181,7 @@ def cache_features(
     with writing(folder):
         cache = _open(folder, len(views), shapes, sides, fresh=done == 0)
     if done < len(views):
-        computed = _arrays_of(encode or compile_backbone(encoder, sides.picture), views[done:], sides)
+        computed = _arrays_of(encode, views[done:], sides)
         bar = tqdm(computed, f"{name} features", len(views), initial=done, disable=None)
         for i, values in enumerate(bar, done):
             cache.features[i], cache.chroma[i], cache.thumbnails[i] = values
