@@ -791,6 +791,29 @@ def test_no_batch_can_begin_while_a_bag_is_made(tree, tmp_path, options, monkeyp
     assert not list(target.rglob(".photochrom*"))
 
 
+def test_ctrl_c_stops_the_making_of_a_bag_at_once(tree, tmp_path, options, monkeypatch, capsys):
+    bagit = pytest.importorskip("bagit")
+    monkeypatch.setattr(bagit, "make_manifests", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the parent does with it
+    target = tmp_path / "out"
+    command = ["batch", str(tree), "-o", str(target), "--model", options.model, "--device", "cpu", "--bagit"]
+    try:
+        assert main(command) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "finishing the items in progress" not in capsys.readouterr().err
+    assert not (target / "manifest-sha256.txt").exists()
+
+
+def test_a_table_of_failed_items_that_is_outside_the_bag_is_named_in_full(tree, tmp_path, options, capsys):
+    pytest.importorskip("bagit")
+    (tree / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not much")
+    report = tmp_path / "report"
+    command = ["batch", str(tree), "-o", str(tmp_path / "out"), "--model", options.model, "--device", "cpu", "--bagit"]
+    assert main([*command, "--include", "broken.jpg", "--report", str(report)]) == 2
+    assert f"all items that failed are listed in {report / 'report-failed.csv'}\n" in capsys.readouterr().out
+
+
 def test_a_batch_that_waited_for_one_that_made_a_bag_leaves_the_bag_alone(tree, tmp_path, options, monkeypatch):
     bagit = pytest.importorskip("bagit")
     target = tmp_path / "out"

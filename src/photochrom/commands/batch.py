@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -219,6 +219,7 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
 
     def conclude(summary: BatchSummary, folder: Path) -> None:
         nonlocal interrupted
+        items.close()  # from now on, Ctrl+C stops at once, since checksums may take long
         interrupted = stop()
         progress.close()
         _tell(args, summary)
@@ -227,7 +228,8 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
         if not args.quiet:
             print(f"the report is in {folder}; for a contact sheet: photochrom batch report {folder}")
 
-    with _interruptible() as stop, _Progress(quiet=args.quiet) as progress:
+    with _Progress(quiet=args.quiet) as progress, ExitStack() as items:
+        stop = items.enter_context(_interruptible())
         summary = color_batch(args.source, args.output, options, progress=progress, stop=stop, at_end=conclude)
     return INTERRUPTED if interrupted else summary.status
 
@@ -241,7 +243,8 @@ def _tell(args: argparse.Namespace, summary: BatchSummary) -> None:
         names = one_line(first_of(summary.failed_before))
         print(f"not tried again, because they failed before: {names}; --retry-errors tries them")
     if summary.failures and (summary.failed or summary.failed_before):
-        place = summary.failures.name if args.bagit else summary.failures  # a bag has it in its folder data
+        in_bag = args.bagit and not args.report  # in its folder data
+        place = summary.failures.name if in_bag else summary.failures
         print(f"all items that failed are listed in {place}")
     if summary.cut_short and not args.quiet:
         print("outputs that are smaller than when they were written were left alone; --retry-errors colours them again")
