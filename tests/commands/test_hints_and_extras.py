@@ -367,3 +367,9 @@ def test_all_commands_of_the_page_on_hints_run(tmp_path, monkeypatch):
         else:
             assert main(shlex.split(text)[1:]) == 0
     assert len(names(tmp_path / "examples")) == 17
+
+
+def test_a_photograph_that_does_not_exist_is_named_as_such_with_a_hint_in_pixels_too(tmp_path, capsys):
+    missing = tmp_path / "missing.jpg"
+    assert main(["photo", str(missing), "--hint", "3px,4px=#ff0000"]) == 1
+    assert f"{missing}: does not exist: check the path" in capsys.readouterr().err

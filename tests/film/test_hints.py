@@ -120,8 +120,10 @@ def test_only_photochroms_own_limit_of_pixels_applies_to_a_still(tmp_path, monke
     Image.fromarray(np.full((64, 64, 3), 99, np.uint8)).save(tmp_path / "still.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow's
     assert hints_of_still(Fraction(0), tmp_path / "still.png")
-    with at_most(1000), pytest.raises(OptionError, match=r"still\.png: the still is 64 x 64 pixels, more than 0\.001"):
+    problem = r"still\.png: the still is 64 x 64 pixels, more than 0\.001"
+    with at_most(1000), pytest.raises(OptionError, match=problem) as raised:
         hints_of_still(Fraction(0), tmp_path / "still.png")
+    assert raised.value.remedy == "scale it down or cut it into parts"
 
 
 @pytest.mark.slow

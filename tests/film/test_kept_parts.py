@@ -59,8 +59,11 @@ def same_as_in_one_go(color, made, changed, **arguments):
 
 def test_a_list_of_a_longer_film_is_refused(color, tmp_path):
     longer = options(shots=(*shots(), ShotOptions(500, strength=0.3)))
-    with pytest.raises(FilmError, match=r"^shot 4 of the list: .*: has no frame at 0:08:20.000: give a time up to"):
+    problem = r"\.mp4: shot 4 of the list: has no frame at 0:08:20.000: give a time up to"
+    with pytest.raises(FilmError, match=problem) as raised:
         color(longer)
+    assert raised.value.path is not None
+    assert raised.value.remedy.startswith("give a time up to")
     assert not (tmp_path / "a.mkv").exists()
 
 

@@ -214,10 +214,13 @@ def _size_for_hint(jobs: Sequence[PhotoJob], hint: str, page: int | None) -> tup
     """Return width and height of the upright photograph or page; None if the hint is not in pixels, or without jobs."""
     if "px" not in hint or not jobs:
         return None
-    from ..photo.inspection import upright_size
+    from ..photo.inspection import check_source, upright_size
 
+    source = Path(jobs[0].source)
+    if not jobs[0].is_stream:
+        check_source(source)
     try:
-        return upright_size(Path(jobs[0].source), page_of(hint) or page)
+        return upright_size(source, page_of(hint) or page)
     except PhotoError as exc:
         raise PhotoError(exc.problem, path=exc.path, remedy="give the place of the hint in percent") from exc
 

@@ -184,7 +184,7 @@ def _read_still(path: str | os.PathLike[str], profile: bytes | None, side: int =
             check_size(*stored.size)
             return icc.upright_srgb(stored, side / min(stored.size), kept=profile)
     except PhotoError as exc:
-        raise OptionError(f"the still {exc}", path=path) from exc
+        raise OptionError(f"the still {exc.problem}", path=path, remedy=exc.remedy) from exc
     except (OSError, SyntaxError, ValueError, LookupError, RuntimeError, EOFError) as exc:  # raised by the decoders
         reason = getattr(exc, "strerror", None) or exc
         raise OptionError(f"the still cannot be read ({reason})", path=path, remedy="check the path") from exc

@@ -56,4 +56,5 @@ def _check_end(shots: Sequence[ShotOptions], reader: FilmReader) -> None:
     try:
         reader.pts_at(shots[-1].start)
     except FilmError as exc:
-        raise FilmError(f"shot {len(shots)} of the list: {exc}") from exc
+        problem = f"shot {len(shots)} of the list: {exc.problem}"
+        raise FilmError(problem, path=exc.path, remedy=exc.remedy) from exc
