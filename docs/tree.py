@@ -1,4 +1,4 @@
-"""Write the list of modules in architecture.md, from the first line of each module's docstring.
+"""Write the list of modules, modules.md, from the first line of each module's docstring.
 
     python docs/tree.py
 
@@ -11,7 +11,12 @@ from pathlib import Path
 
 DOCS = Path(__file__).parent
 PACKAGE = DOCS.parent / "src" / "photochrom"
-START, END = "<!-- tree: begin -->\n", "<!-- tree: end -->\n"
+HEADER = """# Modules
+
+What each module is for: the first line of its docstring, as `python docs/tree.py` writes it.
+[Architecture](architecture.md) follows a photograph, a film and a training run through them.
+
+"""
 
 
 def modules(folder: Path = PACKAGE) -> Iterator[Path]:
@@ -43,11 +48,8 @@ def tree() -> str:
 
 
 def main() -> None:
-    """Replace the list."""
-    page = DOCS / "architecture.md"
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(START)
-    page.write_text(before + START + "\n" + tree() + "\n" + END + rest.partition(END)[2], encoding="utf-8")
+    """Write the page."""
+    (DOCS / "modules.md").write_text(HEADER + tree(), encoding="utf-8")
 
 
 if __name__ == "__main__":
