@@ -265,7 +265,7 @@ def refused() -> Iterator[Film]:
             stream.layout = "mono"
             for packet in [*stream.encode(_silence()), *stream.encode(None)]:
                 out.mux(packet)
-        yield Film("sound-alone.mka", path.read_bytes(), "has no picture, as a film has: name a film")
+        yield Film("sound-alone.mka", path.read_bytes(), "has no picture: name a film")
     nothing = "cannot be read as a film|none of its frames can be decoded"
     yield Film("empty.mp4", b"", nothing)
     yield Film("text.mp4", b"Dear diary,\n" * 200, nothing)

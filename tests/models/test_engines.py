@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import onnx
@@ -127,6 +128,15 @@ def test_a_file_that_is_not_a_network_is_refused(engine, content, tmp_path):
         engine(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_model_is_not_blamed_if_openvino_lacks_its_reader(tmp_path, monkeypatch):
+    """As with too little memory for the library that reads ONNX files."""
+    message = 'Unable to read the model: "a.onnx" Please check it. Available frontends: paddle tflite ir'
+    monkeypatch.setattr("openvino.Core.read_model", Mock(side_effect=RuntimeError(message)))
+    (tmp_path / "a.onnx").write_bytes(b"not cached")
+    with pytest.raises(EngineError, match="not enough memory: close other programs, or install openvino again"):
+        OpenVinoEngine(tmp_path / "a.onnx")
 
 
 @pytest.mark.slow

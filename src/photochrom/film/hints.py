@@ -50,7 +50,7 @@ def read_film_hints(path: str | os.PathLike[str]) -> tuple[FilmHint, ...]:
 
 def _from_file(facts: Any) -> tuple[FilmHint, ...]:
     if isinstance(facts, dict) and facts.get("photochrom") == "hints":
-        raise OptionError("holds the hints of a photograph, which have no times", remedy="give each hint a time")
+        raise OptionError("holds the hints of a photograph", remedy="give each hint a time")
     if not isinstance(facts, dict) or facts.get("photochrom") != "film hints" or facts.get("version") != _VERSION:
         remedy = f'write "photochrom": "film hints", "version": {_VERSION} in it'
         raise OptionError("does not hold a film's hints", remedy=remedy)

@@ -270,6 +270,11 @@ def _check_memory(exc: Exception) -> None:
     """Raise ``EngineError`` if an exception means that memory ran out, so that the model is not blamed."""
     if lacks_memory(exc):
         raise EngineError("there is not enough memory to run the model", remedy="close other programs") from exc
+    # OpenVINO lists its libraries that read models, and leaves out one for which there was no memory.
+    _, listed, readers = str(exc).partition("Available frontends:")
+    if listed and "onnx" not in readers:
+        problem = "OpenVINO cannot load its library for ONNX files, probably because there is not enough memory"
+        raise EngineError(problem, remedy="close other programs, or install openvino again") from exc
 
 
 def _translate(exc: Exception, path: Path, device: str) -> EngineError | ModelError:

@@ -68,4 +68,4 @@ def main_stream(container: av.container.InputContainer, path: Path) -> av.VideoS
     for stream in container.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None:
             return stream
-    raise FilmError("has no picture, as a film has", path=path, remedy="name a film")
+    raise FilmError("has no picture", path=path, remedy="name a film")
