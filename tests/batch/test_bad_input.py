@@ -163,6 +163,17 @@ def test_a_bag_that_was_not_finished_is_reported_and_can_be_resumed(tree, tmp_pa
     assert bagit.Bag(str(make_bag(target))).is_valid()
 
 
+def test_a_bag_is_made_though_the_folders_of_an_unfinished_one_were_left_empty(tree, tmp_path, options):
+    """As after a process was killed, and the user has moved everything up, as advised."""
+    bagit = pytest.importorskip("bagit")
+    target = tmp_path / "out"
+    color_batch(tree, target, options)
+    (target / "unfinished-bag" / "data").mkdir(parents=True)
+    assert color_batch(tree, target, options).done_before == 4
+    assert bagit.Bag(str(make_bag(target))).is_valid()
+    assert not (target / "unfinished-bag").exists()
+
+
 def test_a_target_may_contain_the_target_of_another_batch_in_a_folder_called_data(tree, tmp_path, options):
     for target in (tmp_path / "out" / "data", tmp_path / "out"):
         assert color_batch(tree, target, options).colored == 4

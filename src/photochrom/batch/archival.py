@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -78,8 +78,11 @@ def _content_in(folder: Path, work: Path) -> Iterator[None]:
     A file ``bagit.txt`` is moved back first, since other batches recognise a bag by it.
 
     Raises:
-        OSError: Something cannot be moved, or ``work`` exists already.
+        OSError: Something cannot be moved, or ``work`` has content already.
     """
+    for emptied in (work / "data", work):
+        with suppress(FileNotFoundError):
+            emptied.rmdir()
     work.mkdir()
     try:
         shutil.copymode(folder, work)

@@ -58,7 +58,7 @@ def _unfinished_bag(folder: Path) -> str:
     A report in ``data/`` is content if there is no lock beside it, with which it would have been written there.
     """
     data, work = folder / "data", folder / UNFINISHED_BAG
-    if work.is_dir():
+    if any(path.is_file() for path in work.rglob("*")):  # its folders stay when the user has moved its content
         is_whole = any((place / "bagit.txt").exists() for place in (folder, work))
         return UNFINISHED_BAG if is_whole or not (work / "data").is_dir() else f"{UNFINISHED_BAG}/data"
     has_moved = any(data.glob("report*.jsonl")) and not (any(folder.glob("report*.jsonl")) or any(data.glob(LOCKS)))
