@@ -426,6 +426,13 @@ def test_a_system_without_a_c_library_to_ask_keeps_its_memory_settings(monkeypat
 
 
 class TestBadInput:
+    def test_the_command_names_all_recipes(self, tmp_path, capsys):
+        """The command line does not import ``training`` to list them, because other verbs do not need it."""
+        with pytest.raises(SystemExit):
+            main(["train", "photographs", "-o", str(tmp_path / "run"), "--recipe", "none"])
+        message = capsys.readouterr().err
+        assert [name for name in RECIPES if repr(name) not in message] == []
+
     @pytest.mark.parametrize(
         ("option", "value", "message"),
         [
