@@ -120,6 +120,7 @@ def test_a_wrong_name_of_a_model_is_reported_even_if_nothing_is_to_be_coloured(v
 
 
 def test_the_address_of_the_studio_is_checked_first(no_model, capsys):
+    pytest.importorskip("uvicorn")
     with socket.create_server(("127.0.0.1", 0)) as other:
         assert main(["studio", "--port", str(other.getsockname()[1])]) == 1
     assert "cannot listen at" in capsys.readouterr().err
