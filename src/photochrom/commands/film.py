@@ -22,7 +22,7 @@ from .file_kinds import kind_of
 from .film_preview import Request, show_without_coloring
 from .film_scan_arguments import add_old_film
 from .film_shot_arguments import add_shots, numbers_of, shots_of
-from .messages import note_text
+from .messages import OWN_OUTPUT, note_text
 from .parser import Verbs
 
 if TYPE_CHECKING:
@@ -257,9 +257,9 @@ def _without_own(films: list[str], console: Console) -> list[str]:
     """Return the films that Photochrom has not made itself, and print which others are skipped."""
     from ..film.output.metadata import is_own_output
 
-    own = [film for film in films if is_own_output(Path(film))]
+    own = {film: None for film in films if is_own_output(Path(film))}
     for film in own:
-        console.note(f"{film}: was coloured by Photochrom: skipped; --recolor colours it anyway")
+        console.note(f"{film}: {OWN_OUTPUT}")
     return [film for film in films if film not in own]
 
 

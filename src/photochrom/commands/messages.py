@@ -9,6 +9,8 @@ from typing import Final
 
 from ..errors import one_line
 
+OWN_OUTPUT: Final = "was coloured by Photochrom: skipped; --recolor colours it anyway"
+"""Reason why a photograph or film is not coloured again."""
 _ARGUMENT: Final = re.compile(r"""\b([a-z]+(?:_[a-z]+)*)=(?:True\b|(False)\b|"([^"]*)"|(\d[\d.]*))""")
 _SPELLED: Final = {"initial": "from"}  # arguments whose flags are named differently
 

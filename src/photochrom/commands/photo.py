@@ -19,7 +19,7 @@ from ..photo.names import STREAM, file_key
 from .arguments import ModelLoader, add_dials, add_model, add_overwrite, add_verb, add_verbosity, color_options
 from .console import Console, Progress, clock_time
 from .file_kinds import kind_of
-from .messages import error_text, note_text, unread_text
+from .messages import OWN_OUTPUT, error_text, note_text, unread_text
 from .parser import Verbs
 from .photo_arguments import add_photo_arguments, output_options
 
@@ -161,10 +161,8 @@ def run(args: argparse.Namespace) -> int:
     reuse_freed_memory()
     work = _Work(ModelLoader(args), options, output, console, args.recolor, args.negative, args.page, sheet)
     for job in own:
-        if args.recolor:
-            work.skip(job, "is the output of another photograph: skipped", _OUTPUTS)
-        else:
-            work.skip(job, "was coloured by Photochrom: skipped; --recolor colours it anyway", _OWN)
+        reason = ("is the output of another photograph: skipped", _OUTPUTS) if args.recolor else (OWN_OUTPUT, _OWN)
+        work.skip(job, *reason)
     status = work.color_all(jobs, failed=len(clashes))
     _note_unread(args, console)
     return status

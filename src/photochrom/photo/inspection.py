@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..color.pillow import orientation_of
-from ..errors import PhotoError
+from ..errors import WHOLE_COPY, PhotoError
 from .formats import heif, png, tiff
 from .formats.icc import upright_srgb
 from .formats.image import open_image
@@ -45,7 +45,7 @@ def format_of_data(data: bytes) -> str:
         PhotoError: The file is empty, or has an unknown format.
     """
     if not data:
-        raise PhotoError("is empty", remedy="get a whole copy of the file")
+        raise PhotoError("is empty", remedy=WHOLE_COPY)
     if data.startswith(b"\xff\xd8"):  # whatever follows, since decoders skip stray bytes
         return "JPEG"
     if data.startswith(png.SIGNATURE):
@@ -100,7 +100,7 @@ def upright_size(path: Path, page: int | None = None) -> tuple[int, int]:
             width, height = image.size
             return (height, width) if orientation_of(image) >= 5 else (width, height)
     except (PhotoError, MemoryError, OSError, ValueError, IndexError, struct.error) as exc:
-        raise PhotoError("its size cannot be read", path=path, remedy="get a whole copy of the file") from exc
+        raise PhotoError("its size cannot be read", path=path, remedy=WHOLE_COPY) from exc
 
 
 def is_in_color(path: Path, page: int | None = None) -> bool:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from ..errors import PhotoError, message_of
+from ..errors import WHOLE_COPY, PhotoError, message_of
 from ..machine import lacks_memory
 from ..output_folders import check_name
 
@@ -141,7 +141,7 @@ def decoding() -> Iterator[None]:
             raise PhotoError("is a JPEG of 12 bits", remedy="convert it to TIFF or PNG of 16 bits") from exc
         is_internal = isinstance(exc, _INTERNAL) or any(isinstance(arg, _INTERNAL) for arg in exc.args)
         detail = "" if is_internal else f" ({message_of(exc)})"
-        raise PhotoError(f"is damaged or of an unknown kind{detail}", remedy="get a whole copy of the file") from exc
+        raise PhotoError(f"is damaged or of an unknown kind{detail}", remedy=WHOLE_COPY) from exc
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import torch
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
-from ..errors import ModelError, TrainingError
+from ..errors import WHOLE_COPY, ModelError, TrainingError
 from ..json_text import parse_json
 from ..models.registry import CARD_KEY, ModelCard
 from .checkpoint import upgrade_name
@@ -22,7 +22,6 @@ from .weight_storage import restored
 Weights = dict[str, Tensor]
 
 FOLDED_KEY = "photochrom.folded"  # key of JSON in a model's metadata; see ``export.find_folded_weights``
-_WHOLE_COPY = "get a whole copy of the file"
 
 
 def read_model(path: Path) -> tuple[ModelCard, Weights]:
@@ -43,7 +42,7 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
     try:
         arrays = restored(model)
     except (ValueError, LookupError, TypeError) as exc:  # as onnx and NumPy report missing bytes and wrong shapes
-        raise ModelError("holds damaged weights", path=path, remedy=_WHOLE_COPY) from exc
+        raise ModelError("holds damaged weights", path=path, remedy=WHOLE_COPY) from exc
     nodes = model.graph.node
     used = dict.fromkeys(name for node in nodes for name in node.input if name in arrays)
     constants = {upgrade_name(name): arrays[name] for name in used}
@@ -54,7 +53,7 @@ def read_model(path: Path) -> tuple[ModelCard, Weights]:
                 weights |= {name: _unfold(weights[constant]) for name, constant in parse_json(entry.value).items()}
             except (ValueError, KeyError, AttributeError, TypeError) as exc:
                 problem = "lists weights that it does not hold"
-                raise ModelError(problem, path=path, remedy=_WHOLE_COPY) from exc
+                raise ModelError(problem, path=path, remedy=WHOLE_COPY) from exc
     return card, weights
 
 

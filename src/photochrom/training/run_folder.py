@@ -55,9 +55,8 @@ def locked(folder: Path) -> Iterator[None]:
             except Timeout as exc:
                 remedy = "wait for it, or choose another folder"
                 raise TrainingError("another process is training in this folder", path=folder, remedy=remedy) from exc
-        stack.callback(
-            path.unlink, missing_ok=True
-        )  # while it is locked; a process that waits for it then opens another
+        # Removed while it is locked; a process that waits for it then opens another.
+        stack.callback(path.unlink, missing_ok=True)
         yield
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from ...color.bands import bands, plane_bands
 from ...color.gamut import rgb_of_luma
 from ...color.spaces import luma_of_rgb
-from ...errors import PhotoError
+from ...errors import WHOLE_COPY, PhotoError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -34,7 +34,6 @@ TO_SDR: Final = "convert it to SDR first"
 HDR_TRANSFERS: Final = {16: "PQ", 18: "HLG"}  # code points of ITU-T H.273
 WEBP_LIMIT: Final = "has more pixels than Pillow reads from a WebP"
 TO_ANOTHER: Final = "convert it to PNG or TIFF"
-WHOLE_COPY: Final = "get a whole copy of the file"
 MAX_PIXELS: Final = 500_000_000  # of a picture; a plate of 40 x 50 cm at 2,800 dpi has 240 million
 
 LONGEST_SIDES: Final = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 32_768, "HEIF": 256 * 1024}

@@ -18,10 +18,10 @@ from PIL.JpegImagePlugin import JpegImageFile
 from simplejpeg import decode_jpeg, decode_jpeg_header, encode_jpeg_yuv_planes
 
 from ...color.pillow import from_pillow
-from ...errors import PhotoError
+from ...errors import WHOLE_COPY, PhotoError
 from . import damage, exif
 from .icc import cmyk_to_srgb, inks, refuse_hdr
-from .image import WHOLE_COPY, Decoded, Metadata, Planes, check_size
+from .image import Decoded, Metadata, Planes, check_size
 from .jpeg_coefficients import CodedLuma, as_coefficients, luma_coefficients, with_chroma
 from .jpeg_metadata import APP1, APP2, APP13, COMMENT, JFIF, losses, metadata_of, metadata_segments
 from .splice import CannotSplice, LumaScans, luma_scans, segment, splice

@@ -19,7 +19,7 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from ...color.bands import bands, in_parallel
-from ...errors import PhotoError
+from ...errors import WHOLE_COPY, PhotoError
 from . import exif, photoshop
 from .deflate import LEVEL
 from .image import (
@@ -30,7 +30,6 @@ from .image import (
     PER_CM,
     PER_INCH,
     TO_SDR,
-    WHOLE_COPY,
     Decoded,
     Density,
     Metadata,

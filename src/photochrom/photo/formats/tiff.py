@@ -17,7 +17,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from ...color.bands import bands, in_parallel, small
 from ...color.pillow import from_pillow
-from ...errors import PhotoError
+from ...errors import WHOLE_COPY, PhotoError
 from . import damage, exif, jpeg, photoshop, tiff_cut, tiff_repair
 from .deflate import inflated_size
 from .exif import Entry, Tiff
@@ -211,7 +211,7 @@ def _page(tiff: Tiff, entries: list[Entry]) -> _Page:
     if alpha not in (_PREMULTIPLIED, _ALPHA) or photometric == _CMYK:
         alpha = _NO_ALPHA
     if samples < _CHANNELS[photometric]:
-        raise PhotoError("is damaged (too few samples per pixel)", remedy="get a whole copy of the file")
+        raise PhotoError("is damaged (too few samples per pixel)", remedy=WHOLE_COPY)
     planar = number(Tag.PlanarConfiguration, 1) == 2
     unusual = photometric == _MIN_IS_WHITE or (alpha == _PREMULTIPLIED and (planar or photometric == _MIN_IS_BLACK))
     if bits <= 8 and alpha != _NO_ALPHA and unusual:  # Pillow would report such files as damaged

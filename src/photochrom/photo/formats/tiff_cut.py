@@ -8,10 +8,9 @@ from typing import Final
 
 from PIL.ExifTags import Base as Tag
 
-from ...errors import PhotoError
+from ...errors import WHOLE_COPY, PhotoError
 from . import exif
 from .exif import LONG, Entry, Tiff
-from .image import WHOLE_COPY
 
 _OLD_JPEG: Final = 6  # compression
 _LONG8: Final = (13, 16, 18)

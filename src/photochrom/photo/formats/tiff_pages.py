@@ -8,10 +8,9 @@ from typing import Final
 
 from PIL.ExifTags import Base as Tag
 
-from ...errors import PhotoError
+from ...errors import WHOLE_COPY, PhotoError
 from . import exif
 from .exif import Entry
-from .image import WHOLE_COPY
 from .tiff_cut import page_file
 
 LOOP_LOST: Final = "its list of pages loops: any pages after the loop are not kept"

@@ -10,9 +10,9 @@ from PIL import Image
 from PIL.WebPImagePlugin import WebPImageFile
 
 from ...color.pillow import from_pillow
-from ...errors import PhotoError
+from ...errors import WHOLE_COPY, PhotoError
 from . import exif
-from .image import C2PA_LOST, TO_ANOTHER, WEBP_LIMIT, WHOLE_COPY, Decoded, Metadata, check_one, check_size
+from .image import C2PA_LOST, TO_ANOTHER, WEBP_LIMIT, Decoded, Metadata, check_one, check_size
 
 _EFFORT: Final = 50  # ``quality`` of a lossless file means effort; more takes much longer and saves about 1 %
 
