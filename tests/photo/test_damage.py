@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -20,13 +21,15 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.ExifTags import Base as Tag
 
 from photochrom import photo
 from photochrom.errors import PhotoError
 from photochrom.photo import write as photo_write
-from photochrom.photo.formats import png
+from photochrom.photo.formats import exif, png
 from photochrom.photo.formats.damage import DAMAGED, LEFT_OVER, WARNINGS
 from photochrom.photo.formats.deflate import inflated_size
+from photochrom.photo.formats.tiff_cut import page_file
 from photochrom.photo.inspection import is_in_color, upright_size
 from photochrom.photo.write import write_output
 from tests.helpers.permissions import as_nobody, public_folder
@@ -525,11 +528,31 @@ def test_locked_folder() -> None:
 
 def fax(compression: str) -> bytes:
     """Return a TIFF of rings in a fax compression."""
-    rows, columns = np.mgrid[:200, :160]
-    return saved(np.hypot(rows - 90, columns - 70).astype(int) // 9 % 2 == 0, "TIFF", compression=compression)
+    rows, columns = np.mgrid[:208, :160]
+    rings = np.hypot(rows - 90, columns - 70).astype(int) // 9 % 2 == 0
+    return saved(rings, "TIFF", compression=compression, tiffinfo={Tag.RowsPerStrip: 208})
 
 
-@pytest.mark.parametrize(("compression", "share"), [("group3", 0.8), ("group4", 0.6), ("tiff_ccitt", 0.8)])
+FAXES = ("group3", "group4", "tiff_ccitt")
+
+
+@pytest.mark.parametrize("compression", FAXES)
+def test_an_intact_fax_in_tiles_is_not_called_damaged(compression: str) -> None:
+    """Unlike libtiff, FFmpeg does not read it."""
+    tiff = exif.open_tiff(fax(compression))
+    strips = {entry.tag: entry for entry in tiff.directory(tiff.first)[0]}
+    tiles = {Tag.TileWidth: tiff.entry(Tag.TileWidth, exif.LONG, [160])}
+    for old, new in ((Tag.RowsPerStrip, Tag.TileLength), (Tag.StripOffsets, Tag.TileOffsets),
+                     (Tag.StripByteCounts, Tag.TileByteCounts)):  # fmt: skip
+        tiles[new] = replace(strips.pop(old), tag=new)
+    data = page_file(tiff, [entry for _, entry in sorted((strips | tiles).items())])
+    whole = photo.read_photo(bytes(tiff.data))
+    tiled = photo.read_photo(data)
+    assert np.array_equal(tiled.luma, whole.luma)
+    assert tiled.warnings == whole.warnings
+
+
+@pytest.mark.parametrize(("compression", "share"), [*zip(FAXES, (0.8, 0.7, 0.8), strict=True)])
 def test_a_fax_with_a_changed_bit_is_coloured_with_a_warning(compression: str, share: float) -> None:
     """libtiff reports an error or a warning, guesses the line and succeeds. Group 4 has no end-of-line codes."""
     data = fax(compression)

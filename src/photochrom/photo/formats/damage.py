@@ -1,22 +1,16 @@
 """Detects damaged pixel data that decoders conceal and Pillow does not report.
 
-libjpeg warns of damage, and libtiff's fax decoders report an error, but both return a picture, and Pillow suppresses
-both messages. For Group 3 faxes, libtiff only warns, and Pillow disables its warnings; their pixels are therefore
-compared with those from a second decoder.
+libjpeg and libtiff's fax decoders report damage, but return a picture, and Pillow suppresses their messages. The pixels
+of faxes are therefore compared with those from a second decoder.
 """
 
 from __future__ import annotations
 
-import ctypes
 import re
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from functools import cache
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 import numpy as np
-from PIL import _imaging
 from simplejpeg import decode_jpeg, decode_jpeg_header
 
 DAMAGED: Final = "is damaged, and parts of the picture may be wrong: get a whole copy of the file"
@@ -24,8 +18,6 @@ LEFT_OVER: Final = "holds more coded data than pixels, as damaged files and some
 WARNINGS: Final = (DAMAGED, LEFT_OVER)
 _LOST: Final = re.compile(r"Corrupt JPEG data|Premature end of JPEG|Inconsistent progression")
 _EXTRA: Final = re.compile(r"(\d+) extraneous bytes before marker 0x(..)")
-
-_collecting = threading.local()
 
 
 def in_jpeg(data: bytes, colors: str = "GRAY") -> tuple[str, ...]:
@@ -70,11 +62,11 @@ def _warning(data: bytes, message: str) -> tuple[str, ...]:
     return (DAMAGED,) if _LOST.search(message) else ()
 
 
-def in_group3(data: bytes, luma: np.ndarray) -> tuple[str, ...]:
+def in_fax(data: bytes, luma: np.ndarray) -> tuple[str, ...]:
     """Return ``DAMAGED`` if FFmpeg and libtiff decode a fax to different pixels; empty otherwise.
 
     Args:
-        data: A TIFF whose first page has 1 bit per pixel, in Group 3 or Modified Huffman compression.
+        data: A TIFF whose first page has 1 bit per pixel, in Group 3, Group 4 or Modified Huffman compression.
         luma: The page as libtiff decoded it, uint8 ``[H, W]``.
     """
     import av
@@ -85,41 +77,3 @@ def in_group3(data: bytes, luma: np.ndarray) -> tuple[str, ...]:
     except (av.FFmpegError, ValueError):  # a variant that only libtiff supports
         return ()
     return (DAMAGED,) if other.shape == luma.shape and not np.array_equal(other, luma) else ()
-
-
-@contextmanager
-def collected_fax_errors() -> Iterator[list[str]]:
-    """Collect the errors of libtiff's fax decoders in this thread.
-
-    Yields:
-        A list, to which ``DAMAGED`` is appended if libtiff finds an invalid code word. It remains empty where Pillow's
-        libtiff is not accessible, as on Windows.
-    """
-    _register_handler()
-    errors: list[str] = []
-    _collecting.damage = errors
-    try:
-        yield errors
-    finally:
-        _collecting.damage = None
-
-
-@cache
-def _register_handler() -> Any:
-    """Register ``_record_error`` as an additional error handler of libtiff, for the rest of the process."""
-    try:
-        libtiff = ctypes.CDLL(_imaging.__file__)  # names in libraries of Pillow's extension are found through it
-        install = libtiff.TIFFSetErrorHandlerExt
-    except (AttributeError, OSError):
-        return None
-    install.restype = ctypes.c_void_p
-    handler = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)(_record_error)
-    install(handler)
-    return handler  # never released, since libtiff may call it at any time
-
-
-def _record_error(_: int | None, source: bytes | None, __: bytes | None, ___: int | None) -> None:
-    """Record an error of libtiff if ``source``, which reports it, is a fax decoder such as ``Fax4Decode``."""
-    errors: list[str] | None = getattr(_collecting, "damage", None)
-    if errors is not None and not errors and (source or b"").startswith(b"Fax"):
-        errors.append(DAMAGED)

@@ -38,7 +38,7 @@ _TIFFFILE_DECODES: Final = (1, *_DEFLATE, 32773)  # none, deflate (two codes) an
 _ZSTD, _JPEG = 50000, 7
 _UNREADABLE_16_BITS: Final = "has 16 bits in a compression and an order of samples that cannot be read"
 _DEFLATE_IT: Final = "save it again with deflate"
-_GROUP_3: Final = (2, 3)  # without and with end-of-line codes
+_FAXES: Final = (2, 3, 4)  # Modified Huffman, Group 3 and Group 4
 
 
 @dataclass(frozen=True)
@@ -148,27 +148,24 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
     if (stream := tiff_repair.old_jpeg(data, tiff, entries)) is not None:
         photo = jpeg.read(stream)
         return Decoded(photo.luma, None, metadata, warnings=tuple({*damage.WARNINGS} & {*photo.warnings}))
-    parts, damages = _parts(tiff, entries, page), []
+    places, size = _parts(tiff, entries, page)
+    damages: tuple[str, ...] = ()
     if page.compression in _DEFLATE and tiff.number(entries, Tag.FillOrder, 1) == 1:  # no program reverses the bits
-        _check_deflated(tiff, parts)
+        _check_deflated(tiff, places, size)
     if page.photometric == _YCBCR and page.compression == 1:
-        luma = tiff_repair.ycbcr_luma(tiff, entries, parts.places, page.height, page.width)
+        luma = tiff_repair.ycbcr_luma(tiff, entries, places, page.height, page.width)
         return Decoded(luma, None, metadata, warnings=tuple(_warnings(entries, page, None)))
     if page.bits == 16 and page.compression == _ZSTD:
         planes = _planes_of(_by_bytes(tiff, entries, page), False, page)
     else:
         file = _single_page_file(data, tiff, entries, is_first)
-        with damage.collected_fax_errors() as fax_errors:
-            planes = (
-                _read_by_pillow(file, page, icc)
-                if _suits_pillow(page)
-                else _planes_of(*_read_by_others(file, page), page)
-            )
-        damages = [*fax_errors]
-        if not damages and page.compression in _GROUP_3 and page.bits == page.samples == 1:
-            damages.extend(damage.in_group3(file, planes.luma))
+        planes = (
+            _read_by_pillow(file, page, icc) if _suits_pillow(page) else _planes_of(*_read_by_others(file, page), page)
+        )
+        if _is_plain_fax(entries, page):
+            damages = damage.in_fax(file, planes.luma)
         if page.compression == _JPEG:
-            damages.extend(damage.in_jpegs(exif.find(entries, Tag.JPEGTables), (data[a:b] for a, b in parts.places)))
+            damages = damage.in_jpegs(exif.find(entries, Tag.JPEGTables), (data[a:b] for a, b in places))
     linear = page.photometric == _LINEAR_RAW
     return Decoded(
         planes.luma,
@@ -179,6 +176,12 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
         warnings=(*_warnings(entries, page, planes.extra), *damages),
         extra=planes.extra,
     )
+
+
+def _is_plain_fax(entries: list[Entry], page: _Page) -> bool:
+    """Return whether a page is a fax that FFmpeg reads like libtiff, in strips and without a palette."""
+    is_bilevel = page.bits == page.samples == 1 and page.photometric in _GREY_OR_RGB
+    return page.compression in _FAXES and is_bilevel and exif.find(entries, Tag.TileOffsets) is None
 
 
 def _single_page_file(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> bytes:
@@ -230,18 +233,11 @@ def _has_whole_scale(tiff: Tiff, entries: list[Entry]) -> bool:
     return tiff.number(entries, Tag.WhiteLevel, 65535) == 65535
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """The strips or tiles of a page."""
-
-    places: list[tuple[int, int]]
-    """Start and end of each, as offsets in the file."""
-    size: int
-    """Largest size of a decompressed strip or tile, in bytes."""
-
-
-def _parts(tiff: Tiff, entries: list[Entry], page: _Page) -> _Parts:
+def _parts(tiff: Tiff, entries: list[Entry], page: _Page) -> tuple[list[tuple[int, int]], int]:
     """Find the strips or tiles of a page.
+
+    Returns:
+        Start and end of each, as offsets in the file; and the largest size of a decompressed one, in bytes.
 
     Raises:
         PhotoError: Some are missing; libtiff would only warn, and leave the missing parts black.
@@ -255,22 +251,22 @@ def _parts(tiff: Tiff, entries: list[Entry], page: _Page) -> _Parts:
     if len(offsets) < expected:
         raise tiff_cut.cut_short()
     rows = down if tiled else min(down, page.height)
-    return _Parts(places, max(1, across * rows * page.samples * 2))
+    return places, max(1, across * rows * page.samples * 2)
 
 
-def _check_deflated(tiff: Tiff, parts: _Parts) -> None:
-    """Verify the checksum of each strip or tile, which libtiff does not always do.
+def _check_deflated(tiff: Tiff, places: list[tuple[int, int]], size: int) -> None:
+    """Verify the checksum of each strip or tile, which libtiff does not always do; the arguments are from ``_parts``.
 
     Raises:
         PhotoError: A strip or tile is damaged.
     """
 
     def is_whole(numbers: range) -> bool:
-        pieces = (tiff.data[start:end] for start, end in parts.places[numbers.start : numbers.stop])
-        return all(inflated_size([piece], parts.size)[1] for piece in pieces if piece)
+        pieces = (tiff.data[start:end] for start, end in places[numbers.start : numbers.stop])
+        return all(inflated_size([piece], size)[1] for piece in pieces if piece)
 
     try:
-        is_complete = all(in_parallel(is_whole, bands(len(parts.places), parts.size)))
+        is_complete = all(in_parallel(is_whole, bands(len(places), size)))
     except zlib.error:
         is_complete = False
     if not is_complete:
