@@ -198,22 +198,10 @@ def test_coefficients_are_read_at_the_place_of_the_sample():
 def test_strips_that_share_lines_of_coefficients_are_colored_as_one(monkeypatch, threads):
     rng = np.random.default_rng(0)
     luma = rng.integers(0, 256, (61, 90)).astype(np.uint8)
+    luma[:20] = 250  # where hardly any chroma is in gamut
     coefficients = rng.normal(0, 0.1, (4, 24, 30)).astype(np.float32)
     how = {"strength": 1.0}
     whole = upsample.apply_to_luma(coefficients, luma, **how)
     monkeypatch.setattr(bands, "_MIN_STRIP_ROWS", 3)  # rows: one or two lines of the coefficients
     monkeypatch.setattr(upsample, "_STRIP_SAMPLES", 1)
     np.testing.assert_array_equal(upsample.apply_to_luma(coefficients, luma, **how, threads=threads), whole)
-
-
-def test_strips_after_one_that_is_out_of_gamut_are_colored_as_ever(monkeypatch):
-    """After such a strip, the next one is brought into gamut without a search."""
-    luma = np.full((60, 90), 128, np.uint8)
-    luma[:20] = 250  # where hardly any chroma is in gamut
-    coefficients = np.random.default_rng(0).normal(0, 0.02, (4, 24, 30)).astype(np.float32)
-    how = {"strength": 1.0}
-    monkeypatch.setattr(bands, "_MIN_STRIP_ROWS", 4)
-    monkeypatch.setattr(upsample, "_STRIP_SAMPLES", 1)
-    found = upsample.apply_to_luma(coefficients, luma, **how)
-    monkeypatch.setattr(upsample, "_MANY_SHARE", 1.0)  # each strip is searched
-    np.testing.assert_array_equal(found, upsample.apply_to_luma(coefficients, luma, **how))

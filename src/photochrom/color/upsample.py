@@ -22,8 +22,6 @@ from .luma_range import FULL, Sampling
 
 _EDGE_L = 8.0  # contrast in L* above which chroma follows an edge; weaker contrast is texture and grain
 _EDGE_Y = 0.03  # the same contrast in luma, 0..1, at the size of the thumbnail
-_MANY_SHARE = 1 / 8  # share of samples out of gamut, above which it is faster to map all samples
-_ROW_STEP = 4  # that share is estimated from every fourth row
 _STRIP_SAMPLES = 1 << 17  # samples of chroma that are rounded and brought into gamut at once
 _ROWS = 20  # rows of chroma computed at once, before rounding
 _RESIZED_AT_ONCE = 6  # lines of coefficients resized to the picture's width at once, for several strips
@@ -141,15 +139,13 @@ def apply_to_luma(
     def color(rows: slice) -> None:
         buffers: list[np.ndarray] = []
         wide_lines = _WideLines(lines, width)
-        many = False  # whether many samples of the previous strip were out of gamut
         for start, stop in strips(rows.stop - rows.start, width, _STRIP_SAMPLES):
             start, stop = rows.start + start, rows.start + stop
             # Each row of chroma is a weighted sum of the two nearest lines.
             first, last = int(position[start]), min(int(position[stop - 1]) + 2, len(lines))
             mean, darkest, brightest = sampling.luma_range(luma, start, stop)
             cb, cr = _chroma(position[start:stop] - first, wide_lines.between(first, last), mean, buffers)
-            rounded, many = _quantized(cb, cr, darkest, brightest, coding, many=many)
-            for plane, values in zip(planes, rounded, strict=True):
+            for plane, values in zip(planes, _quantized(cb, cr, darkest, brightest, coding), strict=True):
                 plane[start:stop] = values
 
     list(in_parallel(color, shares(height, threads)))
@@ -229,58 +225,32 @@ def _in_code_values(coefficients: np.ndarray, coding: Coding) -> np.ndarray:
 
 
 def _quantized(
-    cb: np.ndarray,
-    cr: np.ndarray,
-    darkest: np.ndarray,
-    brightest: np.ndarray,
-    coding: Coding,
-    *,
-    many: bool = False,
-) -> tuple[list[np.ndarray], bool]:
+    cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding
+) -> list[np.ndarray]:
     """Round chroma to code values that are in gamut at every luma from ``darkest`` to ``brightest``.
 
     Args:
-        cb: float32 ``[h, w]``, in code values, around 0. It may be overwritten.
+        cb: float32 ``[h, w]``, in code values, around 0.
         cr: Like ``cb``.
         darkest: Lowest luma of the pixels that share the sample, in code values, ``[h, w]``.
         brightest: Highest luma of those pixels.
         coding: How luma and chroma are coded.
-        many: Whether to skip the test, because many samples of the previous strip were out of gamut.
 
     Returns:
-        Cb and Cr, uint8 or uint16 ``[h, w]``; and whether many samples were out of gamut.
+        Cb and Cr, uint8 or uint16 ``[h, w]``.
     """
-    if many:
-        return _all_in_gamut(cb, cr, darkest, brightest, coding)
     # Few samples are out of gamut. Therefore all are rounded first, and a cheap test then finds candidates: with every
     # matrix, no channel differs from the luma by more than twice the chroma.
     rounded = [_rounded(plane, coding) for plane in (cb, cr)]
     far = np.greater(_distance(rounded[0], rounded[1], coding), _room(darkest, brightest, coding) >> 1)
-    count = np.count_nonzero(far)
-    if count > _MANY_SHARE * far.size:
-        return _all_in_gamut(cb, cr, darkest, brightest, coding)
-    if count:
-        places = np.flatnonzero(far)
-        exact = [plane.take(places) for plane in (cb, cr)]
-        factor = _factor(exact[0], exact[1], darkest.take(places), brightest.take(places), coding)
-        for plane, values in zip(rounded, exact, strict=True):
-            values *= factor
-            values += coding.neutral + 0.5
-            plane.ravel()[places] = np.clip(values, 0, coding.highest, out=values).astype(plane.dtype)
-    return rounded, False
-
-
-def _all_in_gamut(
-    cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding
-) -> tuple[list[np.ndarray], bool]:
-    """Map and round all samples, which is faster than ``_quantized`` if many of them are out of gamut.
-
-    Arguments and result are those of ``_quantized``.
-    """
-    factor = _factor(cb, cr, darkest, brightest, coding)
-    sample = factor[::_ROW_STEP]
-    many = bool(np.count_nonzero(sample < 1) > _MANY_SHARE * sample.size)
-    return [_rounded(np.multiply(plane, factor, out=plane), coding) for plane in (cb, cr)], many
+    places = np.flatnonzero(far)
+    exact = [plane.take(places) for plane in (cb, cr)]
+    factor = _factor(exact[0], exact[1], darkest.take(places), brightest.take(places), coding)
+    for plane, values in zip(rounded, exact, strict=True):
+        values *= factor
+        values += coding.neutral + 0.5
+        plane.ravel()[places] = np.clip(values, 0, coding.highest, out=values).astype(plane.dtype)
+    return rounded
 
 
 def _factor(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
