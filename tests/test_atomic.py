@@ -109,11 +109,11 @@ def test_a_temporary_file_that_disappears_meanwhile_does_not_keep_the_others(tmp
         path.write_text("half")
     is_abandoned, seen = atomic._is_abandoned, []
 
-    def removed_first(entry):
+    def removed_first(entry, prefix):
         seen.append(entry.name)
         if len(seen) == 1:
             Path(entry.path).unlink()
-        return is_abandoned(entry)
+        return is_abandoned(entry, prefix)
 
     monkeypatch.setattr(atomic, "_is_abandoned", removed_first)
     write(tmp_path / "a.txt", "whole")

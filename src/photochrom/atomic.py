@@ -89,20 +89,24 @@ def _temporary(folder: Path, suffix: str) -> Path:
 
 
 @functools.cache
-def sweep(folder: Path) -> None:
+def sweep(folder: Path, prefix: str = _PREFIX) -> None:
     """Remove temporary files and folders that killed processes have left in a folder; runs once per folder and process.
 
     Errors are ignored: what cannot be removed is left.
+
+    Args:
+        folder: The folder.
+        prefix: Beginning of the names, which is followed by a result of ``_owner``.
     """
     with suppress(OSError), os.scandir(folder) as entries:  # a faulty folder is reported when the file is written
         for entry in entries:
-            if entry.name.startswith(_PREFIX):
+            if entry.name.startswith(prefix):
                 with suppress(OSError):  # another process may just be giving the file its final name
-                    _remove_if_abandoned(entry)
+                    _remove_if_abandoned(entry, prefix)
 
 
-def _remove_if_abandoned(entry: os.DirEntry[str]) -> None:
-    if not _is_abandoned(entry):
+def _remove_if_abandoned(entry: os.DirEntry[str], prefix: str) -> None:
+    if not _is_abandoned(entry, prefix):
         return
     if entry.is_dir(follow_symlinks=False):
         shutil.rmtree(entry.path, ignore_errors=True)
@@ -123,7 +127,7 @@ def temporary_folder(name: str) -> Iterator[Path]:
         OSError: The folder cannot be created.
     """
     parent = Path(tempfile.gettempdir())
-    _remove_abandoned(parent, name)
+    sweep(parent, f"{name}-")
     folder = parent / f"{name}-{_owner()}"
     folder.mkdir(mode=0o700)
     try:
@@ -132,28 +136,16 @@ def temporary_folder(name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@functools.cache  # a batch may create a folder for each photograph
-def _remove_abandoned(parent: Path, name: str) -> None:
-    with suppress(OSError), os.scandir(parent) as entries:
-        for entry in entries:
-            if entry.name.startswith(f"{name}-") and _has_ended(entry.name.removeprefix(f"{name}-")):
-                shutil.rmtree(entry.path, ignore_errors=True)
+def _is_abandoned(entry: os.DirEntry[str], prefix: str) -> bool:
+    """Return whether a temporary file or folder is abandoned: its process has ended, or it is a file of two days ago.
 
-
-def _is_abandoned(entry: os.DirEntry[str]) -> bool:
-    """Return whether a temporary file is abandoned: its process has ended, or it is two days old."""
-    if time.time() - entry.stat().st_mtime > _ABANDONED_S:
+    Whether a process of another machine that shares the disk has ended is not known.
+    """
+    if prefix == _PREFIX and time.time() - entry.stat().st_mtime > _ABANDONED_S:
         return True
-    return _has_ended(entry.name.removeprefix(_PREFIX))
-
-
-def _has_ended(name: str) -> bool:
-    """Return whether the process that a name from ``_owner`` identifies has ended; False if this cannot be known."""
-    host, _, rest = name.partition("-")
+    host, _, rest = entry.name.removeprefix(prefix).partition("-")
     number = rest.partition("-")[0]
-    if host != _host() or not number.isdigit():
-        return False  # the process may be running on another machine that shares the disk
-    return not _is_alive(int(number))
+    return host == _host() and number.isdigit() and not _is_alive(int(number))
 
 
 def _owner() -> str:

@@ -14,7 +14,7 @@ libraries are re-raised as one of these (``raise ... from``) before they leave t
 ``OSError`` may pass, the function's docstring says so.
 
 Remedies name arguments of the Python API (``overwrite=True``). The command line rewrites them as flags
-(``--overwrite``) in ``commands.messages``.
+(``--overwrite``) in ``commands.messages``. The functions of this module format parts of messages.
 """
 
 from __future__ import annotations
@@ -144,3 +144,15 @@ def first_of(names: Sequence[object], most: int = 3) -> str:
 def one_line(text: str) -> str:
     """Return a text in one line: control characters, which file names may contain, are escaped."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number with its noun, as in ``1 frame`` or ``2 frames``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as ``0:48``, ``12:30`` or ``1:02:05``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

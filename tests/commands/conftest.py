@@ -1,9 +1,10 @@
-"""A folder of photographs, and a model with known answers."""
+"""A folder of photographs, and models with known answers."""
 
 import pytest
 from PIL import Image
 from skimage import data
 
+from tests.helpers.films import colorizer
 from tests.helpers.suggesting import hinting_engine
 
 
@@ -23,3 +24,10 @@ def hinting(tmp_path_factory, monkeypatch):
     path.write_bytes(b"hinting")
     monkeypatch.setattr("photochrom.colorizer.colorizer.open_engine", lambda *_: hinting_engine(runs))
     return ["--model", str(path)], runs
+
+
+@pytest.fixture
+def no_network(tmp_path_factory, monkeypatch):
+    """Replace the model by a colorizer that makes everything orange."""
+    ready = colorizer(tmp_path_factory.mktemp("model"), lambda _: (30, 40))
+    monkeypatch.setattr("photochrom.colorizer.colorizer.Colorizer", lambda *_: ready)

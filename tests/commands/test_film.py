@@ -25,7 +25,6 @@ from photochrom.commands.main import main
 from photochrom.film import FilmOptions, FilmReport, Progress, colorize_film, parse_time
 from photochrom.film.times import time_text
 from tests.helpers.films import (
-    colorizer,
     decoded,
     documentary,
     halves,
@@ -41,7 +40,7 @@ from tests.helpers.films import (
     write_frames,
 )
 
-HEAVY = {"av", "numpy", "PIL", "cv2", "openvino", "onnxruntime", "torch", "tqdm"}
+pytestmark = pytest.mark.usefixtures("no_network")
 ROOT = str(Path(__file__).parents[2])
 
 # The command with a colorizer that needs no network, and segments of half a second. If it is told a number, it sends
@@ -74,28 +73,12 @@ def film(tmp_path):
     return write_film(tmp_path / "reel.mkv", pan(24) + other_shot(30), codec="ffv1", rate=24)
 
 
-@pytest.fixture(autouse=True)
-def no_network(tmp_path_factory, monkeypatch):
-    """Replace the model by a colorizer that makes everything orange."""
-    ready = colorizer(tmp_path_factory.mktemp("model"), lambda _: (30, 40))
-    monkeypatch.setattr("photochrom.colorizer.colorizer.Colorizer", lambda *_: ready)
-
-
 def command(folder, *arguments, number=0):
     return [sys.executable, "-c", COMMAND, str(folder), str(int(number)), *map(str, arguments)]
 
 
 def names(folder):
     return sorted(p.name for p in folder.iterdir())
-
-
-def test_help_loads_nothing_heavy():
-    code = "import sys; from photochrom.commands.main import main\n"
-    code += "try: main(['film', '--help'])\nexcept SystemExit: pass\n"
-    code += f"print(sorted({HEAVY} & set(sys.modules)))"
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert output.splitlines()[-1] == "[]"
-    assert "--preview" in output
 
 
 @pytest.mark.slow

@@ -24,7 +24,17 @@ from skimage import data
 
 from photochrom import Colorizer, OptionError, TrainingError, machine
 from photochrom.commands.main import main
-from photochrom.training import checkpoint, estimate, export, pipeline, published_weights, recipes, run_folder
+from photochrom.models.registry import find_model
+from photochrom.training import (
+    checkpoint,
+    estimate,
+    export,
+    initial_model,
+    pipeline,
+    published_weights,
+    recipes,
+    run_folder,
+)
 from photochrom.training.__main__ import main as main_of_training
 from photochrom.training.config import CHECKPOINT, TrainingConfig
 from photochrom.training.initial_model import load_initial_model
@@ -326,6 +336,15 @@ class TestBeginning:
         monkeypatch.setattr(pipeline, "estimate", lambda run: SimpleNamespace(costs=None))  # takes longer than the rest
         assert main([*arguments, "--from", "default"]) == 0
         assert "from default " in capsys.readouterr().out
+
+
+def test_a_folder_that_is_called_like_a_model_does_not_take_its_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "default").mkdir()
+    monkeypatch.setattr(initial_model, "_model", lambda path, *_: path)
+    monkeypatch.setattr(initial_model, "_earlier_run", lambda folder, _: folder)
+    assert load_initial_model("default", None, None) == find_model("default")
+    assert load_initial_model("./default", None, None) == tmp_path / "default"
 
 
 def test_a_batch_larger_than_a_recipe_takes_from_one_source_is_reported(photographs, tmp_path, monkeypatch):

@@ -187,14 +187,17 @@ def test_several_films_go_to_a_folder(film, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_models_alone_lists(capsys):
+@pytest.mark.parametrize("action", [[], ["list"]])
+def test_models_are_listed(action, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PHOTOCHROM_HOME", str(tmp_path))
     path = find_model("default")
     card = ModelCard.of(open_engine(path).metadata, path)
-    assert main(["models"]) == 0
+    assert main(["models", *action]) == 0
     first, second, *others = capsys.readouterr().out.splitlines()
     assert first.split() == f"default {card.name} {card.version}, {card.licence}: {card.description}".split()
     assert second.strip() == str(path)
     assert others[0].startswith("reference ")
+    assert "photochrom models get reference" in others[0]
 
 
 @pytest.mark.parametrize(

@@ -49,10 +49,11 @@ def test_ctrl_c(tmp_path):
 
 HEARD = """
 import signal, sys
-from photochrom.training.stop_signals import stopping
+from photochrom.signals import stopping
+from photochrom.training.stop_signals import SIGNALS
 number = signal.Signals[sys.argv[1]]
 before = signal.getsignal(number)
-with stopping() as asked:
+with stopping(*SIGNALS) as asked:
     assert asked() == 0
     signal.raise_signal(number)
     assert asked() == number

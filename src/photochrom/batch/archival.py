@@ -52,7 +52,7 @@ def make_bag(folder: Path) -> Path:
         import bagit
     if (folder / "bagit.txt").exists():
         raise OptionError("is a bag already", path=folder, remedy="colour into a new folder")
-    if bad := next((path for path in folder.rglob("*") if not _is_utf8(path.name)), None):
+    if bad := next((path for path in folder.rglob("*") if _in_utf8(path.name) != path.name), None):
         raise OptionError(
             f"cannot be made a bag, since the name {bad.name!r} is not UTF-8",
             path=folder,
@@ -96,10 +96,6 @@ def _content_in(folder: Path, work: Path) -> Iterator[None]:
         work.rmdir()
 
 
-def _is_utf8(name: str) -> bool:
-    return name == name.encode("utf-8", "replace").decode()
-
-
 def write_premis(folder: Path, rows: Iterable[Row]) -> Path:
     """Write a PREMIS event for each item that was coloured or failed: action, time, software and outcome.
 
@@ -133,35 +129,31 @@ def _event(row: Row) -> str:
     if row.output:
         objects += _object("outcome", row.output, row.output_sha256)
     return f"""<event>
-<eventIdentifier><eventIdentifierType>photochrom</eventIdentifierType>\
-<eventIdentifierValue>{escape(f"{row.key} {row.finished}")}</eventIdentifierValue></eventIdentifier>
+{_identifier("eventIdentifier", "photochrom", f"{row.key} {row.finished}")}
 <eventType>modification</eventType>
 <eventDateTime>{escape(row.finished)}</eventDateTime>
 <eventDetailInformation><eventDetail>colours added by software; {escape(detail)}</eventDetail></eventDetailInformation>
 <eventOutcomeInformation><eventOutcome>{_OUTCOMES[row.status]}</eventOutcome></eventOutcomeInformation>
-<linkingAgentIdentifier><linkingAgentIdentifierType>software</linkingAgentIdentifierType>\
-<linkingAgentIdentifierValue>{escape(f"photochrom {row.photochrom}")}</linkingAgentIdentifierValue>\
-</linkingAgentIdentifier>
+{_identifier("linkingAgentIdentifier", "software", f"photochrom {row.photochrom}")}
 {objects}</event>
 """
 
 
 def _object(role: str, place: str, sha256: str) -> str:
     value = f"{place} sha256:{sha256}" if sha256 else place
-    return (
-        "<linkingObjectIdentifier><linkingObjectIdentifierType>file</linkingObjectIdentifierType>"
-        f"<linkingObjectIdentifierValue>{escape(value)}</linkingObjectIdentifierValue>"
-        f"<linkingObjectRole>{role}</linkingObjectRole></linkingObjectIdentifier>\n"
-    )
+    role = f"<linkingObjectRole>{role}</linkingObjectRole>"
+    return _identifier("linkingObjectIdentifier", "file", value, role) + "\n"
 
 
 def _agent(version: str) -> str:
     return (
-        "<agent><agentIdentifier><agentIdentifierType>software</agentIdentifierType>"
-        f"<agentIdentifierValue>photochrom {escape(version)}</agentIdentifierValue></agentIdentifier>"
-        f"<agentName>Photochrom</agentName><agentType>software</agentType><agentVersion>{escape(version)}"
-        "</agentVersion></agent>\n"
+        f"<agent>{_identifier('agentIdentifier', 'software', f'photochrom {version}')}<agentName>Photochrom</agentName>"
+        f"<agentType>software</agentType><agentVersion>{escape(version)}</agentVersion></agent>\n"
     )
+
+
+def _identifier(name: str, kind: str, value: str, more: str = "") -> str:
+    return f"<{name}><{name}Type>{kind}</{name}Type><{name}Value>{escape(value)}</{name}Value>{more}</{name}>"
 
 
 def write_parquet(folder: Path, rows: Iterable[Row]) -> Path:

@@ -6,7 +6,6 @@ import base64
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -22,45 +21,6 @@ _ORDER: Final = {"ok": 0, "skipped": 1, "unread": 2}  # order of the items by st
 _NAMED: Final = 10  # maximum number of different errors that are listed, and of warnings
 
 
-@dataclass(frozen=True)
-class Sums:
-    """Totals over the rows of a report."""
-
-    ok: int
-    """Number of coloured items."""
-    failed: int
-    """Number of items with an error."""
-    skipped: int
-    """Number of items that are in colour already."""
-    unread: int
-    """Number of items in formats that Photochrom does not read."""
-    megapixels: float
-    """Total size of the coloured items, in megapixels."""
-    core_seconds: float
-    """Time spent on all items, in seconds of one core."""
-    mean_confidence: float | None
-    """Mean confidence of the coloured items; None if it is unknown for all."""
-    errors: Counter[str]
-    """Number of errors by message, without file names."""
-    warnings: Counter[str]
-    """Number of warnings by text."""
-
-    def __str__(self) -> str:
-        lines = [
-            f"{self.ok:,} coloured, {self.failed:,} failed{self._skipped()}; {two_digits(self.megapixels)} megapixels, "
-            f"{two_digits(self.core_seconds / 3600)} core-hours"
-        ]
-        if self.mean_confidence is not None:
-            lines.append(f"mean confidence {self.mean_confidence:.2f}")
-        lines += [f"  {count:,} x failed: {one_line(text)}" for text, count in self.errors.most_common(_NAMED)]
-        lines += [f"  {count:,} x {one_line(text)}" for text, count in self.warnings.most_common(_NAMED)]
-        return "\n".join(lines)
-
-    def _skipped(self) -> str:
-        skipped = f", {self.skipped:,} skipped, being in colour already" if self.skipped else ""
-        return skipped + (f", {self.unread:,} left out, being in formats that are not read" if self.unread else "")
-
-
 def rows_of(folder: Path) -> list[Row]:
     """Read the last row of each item from all reports in a folder.
 
@@ -71,28 +31,28 @@ def rows_of(folder: Path) -> list[Row]:
         raise OptionError(
             "holds no report of a batch", path=folder, remedy="name the target of a batch, or the folder of its report"
         )
-    last: dict[str, Row] = {}
-    for path in paths:
-        for row in read_rows(path):
-            last[row.key] = row
-    return list(last.values())
+    return list({row.key: row for path in paths for row in read_rows(path)}.values())
 
 
-def sums_of(rows: Sequence[Row]) -> Sums:
-    """Return the totals over the rows of a report."""
+def sums_of(rows: Sequence[Row]) -> str:
+    """Return the totals over the rows of a report as text, with a line for each of the most frequent errors."""
+    count = Counter(row.status for row in rows)
     done = [row for row in rows if row.status == "ok"]
-    sure = [row.confidence for row in done if row.confidence is not None]
-    return Sums(
-        ok=len(done),
-        failed=sum(row.status == "error" for row in rows),
-        skipped=sum(row.status == "skipped" for row in rows),
-        unread=sum(row.status == "unread" for row in rows),
-        megapixels=sum((row.width or 0) * (row.height or 0) for row in done) / 1e6,
-        core_seconds=sum(row.seconds for row in rows),
-        mean_confidence=sum(sure) / len(sure) if sure else None,
-        errors=Counter(row.problem for row in rows if row.status == "error"),
-        warnings=Counter(warning for row in done for warning in row.warnings),
-    )
+    skipped = f", {count['skipped']:,} skipped, being in colour already" if count["skipped"] else ""
+    unread = f", {count['unread']:,} left out, being in formats that are not read" if count["unread"] else ""
+    megapixels = sum((row.width or 0) * (row.height or 0) for row in done) / 1e6
+    hours = sum(row.seconds for row in rows) / 3600  # of one core
+    lines = [
+        f"{count['ok']:,} coloured, {count['error']:,} failed{skipped}{unread}; {two_digits(megapixels)} megapixels, "
+        f"{two_digits(hours)} core-hours"
+    ]
+    if sure := [row.confidence for row in done if row.confidence is not None]:
+        lines.append(f"mean confidence {sum(sure) / len(sure):.2f}")
+    errors = Counter(row.problem for row in rows if row.status == "error")
+    warnings = Counter(warning for row in done for warning in row.warnings)
+    lines += [f"  {times:,} x failed: {one_line(text)}" for text, times in errors.most_common(_NAMED)]
+    lines += [f"  {times:,} x {one_line(text)}" for text, times in warnings.most_common(_NAMED)]
+    return "\n".join(lines)
 
 
 def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> list[Path]:
@@ -122,10 +82,10 @@ def write_sheet(folder: Path, rows: Sequence[Row], into: Path | None = None) -> 
     into = into or folder
     pages = [into / ("report.html" if number == 1 else f"report-{number}.html") for number in range(1, count + 1)]
     thumbnails = Thumbnails(sorted(folder.glob("report*.thumbnails")))
-    sums = sums_of(rows)
+    counts = Counter(row.status for row in rows)
     for number, page in enumerate(pages):
         shown = [_Entry(row, thumbnails, folder, into) for row in ordered[number * PER_PAGE : (number + 1) * PER_PAGE]]
-        text = template.render(sums=sums, entries=shown, pages=pages, number=number, title=into.resolve().name)
+        text = template.render(sums=counts, entries=shown, pages=pages, number=number, title=into.resolve().name)
         with report_file(page) as stream:
             stream.write(text.encode("utf-8", "replace"))
     return pages

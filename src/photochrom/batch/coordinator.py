@@ -8,13 +8,13 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from ..errors import OptionError, PhotochromError, first_of, system_errors
+from ..errors import OptionError, PhotochromError, counted, first_of, system_errors
 from ..label import is_labelled
 from ..models.download import digest
 from ..models.registry import find_model
@@ -256,16 +256,11 @@ def _check_target(pending: list[Item], job: BatchJob) -> None:
     try:
         check_future_folder(Path(job.target), OptionError)
     except OptionError:
-        if not any(map(_is_writable, {Path(job.target, name).parent for name in names if name})):
-            raise
-
-
-def _is_writable(folder: Path) -> bool:
-    try:
-        check_future_folder(folder, OptionError)
-    except OptionError:
-        return False
-    return True
+        for folder in {Path(job.target, name).parent for name in names if name}:
+            with suppress(OptionError):
+                check_future_folder(folder, OptionError)
+                return
+        raise
 
 
 def _is_as_written(path: Path, row: Row) -> bool:
@@ -349,8 +344,7 @@ def _too_many(summary: BatchSummary, most: int | float | None) -> str:
     if most is None or not summary.failed:
         return ""
     if isinstance(most, int):
-        number = "1 error" if summary.failed == 1 else f"{summary.failed:,} errors"
-        return f"ended after {number}" if summary.failed >= max(1, most) else ""
+        return f"ended after {counted(summary.failed, 'error')}" if summary.failed >= max(1, most) else ""
     if summary.finished < _ENOUGH or summary.failed <= most * summary.finished:
         return ""
     return f"ended because {summary.failed / summary.finished:.0%} failed"

@@ -15,12 +15,14 @@ from .coloring import BatchJob
 from .items import Item
 from .naming import possible_name
 from .remote_files import is_remote, naming_errors, open_address
-from .report import MARK_BYTES, mark, recorded_size
+from .report import mark
 
 _UNKNOWN: Final = -1  # size of a remote file if the file system does not tell it
 
 
-def pending_items(items: list[Item], reported: Mapping[str, bytes], job: BatchJob) -> Iterator[tuple[Item, str]]:
+def pending_items(
+    items: list[Item], reported: Mapping[str, tuple[bytes, int]], job: BatchJob
+) -> Iterator[tuple[Item, str]]:
     """Yield each item with its state, according to the report and the target.
 
     - ``done before``: The item was coloured; its output exists, and so does its sidecar if one is requested. An output
@@ -33,7 +35,7 @@ def pending_items(items: list[Item], reported: Mapping[str, bytes], job: BatchJo
 
     Args:
         items: The items.
-        reported: Marks and sizes of the items that have rows; see ``reported_items``.
+        reported: Marks of the items that have rows, and sizes of their outputs; see ``reported_items``.
         job: The target, and how to colour.
 
     Raises:
@@ -44,20 +46,21 @@ def pending_items(items: list[Item], reported: Mapping[str, bytes], job: BatchJo
     options, size_of = job.options, _sizes(job.target)
     model = known_digest(find_model(options.model)) if reported else ""
     for item in items:
-        if (known := reported.get(item.key)) is None:
+        if item.key not in reported:
             yield item, "to do"
             continue
+        known, recorded = reported[item.key]
         name = possible_name(item, options.name)
         marked = partial(mark, item.size, item.version, model, job.recorded(item))
         state = "to do"
-        if known[:MARK_BYTES] == marked("ok", name):
-            size, recorded = size_of(name), recorded_size(known)
+        if known == marked("ok", name):
+            size = size_of(name)
             state = _state_of_output(size, recorded, retry=options.retry_errors)
             if size == recorded and options.output.sidecar and not size_of(str(sidecar_path(Path(name)))):
                 state = "to do"  # the label was in the sidecar
-        elif known[:MARK_BYTES] == marked("error") and not options.retry_errors:
+        elif known == marked("error") and not options.retry_errors:
             state = "failed before"
-        elif known[:MARK_BYTES] == marked("skipped") and not options.recolor:
+        elif known == marked("skipped") and not options.recolor:
             state = "skipped before"
         yield item, state
 
@@ -71,15 +74,15 @@ def _state_of_output(size: int, recorded: int, *, retry: bool) -> str:
     return "to do" if retry else "cut short before"
 
 
-def unreported(unread: Sequence[Item], reported: Mapping[str, bytes]) -> list[Item]:
+def unreported(unread: Sequence[Item], reported: Mapping[str, tuple[bytes, int]]) -> list[Item]:
     """Return the pictures in unread formats that have no row in the report yet, or have changed since.
 
     Args:
         unread: The pictures.
-        reported: Marks and sizes of the items that have rows; see ``reported_items``.
+        reported: Marks of the items that have rows, and sizes of their outputs; see ``reported_items``.
     """
     marks = ((item, mark(item.size, item.version, "", "", "unread")) for item in unread)
-    return [item for item, known in marks if reported.get(item.key, b"")[:MARK_BYTES] != known]
+    return [item for item, known in marks if reported.get(item.key, (b"", 0))[0] != known]
 
 
 def _sizes(target: str) -> Callable[[str], int]:

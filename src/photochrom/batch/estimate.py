@@ -12,7 +12,7 @@ from typing import Final
 
 from ..atomic import temporary_folder
 from ..color.bands import limited_threads
-from ..errors import PhotochromError, one_line
+from ..errors import PhotochromError, clock, counted, one_line
 from .coloring import BatchJob, local_copy, prepare
 from .coordinator import extensions, listed_items
 from .distribute import worker_count
@@ -22,7 +22,7 @@ from .options import BatchOptions
 from .remote_files import is_remote
 from .report import reported_items
 from .report_folder import report_folder
-from .summary import clock, two_digits
+from .summary import two_digits
 
 _TRIED: Final = 3  # number of items that are coloured, and of remote items that are checked for colour
 _CHECKED: Final = 100  # number of local items that are checked for colour: three seconds for JPEGs of 12 megapixels
@@ -79,9 +79,8 @@ class Estimate:
             f"{count:,} {kind.removeprefix('.') or 'without extension'}" for kind, count in self.kinds.most_common(6)
         )
         about = "about " if self.in_color and self.searched < self.pending else ""
-        items = f"{self.listed:,} item{'' if self.listed == 1 else 's'}"
         size = "of unknown size" if self.source_bytes is None else _size(self.source_bytes)
-        lines = [f"{items} ({kinds or 'none'}), {about}{self.to_do:,} to do, {size}"]
+        lines = [f"{counted(self.listed, 'item')} ({kinds or 'none'}), {about}{self.to_do:,} to do, {size}"]
         if self.before:
             lines.append(", ".join(f"{count:,} {state}" for state, count in sorted(self.before.items())))
         if self.in_color:

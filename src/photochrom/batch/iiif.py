@@ -10,17 +10,6 @@ from typing import Any
 from ..errors import OptionError
 from ..json_text import parse_json
 from .items import Item
-from .remote_files import read_address
-
-
-def list_iiif(address: str) -> Iterator[Item]:
-    """List the pictures of an address that returns an IIIF manifest or an image's ``info.json``.
-
-    Raises:
-        OptionError: The address cannot be read, or does not return IIIF JSON.
-        PhotochromError: fsspec or the package for the protocol is missing.
-    """
-    return items_of_manifest(read_address(address), address)
 
 
 def items_of_manifest(data: bytes, name: str) -> Iterator[Item]:

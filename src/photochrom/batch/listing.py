@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import OptionError, first_of, system_errors
 from ..photo.names import PHOTOGRAPHS, UNREAD
-from .iiif import list_iiif
+from .iiif import items_of_manifest
 from .items import Item
 from .manifests import read_manifest
 from .remote_files import address_of, is_remote, naming_errors, open_address, read_address, version_of
@@ -219,7 +219,7 @@ def _list_remote(address: str, wanted: Filter) -> Iterator[Item]:
     name = address.partition("?")[0].rstrip("/")
     suffix = PurePosixPath(name).suffix.lower()
     if address.startswith(("http://", "https://")) and (suffix == ".json" or name.endswith(("/manifest", "/info"))):
-        return wanted.rows(list_iiif(address))
+        return wanted.rows(items_of_manifest(read_address(address), address))
     system, path = open_address(address)
     if suffix in MANIFESTS:
         return wanted.rows(read_manifest(read_address(address), PurePosixPath(name).name, address.rpartition("/")[0]))

@@ -22,8 +22,6 @@ from ..json_text import parse_json
 
 SCHEMA: Final = 1
 """Version of the rows' schema; increased when a field changes its meaning or is removed."""
-MARK_BYTES: Final = 8
-"""Length of the hashes that ``mark`` returns."""
 
 
 @dataclass(frozen=True)
@@ -163,20 +161,12 @@ class ReportWriter:
 
 def _mend(path: Path) -> None:
     """Remove an incomplete last line from a file."""
-    if not path.is_file() or not path.stat().st_size:
+    if not path.is_file():
         return
     with path.open("rb+") as file:
-        size = file.seek(0, os.SEEK_END)
-        position = size
-        while position > 0:
-            step = min(65_536, position)
-            position = file.seek(position - step)
-            line_break = file.read(step).rfind(b"\n")
-            if line_break >= 0:
-                position += line_break + 1
-                break
-        if position < size:
-            file.truncate(position)
+        whole = sum(len(line) for line in file if line.endswith(b"\n"))
+        if whole < file.tell():  # otherwise the file would become newer, by which reports are ordered
+            file.truncate(whole)
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -236,11 +226,8 @@ def date_back(folder: Path) -> None:
                 os.utime(path, ns=(passed + number, passed + number))
 
 
-def reported_items(folder: Path) -> dict[str, bytes]:
-    """Return ``{key: mark + size}`` for the last row of each item in all reports together.
-
-    Both parts have 8 bytes, because a report may have millions of rows: the mark, and the size of the output, which
-    ``recorded_size`` returns.
+def reported_items(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Return ``{key: (mark, output_size)}`` for the last row of each item in all reports together.
 
     Args:
         folder: Folder of the reports.
@@ -252,17 +239,14 @@ def reported_items(folder: Path) -> dict[str, bytes]:
     for row in (row for path in report_paths(folder) for row in read_rows(path)):
         model = row.model.rpartition("sha256 ")[2]
         item_mark = mark(row.source_size, row.source_version, model, row.options, row.status, row.output)
-        items[row.key] = item_mark + row.output_size.to_bytes(8, "big", signed=True)
+        items[row.key] = item_mark, row.output_size
     return items
 
 
-def recorded_size(reported: bytes) -> int:
-    """Return the size of an item's output, given its value of ``reported_items``; see ``Row.output_size``."""
-    return int.from_bytes(reported[MARK_BYTES:], "big", signed=True)
-
-
 def mark(size: int, version: str, model: str, options: str, status: str, output: str = "") -> bytes:
-    """Return an 8-byte hash of an item's outcome, and of everything that must be unchanged for it to hold.
+    """Return a hash of an item's outcome, and of everything that must be unchanged for it to hold.
+
+    It has 8 bytes only, because a report may have millions of rows.
 
     Args:
         size: Size of the source in bytes; -1 if unknown.
@@ -273,7 +257,7 @@ def mark(size: int, version: str, model: str, options: str, status: str, output:
         output: Path of the output below the target; empty if there is no output.
     """
     facts = "\0".join((str(size), version, model, options, status, output))
-    return hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=MARK_BYTES).digest()
+    return hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=8).digest()
 
 
 def merge(other: Path, path: Path) -> None:
@@ -294,25 +278,15 @@ def merge(other: Path, path: Path) -> None:
                 report.append(row)
 
 
-def compact(path: Path) -> int:
+def compact(path: Path) -> None:
     """Remove all rows from a report except the last one of each key; every line must be complete.
-
-    Returns:
-        The number of remaining rows.
 
     Raises:
         OSError: The report cannot be read or written.
     """
-    last: dict[str, int] = {}
-    count = 0
     with path.open("rb") as file:
-        for count, line in enumerate(file, 1):
-            last[parse_json(line)["key"]] = count
-    if len(last) == count:
-        return count
-    with path.open("rb") as file, new_file(path, overwrite=True) as stream:
-        kept = set(last.values())
-        for number, line in enumerate(file, 1):
-            if number in kept:
-                stream.write(line)
-    return len(last)
+        keys = [parse_json(line)["key"] for line in file]
+    last = {key: number for number, key in enumerate(keys)}
+    if len(last) < len(keys):
+        with path.open("rb") as file, new_file(path, overwrite=True) as stream:
+            stream.writelines(line for number, line in enumerate(file) if last[keys[number]] == number)

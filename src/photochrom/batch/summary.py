@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..errors import clock
 from .report import Row
 
 
@@ -110,10 +111,3 @@ def two_digits(number: float) -> str:
     rounded = float(f"{number:.1e}")  # 9.99 has no decimals, because it becomes 10
     decimals = max(0, 1 - math.floor(math.log10(rounded))) if rounded > 0 else 0
     return f"{number:,.{decimals}f}"
-
-
-def clock(seconds: float) -> str:
-    """Format seconds as ``1:05:09`` or ``0:48``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from ..errors import OptionError, first_of, one_line, system_errors
-from ..signals import not_ignored
+from ..errors import OptionError, counted, first_of, one_line, system_errors
+from ..signals import stopping
 from . import INTERRUPTED
 from .arguments import add_dials, add_model, add_verb, color_options
-from .console import counted, print_to_stderr
+from .console import print_to_stderr
 from .messages import note_text, unread_text
 from .parser import Verbs, options_given
 from .photo_arguments import add_photo_arguments, output_options
-from .shutdown import after_imports
 
 if TYPE_CHECKING:
     from ..batch.options import BatchOptions
@@ -215,12 +211,12 @@ def _check_preservation(args: argparse.Namespace) -> None:
 def _color(args: argparse.Namespace, options: BatchOptions) -> int:
     from ..batch.coordinator import color_batch
 
-    interrupted = False
+    interrupted = 0
 
     def conclude(summary: BatchSummary, folder: Path) -> None:
         nonlocal interrupted
         items.close()  # from now on, Ctrl+C stops at once, since checksums may take long
-        interrupted = stop()
+        interrupted = received()
         progress.close()
         _tell(args, summary)
         if not summary.ended_early:
@@ -228,10 +224,16 @@ def _color(args: argparse.Namespace, options: BatchOptions) -> int:
         if not args.quiet:
             print(f"the report is in {folder}; for a contact sheet: photochrom batch report {folder}")
 
-    with _Progress(quiet=args.quiet) as progress, ExitStack() as items:
-        stop = items.enter_context(_interruptible())
-        summary = color_batch(args.source, args.output, options, progress=progress, stop=stop, at_end=conclude)
+    with closing(_Progress(quiet=args.quiet)) as progress, ExitStack() as items:
+        received = items.enter_context(stopping("SIGINT", told=_say_that_items_are_finished))
+        summary = color_batch(
+            args.source, args.output, options, progress=progress, stop=lambda: received() > 0, at_end=conclude
+        )
     return INTERRUPTED if interrupted else summary.status
+
+
+def _say_that_items_are_finished() -> None:
+    print_to_stderr("photochrom: finishing the items in progress; press Ctrl+C again to stop at once")
 
 
 def _tell(args: argparse.Namespace, summary: BatchSummary) -> None:
@@ -267,26 +269,6 @@ def _preserve(args: argparse.Namespace, folder: Path, *, bag: bool) -> None:
         make_bag(Path(args.output))
 
 
-@contextmanager
-def _interruptible() -> Iterator[Any]:
-    """Yield a function that returns whether Ctrl+C was pressed; a second Ctrl+C raises ``KeyboardInterrupt``."""
-    pressed = False
-
-    def handle(*_: int | FrameType | None) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-        print_to_stderr("photochrom: finishing the items in progress; press Ctrl+C again to stop at once")
-
-    before = [(number, signal.signal(number, after_imports(handle))) for number in not_ignored("SIGINT")]
-    try:
-        yield lambda: pressed
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
-
-
 class _Progress:
     """A progress bar with rate, failures and remaining time; errors are printed above it."""
 
@@ -296,12 +278,6 @@ class _Progress:
         self._quiet = quiet
         hidden = quiet or sys.stderr is None or not sys.stderr.isatty()
         self._bar = tqdm(unit="item", disable=hidden, total=0)
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Remove the bar."""
@@ -345,7 +321,7 @@ def _report(args: argparse.Namespace) -> int:
     with system_errors(OptionError, args.folder, "check the path and its permissions"):
         folder = args.folder / "data" if (args.folder / "bagit.txt").is_file() else args.folder
     rows = rows_of(folder)
-    print("\n".join(map(note_text, str(sums_of(rows)).splitlines())))
+    print("\n".join(map(note_text, sums_of(rows).splitlines())))
     pages = write_sheet(folder, rows, args.folder)
     print(f"contact sheet: {pages[0]}{f' and {len(pages) - 1} more pages' if len(pages) > 1 else ''}")
     if args.parquet:

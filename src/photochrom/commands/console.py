@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from ..errors import OptionError, PhotochromError, one_line
+from ..errors import OptionError, PhotochromError, clock, one_line
 from .messages import error_text
 
 _REFRESH_SECONDS = 1.0  # interval between updates of the bar's clock
@@ -183,7 +183,7 @@ class Progress:
         text = f"{done:,} {self._unit}s"
         if self._total:
             left = (time.monotonic() - self._begun) * (self._total - done) / max(1, done - (self._first or 0))
-            text = f"{done:,} of {self._about}{self._total:,} {self._unit}s, about {clock_time(left)} left"
+            text = f"{done:,} of {self._about}{self._total:,} {self._unit}s, about {clock(left)} left"
         print_to_stderr(f"photochrom: {text}")
 
     def _is_time_to_log(self) -> bool:
@@ -192,15 +192,3 @@ class Progress:
             return False
         self._printed = now
         return True
-
-
-def clock_time(seconds: float) -> str:
-    """Format a duration as ``0:48``, ``12:30`` or ``1:02:05``."""
-    whole = round(seconds)
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
-def counted(number: int, thing: str) -> str:
-    """Format a number with its noun, as in ``1 frame`` or ``2 frames``."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -9,11 +9,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ..errors import PhotochromError
+from ..errors import PhotochromError, counted
 from ..machine import processor_flags, processor_name
 from ..version import __version__
 from .arguments import add_verb
-from .console import counted
 from .messages import error_text
 from .parser import Verbs
 from .settings import apply_settings, config_path, read_config

@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 from ..colorizer.options import ColorOptions
-from ..errors import OptionError, TrainingError, needed_for
+from ..errors import OptionError, TrainingError, counted, needed_for
 from ..output_folders import check_folder
 from .arguments import add_detail, add_overwrite, add_verb
-from .console import counted, print_to_stderr
+from .console import print_to_stderr
 from .messages import error_text
 from .parser import Verbs
 

@@ -12,16 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..errors import FilmError, OptionError, PhotochromError
+from ..errors import FilmError, OptionError, PhotochromError, clock, counted
 from ..machine import LARGEST_REUSED_IN_FILMS, available_cores, limit_blas_threads, reuse_freed_memory
 from ..output_folders import needed_folder
 from . import INTERRUPTED, c2pa
 from .arguments import ModelLoader, add_dials, add_model, add_overwrite, add_verb, add_verbosity, color_options
-from .console import Console, clock_time, counted
+from .console import Console
 from .file_kinds import kind_of
+from .film_arguments import add_old_film, add_shots, numbers_of, shots_of
 from .film_preview import Request, show_without_coloring
-from .film_scan_arguments import add_old_film
-from .film_shot_arguments import add_shots, numbers_of, shots_of
 from .messages import OWN_OUTPUT, note_text
 from .parser import Verbs
 
@@ -381,7 +380,7 @@ def _color(film: str, request: Request, load: ModelLoader, console: Console, cla
             console.error("stopped: the same command continues it; at most ten seconds of film are coloured again")
             return INTERRUPTED
     frames, shots = counted(report.frames, "frame"), counted(len(report.shots), "shot")
-    seconds = clock_time(time.monotonic() - begun)
+    seconds = clock(time.monotonic() - begun)
     console.result(f"{film} -> {report.output}: {frames}, {shots}, in {seconds}")
     for span in report.hint_spans:
         console.detail(f"{film}: the {'still' if span.hint is None else 'hint'} {span.text('was followed ')}")

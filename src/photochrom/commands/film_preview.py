@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..errors import FilmError, OptionError, system_errors
+from ..errors import FilmError, OptionError, counted, system_errors
 from ..output_folders import check_folder
 from .arguments import ModelLoader
-from .console import Console, counted
-from .film_shot_arguments import print_shots
+from .console import Console
+from .film_arguments import print_shots
 from .messages import note_text
 
 if TYPE_CHECKING:

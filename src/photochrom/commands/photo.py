@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ..colorizer.hints import Hint, credit, page_of, read_hints
 from ..colorizer.options import ColorOptions
-from ..errors import OptionError, PhotochromError, PhotoError
+from ..errors import OptionError, PhotochromError, PhotoError, clock
 from ..machine import limit_blas_threads, reuse_freed_memory
 from ..photo.names import STREAM, file_key
 from .arguments import ModelLoader, add_dials, add_model, add_overwrite, add_verb, add_verbosity, color_options
-from .console import Console, Progress, clock_time
+from .console import Console, Progress
 from .file_kinds import kind_of
 from .messages import OWN_OUTPUT, error_text, note_text, unread_text
 from .parser import Verbs
@@ -384,7 +384,7 @@ class _Work:
             self.console.result(f"contact sheet -> {self.sheet}")
 
     def _summary(self, seconds: float) -> str:
-        return f"{self.colored} coloured, {self.skipped} skipped, {self.failed} failed, in {clock_time(seconds)}"
+        return f"{self.colored} coloured, {self.skipped} skipped, {self.failed} failed, in {clock(seconds)}"
 
 
 def _standard_input() -> BinaryIO:

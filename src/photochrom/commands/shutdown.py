@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import atexit
 import contextlib
 import os
@@ -10,15 +9,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from types import FrameType
 from typing import Final, NoReturn
 
-from ..signals import not_ignored
+from ..signals import after_imports, not_ignored
 
-_MAIN: Final = threading.main_thread().ident or 0  # never None, since the thread is running
 _KILLED: Final = 128  # exit status of a process killed by a signal, minus the signal's number
-_LATER: Final = 0.05  # seconds after which a signal that arrived during an import is sent again
 _AT_ONCE: Final = 2.0  # seconds in which further signals count as repetitions, since ``timeout`` sends its signal twice
 
 
@@ -75,34 +71,3 @@ class Shutdown:
             with contextlib.suppress(OSError, ValueError, AttributeError):  # the stream is broken, closed, or None
                 stream.flush()
         os._exit(self._status)
-
-
-def after_imports(handler: Callable[[int, FrameType | None], None]) -> Callable[[int, FrameType | None], None]:
-    """Return a signal handler that calls ``handler``: at once, or after the import that the signal interrupts."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if not _is_importing(frame):
-            handler(number, frame)
-            return
-        later = threading.Timer(_LATER, _send, (number,))
-        later.daemon = True
-        later.start()
-
-    return handle
-
-
-def _send(number: int) -> None:
-    """Send a signal to the main thread, so that a blocking call there is interrupted."""
-    if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(_MAIN, number)
-    else:
-        _thread.interrupt_main(signal.Signals(number))
-
-
-def _is_importing(frame: FrameType | None) -> bool:
-    """Return whether a stack frame, or one of its callers, belongs to Python's import system."""
-    while frame is not None:
-        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
-            return True
-        frame = frame.f_back
-    return False

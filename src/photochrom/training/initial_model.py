@@ -67,7 +67,8 @@ def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | N
     """Load the initial model of a run.
 
     Args:
-        name: One of ``INITIAL_MODELS``, the folder of an earlier run, or an ONNX file.
+        name: One of ``INITIAL_MODELS``, the folder of an earlier run, or an ONNX file. A folder that is called like a
+            model is given as ``./default``.
         encoder: Name of the encoder for ``scratch``; None for the default model's. Must be None for other models, which
             have their own.
         encoder_weights: Local file with VGG16's weights; None to download them when needed.
@@ -84,7 +85,7 @@ def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | N
     if name == "reference":
         return _reference(encoder_weights)
     path = Path(name)
-    if path.is_dir():
+    if name != "default" and path.is_dir():
         return _earlier_run(path.resolve(), encoder_weights)
     if name != "default" and path.suffix != ".onnx":
         raise OptionError(

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from ..color.spaces import lightness_of_luma
 from ..errors import TrainingError
+from ..signals import stopping
 from . import checkpoint
 from .data.batches import decode_ahead
 from .data.dataset import View
@@ -23,7 +24,7 @@ from .networks.feature_distillation import FeatureDistillation, Figures
 from .remaining_time import Clock
 from .schedule import Schedule
 from .steps import change_weights, compute_gradient
-from .stop_signals import Stopped, stopping
+from .stop_signals import SIGNALS, Stopped
 
 BACKBONE_RATE = 0.5  # learning rate of the backbone, relative to that of the stages
 _MEASURED = 32  # views that are compared at once
@@ -144,7 +145,7 @@ def teach(teaching: Teaching, taught: Pairs, path: Path, minutes: float) -> None
     steps, clock = teaching.schedule.steps, Clock()
     bar = tqdm(desc="teaching", total=steps, initial=teaching.step, unit="step", disable=None)
     batches = taught.stream(teaching.schedule.view_indices(teaching.step, 0))
-    with stopping() as signal_number, bar, closing(batches):
+    with stopping(*SIGNALS) as signal_number, bar, closing(batches):
         known = Pairs(taught.views[:_FOR_VARIANCES], taught.size)
         variances = teaching.distillation.fabric.to_device(measure(teaching.distillation, known).variances)
         for pictures in batches:

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..errors import TrainingError
+from ..signals import stopping
 from . import checkpoint
 from .data.batches import Batch, Batches
 from .data.simulated_hints import simulate_hints
@@ -39,7 +40,7 @@ from .recipes import Recipe
 from .remaining_time import Clock, Costs, Forecast, Kind, duration
 from .schedule import Schedule
 from .steps import change_weights, compute_gradient
-from .stop_signals import Stopped, stopping
+from .stop_signals import SIGNALS, Stopped
 
 _STRIDES = (8, 16, 32)  # strides of the feature maps that ``ColorizationHead.features`` returns
 _COARSEST = 4  # side of a cell at stride 32, in cells at stride 8
@@ -88,7 +89,7 @@ def fit(
     bar = tqdm(desc="training", total=trainer.steps, initial=trainer.step, unit="step", disable=hidden, bar_format=_BAR)
     forecast = Forecast(schedule.guessed_costs(len(validation)) if costs is None else costs)
     clock, batches = Clock(), training.stream(trainer.view_indices())
-    with explain_memory_errors(), stopping() as signal_number, bar, closing(batches):
+    with explain_memory_errors(), stopping(*SIGNALS) as signal_number, bar, closing(batches):
         if trainer.constant_before is None:
             trainer.constant_before = trainer.constant_strides(validation)
         for batch in clock.timed(batches):

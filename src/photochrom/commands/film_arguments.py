@@ -1,4 +1,4 @@
-"""Arguments of ``photochrom film`` that concern single shots, and ``print_shots``, which prints the list of shots."""
+"""Arguments of ``photochrom film`` on single shots and scans of old film; ``print_shots`` prints the shots."""
 
 from __future__ import annotations
 
@@ -33,6 +33,22 @@ def add_shots(film: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep the working folder, so that the next run colours only the shots that have changed",
     )
+
+
+def add_old_film(film: argparse.ArgumentParser) -> None:
+    """Declare ``--frame``, ``--negative`` and ``--keep-titles``."""
+    film.add_argument(
+        "--frame",
+        metavar="X,Y,W,H",
+        help="the area of the picture in pixels; everything around it, such as sprocket holes, is left grey",
+    )
+    film.add_argument(
+        "--negative",
+        action=argparse.BooleanOptionalAction,
+        help="the film is a negative: predict from the positive, and write complementary colours; the luma is not "
+        "changed (default: refuse a film that is certainly a negative)",
+    )
+    film.add_argument("--keep-titles", action="store_true", help="leave intertitles (still text on black) as they are")
 
 
 def shots_of(args: argparse.Namespace, options: FilmOptions) -> tuple[ShotOptions, ...]:

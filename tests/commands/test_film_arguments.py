@@ -1,13 +1,15 @@
-"""``photochrom film`` with single shots: lists written and read, and the shots that are coloured."""
+"""``photochrom film`` with single shots and scans of old film: lists written and read, and what is coloured."""
 
 import json
 
 import pytest
 
-from photochrom.commands.film_shot_arguments import numbers_of
+from photochrom.commands.film_arguments import numbers_of
 from photochrom.commands.main import main
 from photochrom.errors import OptionError
-from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, write_film
+from tests.helpers.films import decoded, other_shot, pan, plane, same_lumas, write_film
+
+pytestmark = pytest.mark.usefixtures("no_network")
 
 
 @pytest.fixture
@@ -16,12 +18,6 @@ def film(tmp_path):
     return write_film(
         tmp_path / "reel.mkv", pan(24) + other_shot(30), codec="ffv1", metadata={"timecode": "01:00:00:00"}
     )
-
-
-@pytest.fixture(autouse=True)
-def no_network(tmp_path_factory, monkeypatch):
-    ready = colorizer(tmp_path_factory.mktemp("model"), lambda _: (30, 40))
-    monkeypatch.setattr("photochrom.colorizer.colorizer.Colorizer", lambda *_: ready)
 
 
 def is_neutral(path):
@@ -93,3 +89,19 @@ def test_a_shot_that_begins_beyond_all_clocks_is_reported(start, status, said, f
     listed.write_text(f'{{"photochrom": "film shots", "version": 1, "shots": [{{"start": {start}}}]}}')
     assert main(["film", str(film), "--list-shots", "--shots", str(listed)]) == status
     assert said in capsys.readouterr().err
+
+
+def test_arguments_for_scans_reach_the_film(tmp_path):
+    film = write_film(tmp_path / "a.mkv", pan(6), codec="ffv1")
+    arguments = ["--frame", "48,0,48,64", "--negative", "--keep-titles", "--codec", "ffv1"]
+    assert main(["film", str(film), *arguments]) == 0
+    frame = decoded(tmp_path / "a.color.mkv")[0]
+    assert (plane(frame, 2)[:, :24] == 128).all()
+    assert (plane(frame, 2)[:, 24:] < 128).mean() > 0.9  # the complement of orange
+    assert same_lumas(film, tmp_path / "a.color.mkv")
+
+
+def test_an_invalid_place_is_reported(tmp_path, capsys):
+    film = write_film(tmp_path / "a.mkv", pan(2), codec="ffv1")
+    assert main(["film", str(film), "--frame", "48,0"]) == 2
+    assert "write X,Y,W,H in pixels" in capsys.readouterr().err
