@@ -13,7 +13,6 @@ import av
 
 from ..errors import FilmError
 from .damage_log import Damage
-from .source import raw_streams
 from .source.decoding import decoded, is_avi
 from .source.frame_facts import display_matrix, fields
 from .source.keyframes import keyframe_pairs, lone_keyframes
@@ -21,7 +20,7 @@ from .source.opening import main_stream, open_container
 from .source.side_data import kinds
 from .source.time_code import reel_name_of, time_code_of
 from .source.time_stamps import increasing, irregular_pts
-from .source.timing import clock_start, frame_rate, is_cut_short, picture_length
+from .source.timing import RAW_STREAMS, clock_start, frame_rate, is_cut_short, picture_length
 from .times import LAST_FRAME, ROUNDED, time_text
 
 _MOST_BACKWARD = 1  # seconds by which a time stamp may decrease before the time stamps count as starting over
@@ -128,7 +127,7 @@ class FilmReader:
         self._open()
 
     def _reopened_at_own_rate(self, given: Fraction | None) -> av.VideoFrame | None:
-        """Reopen a raw stream at the frame rate that it states, or at a given one, and return its first frame.
+        """Reopen a raw stream at the frame rate that its codec states, or at a given one, and return its first frame.
 
         Args:
             given: Frame rate for a stream that states none.
@@ -139,9 +138,9 @@ class FilmReader:
         Raises:
             FilmError: The file cannot be read any more.
         """
-        if self.container.format.name not in raw_streams.NAMES:
+        if self.container.format.name not in RAW_STREAMS:
             return None
-        rate = raw_streams.stated_rate(self.container, self.video, self._container) or given
+        rate = self.video.codec_context.framerate or given
         self.states_rate = rate is not None
         if rate in (None, self.video.average_rate):
             return None
@@ -260,7 +259,7 @@ class FilmReader:
 
         The result is empty if this fails, or if the film is interlaced, since a keyframe may then be only one field.
         """
-        if self.fields or raw_streams.is_clocked(self.container):
+        if self.fields:
             return []
         return lone_keyframes(self.container, self.video, times)
 
@@ -273,8 +272,6 @@ class FilmReader:
         Raises:
             FilmError: The file of a numbered frame cannot be read.
         """
-        if raw_streams.is_clocked(self.container):
-            return iter(())
         return keyframe_pairs(self.container, self.video, times, lambda: self._decoded(Damage()))
 
     def pts_at(self, seconds: Fraction, *, or_last: bool = False) -> int:
@@ -312,8 +309,8 @@ class FilmReader:
 
     def _from_keyframe(self, pts: int, damage: Damage) -> Iterator[av.VideoFrame]:
         """Decode frames from the keyframe at or before a pts; yield none if the film is not seekable."""
-        if raw_streams.is_clocked(self.container) or (self.is_avi and self.video.codec_context.has_b_frames):
-            return  # presentation times depend on the packets, or the delay, from the beginning
+        if self.is_avi and self.video.codec_context.has_b_frames:
+            return  # presentation times depend on the delay from the beginning
         try:
             self.container.seek(pts, stream=self.video, backward=True)
         except av.error.FFmpegError:

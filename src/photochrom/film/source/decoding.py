@@ -9,7 +9,6 @@ import av
 
 from ..damage_log import Damage
 from ..times import time_text
-from . import raw_streams
 from .packet_damage import PacketCheck
 
 
@@ -43,7 +42,7 @@ def decoded(
     first: int | None = None  # time stamp of the first packet
     delay: int | None = None
     check = PacketCheck(video.codec_context.name)
-    packets = raw_streams.packets(container, video)
+    packets = container.demux(video)
     while True:
         try:
             packet = next(packets)

@@ -9,7 +9,6 @@ from fractions import Fraction
 
 import av
 
-from . import raw_streams
 from .decoding import time_of
 
 
@@ -55,7 +54,7 @@ def irregular_pts(
     """
     found: list[int | None] = []
     with contextlib.suppress(av.error.FFmpegError):  # colouring reports damage
-        found += [time_of(packet) for packet in raw_streams.packets(container, video) if packet.size]
+        found += [time_of(packet) for packet in container.demux(video) if packet.size]
     times = sorted(pts for pts in found if pts is not None)
     for number, pts in enumerate(times, found.count(None)):  # those without a time come first
         if abs(pts - first - number * step) > step / 2:

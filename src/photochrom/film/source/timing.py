@@ -10,11 +10,15 @@ import av
 
 from ...errors import OptionError
 from ..times import parse_time
-from . import raw_streams
 from .decoding import is_avi
 
 _STATE_LENGTH = ("matroska", "mov")  # containers whose header states the length; for others FFmpeg guesses
-_FREE_CLOCKS = ("mpegts", "mpeg", *raw_streams.NAMES)  # formats whose times count from no beginning
+RAW_STREAMS = (
+    *("h261", "h263", "h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo"),
+    *("vvc", "evc", "avs2", "avs3", "apv", "dirac", "mjpeg", "dnxhd"),
+)
+"""FFmpeg's names of raw streams, for all of which it assumes 25 frames per second."""
+_FREE_CLOCKS = ("mpegts", "mpeg", *RAW_STREAMS)  # formats whose times count from no beginning
 _MOST_RATE = 10_000  # frames per second; of raw DV, FFmpeg states 60,000, its ticks per second
 
 
