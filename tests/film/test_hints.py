@@ -22,7 +22,6 @@ from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.colored_stills import frame_at, hints_of_still, read_still
 from photochrom.film.frames import FrameColorizer
-from photochrom.film.hint_tracking import track_hints
 from photochrom.film.hints import FilmHint, film_hints_json, read_film_hints
 from photochrom.film.plan import make_plan
 from photochrom.film.reader import FilmReader
@@ -433,24 +432,6 @@ def test_a_still_that_is_damaged_is_named(damage, tmp_path):
         return
     with pytest.raises(OptionError, match=r"still\.png: the still cannot be read"):
         hints_of_still(Fraction(0), tmp_path / "still.png")
-
-
-@pytest.mark.slow
-def test_hints_continue_in_a_shot_too_long_to_be_kept(tmp_path, monkeypatch, grey_colorizer):
-    """They are tracked forward to its end and backward to its beginning, and not into the next shot."""
-    monkeypatch.setattr("photochrom.film.hint_tracking._PART_FRAMES", 9)
-    lumas, places = scene()
-    source = write_film(tmp_path / "a.mkv", lumas + other_shot(20, WIDTH, HEIGHT), codec="ffv1")
-    known = {}
-    for at in (0, 12):
-        with FilmReader(source) as reel:
-            painter = FrameColorizer(grey_colorizer, reel, make_plan(reel, None, LOSSLESS).planes, LOSSLESS)
-            known[at] = track_hints(painter, [hint_at(Fraction(at, 24), places[at])])
-    frames = {pts: hints for pts, hints in known[0].items() if hints}
-    assert len(frames) == 40
-    for number, hints in enumerate(frames[pts] for pts in sorted(frames)):
-        assert [hint.x for hint in hints] == pytest.approx([(places[number] + SIDE / 2) / WIDTH], abs=0.06)
-    assert sum(bool(hints) for hints in known[12].values()) == 40
 
 
 @pytest.mark.slow

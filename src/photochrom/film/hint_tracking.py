@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _STEP = 3  # frames from one computation of the flow to the next; a hint keeps its position in between
 _LEAST_CONFIDENCE = 0.3  # flow confidence at a hint, below which the hint is dropped
 _MOST_ERROR = 2.0  # pixels by which the flow forward and back may miss a hint's position, before the hint is dropped
-_PART_FRAMES = 7200  # most frames of a shot in memory; longer shots are tracked in parts
 
 
 @dataclass(frozen=True)
@@ -47,25 +46,13 @@ class _Frame:
     """Luma, uint8 ``[h, w]``."""
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A shot, or part of a very long shot. The parts of a shot overlap by one frame."""
-
-    frames: list[_Frame]
-    begins_shot: bool
-    next: int | None
-    """pts of the frame after the part; None at the end of the film."""
-    continues: bool
-    """Whether the shot continues after the part."""
-
-
 def track_hints(
     frame_colorizer: FrameColorizer, hints: Sequence[FilmHint], on_frame: Callable[[], None] = lambda: None
 ) -> dict[int, list[TrackedHint]]:
     """Track hints forward and backward through their shots.
 
-    The film is read up to the last shot that has hints; if the shots are known, only shots with hints are read. Parts
-    of a very long shot are read a second time if hints of later parts are tracked back to them.
+    The film is read up to the last shot that has hints; if the shots are known, only shots with hints are read. The
+    reduced luma of a whole shot is in memory, about 25 kB per frame.
 
     Args:
         frame_colorizer: Prepares the frames of the film.
@@ -84,23 +71,16 @@ def track_hints(
         return {}
     remaining = sorted(hints, key=lambda hint: hint.time)
     found: Hints = defaultdict(list)
-    starts: list[tuple[int, bool]] = []  # pts of each part's first frame, and whether it begins a shot
-    at_start: list[list[TrackedHint]] = []  # hints that were tracked back to each part's first frame
-    for part in _parts(frame_colorizer.prepared(_frames(frame_colorizer, hints, on_frame))):
-        last = part.frames[-1].pts
-        end = reader.seconds(last) + 1 / reader.rate if part.next is None else reader.seconds(part.next)
-        in_part = [hint for hint in remaining if hint.time + ROUNDED < end]
-        remaining = remaining[len(in_part) :]
-        _track(part.frames, list(found[part.frames[0].pts]), found)
-        starts.append((part.frames[0].pts, part.begins_shot))
-        times = [reader.seconds(frame.pts) for frame in part.frames]
-        at_start.append(_track_both_ways(part.frames, times, in_part, found))
-        if not remaining and not (part.continues and found[last]):
+    for frames, following in _shots(frame_colorizer.prepared(_frames(frame_colorizer, hints, on_frame))):
+        end = reader.seconds(frames[-1].pts) + 1 / reader.rate if following is None else reader.seconds(following)
+        in_shot = [hint for hint in remaining if hint.time + ROUNDED < end]
+        remaining = remaining[len(in_shot) :]
+        _track_both_ways(frames, [reader.seconds(frame.pts) for frame in frames], in_shot, found)
+        if not remaining:
             break
     if remaining:
         time = time_text(remaining[0].time)
         raise FilmError(f"has no frame at {time}, the time of a hint", path=reader.path, remedy="change that time")
-    _track_back(frame_colorizer, starts, at_start, found, on_frame)
     return {pts: of_frame for pts, of_frame in found.items() if of_frame}
 
 
@@ -120,75 +100,39 @@ def _frames(
         )
 
 
-def _parts(prepared: Iterable[tuple[PreparedFrame, bool]]) -> Iterator[_Part]:
-    """Group the results of ``FrameColorizer.prepared`` by shot, and split very long shots."""
+def _shots(prepared: Iterable[tuple[PreparedFrame, bool]]) -> Iterator[tuple[list[_Frame], int | None]]:
+    """Group the results of ``FrameColorizer.prepared`` by shot; yield each shot, and the pts after it, if any."""
     frames: list[_Frame] = []
-    begins_shot = True
     for frame, start in prepared:
-        if frames and (start or len(frames) > _PART_FRAMES):
-            yield _Part(frames, begins_shot, frame.pts, not start)
-            frames, begins_shot = [] if start else frames[-1:], start
+        if frames and start:
+            yield frames, frame.pts
+            frames = []
         frames.append(_Frame(frame.pts, frame.small))
     if frames:
-        yield _Part(frames, begins_shot, None, False)
+        yield frames, None
 
 
 def _track_both_ways(
     frames: Sequence[_Frame], times: Sequence[Fraction], hints: Sequence[FilmHint], found: Hints
-) -> list[TrackedHint]:
+) -> None:
     """Track hints from their own frames in both directions, and add them to ``found``.
 
     Args:
-        frames: Consecutive frames of one shot.
+        frames: The frames of one shot.
         times: Times of these frames in seconds.
         hints: Hints for some of these frames, in order of their times.
         found: Receives the hints of each frame.
-
-    Returns:
-        The hints that reach the first of ``frames``.
     """
-    at_start: list[TrackedHint] = []
     for time, group in itertools.groupby(hints, key=lambda hint: hint.time):
         at = max(0, bisect_right(times, time + ROUNDED) - 1)  # the frame that is still shown at that time
         own = [TrackedHint(**vars(hint.hint), origin=hint) for hint in group]
         found[frames[at].pts].extend(own)
         _track(frames[at:], own, found)
-        at_start += _track(frames[at::-1], own, found)
-    return at_start
+        _track(frames[at::-1], own, found)
 
 
-def _track_back(
-    frame_colorizer: FrameColorizer,
-    starts: Sequence[tuple[int, bool]],
-    at_start: list[list[TrackedHint]],
-    found: Hints,
-    on_frame: Callable[[], None],
-) -> None:
-    """Continue tracking hints backwards through a long shot: from the first frame of a ``_Part`` into the part before.
-
-    Errors are those of ``track_hints``.
-
-    Args:
-        frame_colorizer: Prepares the frames, which are read again.
-        starts: For each part, the pts of its first frame, and whether a shot begins there.
-        at_start: For each part, the hints that reach its first frame; hints of later parts are added.
-        found: Receives the hints of each frame.
-        on_frame: Called before each frame that is read.
-    """
-    for number in range(len(starts) - 1, 0, -1):
-        end, begins_shot = starts[number]
-        if begins_shot or not at_start[number]:
-            continue
-        frames = []
-        for frame in frame_colorizer.reader.frames(starts[number - 1][0], on_frame=on_frame):
-            frames.append(_Frame(frame.pts, frame_colorizer.prepare(frame).small))
-            if frame.pts >= end:
-                break
-        at_start[number - 1] += _track(frames[::-1], at_start[number], found)
-
-
-def _track(frames: Sequence[_Frame], hints: list[TrackedHint], found: Hints) -> list[TrackedHint]:
-    """Track hints from the first frame to the last, add them to ``found``, and return those that reach the last."""
+def _track(frames: Sequence[_Frame], hints: list[TrackedHint], found: Hints) -> None:
+    """Track hints from the first frame to the last, and add them to ``found``."""
     last = 0
     for number in range(1, len(frames)):
         if not hints:
@@ -197,7 +141,6 @@ def _track(frames: Sequence[_Frame], hints: list[TrackedHint], found: Hints) -> 
             hints = _moved_hints(frames[last].small, frames[number].small, hints)
             last = number
         found[frames[number].pts].extend(hints)
-    return hints
 
 
 def _moved_hints(source: np.ndarray, target: np.ndarray, hints: Sequence[TrackedHint]) -> list[TrackedHint]:
