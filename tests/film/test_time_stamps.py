@@ -3,7 +3,7 @@
 import av
 import pytest
 
-from photochrom.film.source.time_stamps import increasing
+from photochrom.film.source.timing import increasing
 
 
 @pytest.mark.parametrize(

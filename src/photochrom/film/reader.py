@@ -14,13 +14,19 @@ import av
 from ..errors import FilmError
 from .damage_log import Damage
 from .source.decoding import decoded, is_avi
-from .source.frame_facts import display_matrix, fields
 from .source.keyframes import keyframe_pairs, lone_keyframes
 from .source.opening import main_stream, open_container
-from .source.side_data import kinds
+from .source.side_data import display_matrix, fields, kinds
 from .source.time_code import reel_name_of, time_code_of
-from .source.time_stamps import increasing, irregular_pts
-from .source.timing import RAW_STREAMS, clock_start, frame_rate, is_cut_short, picture_length
+from .source.timing import (
+    RAW_STREAMS,
+    clock_start,
+    frame_rate,
+    increasing,
+    irregular_pts,
+    is_cut_short,
+    picture_length,
+)
 from .times import LAST_FRAME, ROUNDED, time_text
 
 _MOST_BACKWARD = 1  # seconds by which a time stamp may decrease before the time stamps count as starting over
@@ -53,7 +59,8 @@ class FilmReader:
         self, path: str | os.PathLike[str], max_pixels: float = math.inf, rate: Fraction | None = None
     ) -> None:
         self.path, self._max_pixels = Path(path), max_pixels
-        self._file = self.path
+        self.tracks_file = self.path
+        """The file from which sound and other tracks are copied."""
         self._demuxer_options: dict[str, str] = {}
         self.first_pts = 0
         """Presentation time stamp of the first frame."""
@@ -147,11 +154,6 @@ class FilmReader:
         self._demuxer_options = {"framerate": str(rate)}
         self._rewind()
         return self._first_frame()
-
-    @property
-    def tracks_file(self) -> Path:
-        """The file from which sound and other tracks are copied."""
-        return self._file
 
     @property
     def stated_frames(self) -> int:
@@ -371,7 +373,7 @@ class FilmReader:
         """
         length = picture_length(self.container, self.video, self.rate, self.first_pts * self.time_base)
         missing = 0 if length is None else length - self.seconds(end)
-        if missing > (0 if is_cut_short(self.video, self._file) else _MISSING) and not damage.ends_early:
+        if missing > (0 if is_cut_short(self.video, self.tracks_file) else _MISSING) and not damage.ends_early:
             at = time_text(self.seconds(end))
             damage.ends_early = f"no picture from {at} on, for {time_text(missing)}"
 

@@ -18,14 +18,12 @@ from ..planes import PlaneFormat
 from ..reader import FilmReader
 from ..source.opening import address
 from ..span import Span
-from . import subtitles, timed_text, tracks
+from . import subtitles, tracks
 from .codecs import CODECS, CONSTANT_RATE, MXF_HERTZ, MXF_SOUND, REFUSED_SOUND, UNTIMED, codec_tag
-from .matroska_aspect import write_aspect
 from .metadata import is_of_the_codec, name_for_mxf, set_metadata, set_time_code
-from .mxf_aspect import write_mxf_aspect
+from .pixel_aspect import write_aspect
 from .segments import EncodedSegment, decoding_times, number_of, set_tags
 from .sound import SoundTranscoder, is_pcm, lossless_codec
-from .timed_text import TimedTextTranscoder
 from .tracks import Item, Transcoder
 
 _FASTSTART = {"movflags": "+faststart"}
@@ -102,8 +100,8 @@ def mux(
             damage.cut_sound = excess
         notes = [_reencoding_note(source.streams[index], name, span) for index in transcoders]
         copied = [source.streams[index] for index in streams]
-        notes += [subtitles.note(stream) for stream in copied if subtitles.becomes_subrip(stream, name)]
-    if not _write_aspect(path, name, reader):
+        notes += [subtitles.note(stream, name) for stream in copied if subtitles.becomes_subrip(stream, name)]
+    if not write_aspect(path, name, reader.width, reader.height, reader.aspect):
         frames = "; the frames do" if name == "matroska" else ""
         notes.append(f"the header does not state the pixel aspect ratio {reader.aspect}{frames}")
     return notes
@@ -139,7 +137,7 @@ def mux_picture(
             packet.pts, packet.dts, packet.duration = number_of(packet), number - delay, 1
             packet.time_base, packet.stream = 1 / reader.rate, video
             out.mux_one(packet)
-    _write_aspect(path, name, reader)
+    write_aspect(path, name, reader.width, reader.height, reader.aspect)
 
 
 def _output(path: Path, name: str, reader: FilmReader) -> av.container.OutputContainer:
@@ -149,15 +147,9 @@ def _output(path: Path, name: str, reader: FilmReader) -> av.container.OutputCon
     return av.open(address(path), "w", format=name, container_options=settings)
 
 
-def _write_aspect(path: Path, name: str, reader: FilmReader) -> bool:
-    """Write the pixel aspect ratio into a finished film if FFmpeg does not; return whether the film states it."""
-    write = {"matroska": write_aspect, "mxf": write_mxf_aspect}.get(name)
-    return not write or reader.aspect == 1 or write(path, reader.width, reader.height, reader.aspect)
-
-
 def _reencoding_note(track: av.stream.Stream, container: str, span: Span) -> str:
     if track.type == "subtitle":
-        return timed_text.note(track, container)
+        return subtitles.note(track, container)
     late = " that begins after the picture" if container == "avi" and _begins_late(track, span) else ""
     return (
         f"the sound of track {track.index} is re-encoded without loss as {lossless_codec(container)}, because "
@@ -304,8 +296,8 @@ def _transcoder(
             which MXF requires.
     """
     name = out.format.name
-    if timed_text.becomes_timed_text(stream, name):
-        return TimedTextTranscoder(out, stream)
+    if subtitles.becomes_timed_text(stream, name):
+        return subtitles.TimedTextTranscoder(out, stream)
     if isinstance(stream, av.AudioStream) and stream.codec_context is not None and stream.codec_context.format:
         if name == "mxf" and stream.codec_context.sample_rate != MXF_HERTZ:
             raise FilmError(

@@ -16,8 +16,7 @@ from ..source.opening import reading
 from ..span import Span
 from ..times import time_text
 from .sound import SoundTranscoder, after, has_part_of_a_sample, is_pcm, length, silence
-from .subtitles import as_subrip, becomes_subrip
-from .timed_text import TimedTextTranscoder
+from .subtitles import TimedTextTranscoder, as_subrip, becomes_subrip
 
 LEAST_GAP = Fraction(1, 10)
 """Seconds; shorter gaps in sound come from rounded times, or from clocks that differ a little."""

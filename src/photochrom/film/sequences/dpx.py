@@ -12,8 +12,8 @@ from ..source.time_code import from_bcd, to_bcd
 
 GENERIC, SIZE = 1664, 2048
 """Sizes of the header in bytes, without and with the sections for film and television."""
-LOGARITHMIC = {1: "printing density (Cineon)", 3: "logarithmic"}
-"""Names of the logarithmic transfer characteristics, by code."""
+LOGARITHMIC = (1, 3)
+"""Codes of the logarithmic transfer characteristics: printing density (Cineon), and logarithmic."""
 _RGB = 50
 _DESCRIPTORS = {6: 1, 50: 3, 51: 4, 52: 4}
 """Samples per pixel by descriptor, for those that FFmpeg decodes: luma, RGB, RGBA, ABGR."""
@@ -118,16 +118,6 @@ class DpxHeader:
         """Time code, such as ``01:00:00:00``, or ``01:00:00;00`` for drop-frame; empty if there is none."""
         field = int(self._get("I", _TIME_CODE))
         return "" if field == 0xFFFFFFFF or len(self.data) < _TIME_CODE + 4 else from_bcd(field)
-
-    @property
-    def is_log(self) -> bool:
-        """Whether the samples are logarithmic."""
-        return self.transfer in LOGARITHMIC
-
-    @property
-    def kind(self) -> str:
-        """Description of the pixel format for messages, such as ``3 samples of 10 bits a pixel``."""
-        return f"{self.samples} sample{'' if self.samples == 1 else 's'} of {self.bits} bits a pixel"
 
     @property
     def reel_name(self) -> str:

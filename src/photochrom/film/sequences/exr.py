@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -26,6 +25,7 @@ from ...errors import FilmError, message_of, needed_for
 from ...label import with_statement
 from ..source.opening import reading
 from . import exr_windows
+from .headers import Header
 from .pixels import rgb_of_planes
 
 if TYPE_CHECKING:
@@ -48,30 +48,6 @@ _LOSSLESS = "PIZ"  # suits the grain of film
 _CONES = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 """From XYZ to the cone responses in which white points are adapted (Bradford, as in ICC profiles)."""
 _TIME_CODE = re.compile(r"(\d+):(\d+):(\d+)([:;])(\d+)")
-
-
-@dataclass(frozen=True)
-class ExrHeader:
-    """Those fields of an OpenEXR header that are needed to read a sequence."""
-
-    width: int
-    height: int
-    kind: str
-    """Description of the first part's channels, for messages."""
-    rate: Fraction | None
-    """Frames per second, if stated."""
-    time_code: str
-    """Time code of the frame; empty if there is none."""
-    reel_name: str
-    """Name of the reel; empty if there is none."""
-    dropped: tuple[str, ...]
-    """Channels of chroma, which the new colours replace."""
-    aspect: Fraction
-    """Width of a pixel divided by its height."""
-    overscan: bool = False
-    """Whether the data window extends beyond the display window."""
-    is_log: bool = False
-    """Whether the samples are logarithms of light."""
 
 
 def _openexr(path: Path) -> ModuleType:
@@ -111,7 +87,7 @@ def _picture(names: Any) -> tuple[str, ...]:
     return ("Y",) if "Y" in names and "G" not in names else ("R", "G", "B")
 
 
-def read_header(path: Path) -> ExrHeader:
+def read_header(path: Path) -> Header:
     """Read the header of an OpenEXR frame.
 
     Raises:
@@ -124,16 +100,16 @@ def read_header(path: Path) -> ExrHeader:
     channels = {channel.name: (channel.xSampling, channel.ySampling) for channel in header["channels"]}
     code, rate = header.get("timeCode"), header.get("framesPerSecond")
     dropped = [name for name in _LUMINANCE_AND_CHROMA if name in channels and "G" not in channels]
-    return ExrHeader(
+    return Header(
         width,
         height,
         "the channels " + ", ".join(_in_words(name, *sampling) for name, sampling in sorted(channels.items())),
-        Fraction(rate) if rate and rate > 0 else None,
-        _text(code) if code else "",
-        str(header.get("reelName", "")),
-        tuple(dropped[1:]),
-        Fraction(header["pixelAspectRatio"]).limit_denominator(1000),
-        exr_windows.size(exr_windows.shared(header)) != exr_windows.size(header["dataWindow"]),
+        rate=Fraction(rate) if rate and rate > 0 else None,
+        time_code=_text(code) if code else "",
+        reel_name=str(header.get("reelName", "")),
+        aspect=Fraction(header["pixelAspectRatio"]).limit_denominator(1000),
+        dropped=tuple(dropped[1:]),
+        overscan=exr_windows.size(exr_windows.shared(header)) != exr_windows.size(header["dataWindow"]),
     )
 
 

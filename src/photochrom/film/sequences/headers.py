@@ -1,18 +1,50 @@
-"""Reads the header of a numbered frame of any format, and compares it with that of the first frame."""
+"""Reads the header of a numbered frame, and compares it with that of the first frame."""
 
 from __future__ import annotations
 
+import mmap
+import struct
 from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
-from ...errors import FilmError, PhotoError
-from ...photo.formats import png
-from . import dpx, exr, pictures
+from PIL.ExifTags import Base as Tag
+from simplejpeg import decode_jpeg_header
 
-Header = dpx.DpxHeader | exr.ExrHeader | pictures.PictureHeader
+from ...errors import FilmError, PhotoError, system_errors
+from ...photo.formats import exif, jpeg, png
+from . import dpx
+
 REMEDY = "move frames of each kind to a folder of their own"
 """Advice if frames differ."""
-_READERS: dict[str, Callable[[Path], Header | None]] = {"dpx": dpx.read_header, "exr": exr.read_header}
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # samples per pixel, by colour type (PNG specification, 11.2.2)
+_JPEG_SAMPLES = {"Gray": 1, "CMYK": 4, "YCCK": 4}  # samples per pixel, by simplejpeg's name of the colour space; or 3
+_TIFF_TAGS = {Tag.ImageWidth: 0, Tag.ImageLength: 0, Tag.SamplesPerPixel: 1, Tag.BitsPerSample: 1}  # with defaults
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of a frame states; fields that its format does not have keep their defaults."""
+
+    width: int
+    height: int
+    kind: str
+    """Description of the pixel format for messages, such as ``3 samples of 8 bits a pixel (YCbCr 420)``."""
+    orientation: int | None = 1
+    """EXIF orientation in which the frame is stored, 1 to 8; None if only the rest of the file may state it."""
+    rate: Fraction | None = None
+    """Frames per second."""
+    time_code: str = ""
+    reel_name: str = ""
+    is_log: bool = False
+    """Whether the samples are logarithms of light."""
+    aspect: Fraction | None = None
+    """Width of a pixel divided by its height."""
+    dropped: tuple[str, ...] = ()
+    """Channels of chroma, which the new colours replace."""
+    overscan: bool = False
+    """Whether the data window extends beyond the display window."""
 
 
 def read_header(path: Path, format: str, *, is_first: bool) -> Header | None:
@@ -20,13 +52,59 @@ def read_header(path: Path, format: str, *, is_first: bool) -> Header | None:
 
     Args:
         path: The frame.
-        format: Its format, a value of ``SUFFIXES``.
-        is_first: Whether others are compared with it, so that its orientation must be known.
+        format: Its format, a value of ``SUFFIXES`` other than ``exr``.
+        is_first: Whether others are compared with it, so that its orientation must be known. That of a PNG may stand
+            behind its pixels, so all of the file is read.
 
     Raises:
-        FilmError: The frame cannot be read.
+        FilmError: The file cannot be read, or is not a DPX file that can be decoded.
     """
-    return _READERS[format](path) if format in _READERS else pictures.read_header(path, whole=is_first)
+    if format == "dpx":
+        own = dpx.read_header(path)
+        kind, is_log = _kind(own.samples, own.bits), own.transfer in dpx.LOGARITHMIC
+        return Header(own.width, own.height, kind, own.orientation, own.rate, own.time_code, own.reel_name, is_log)
+    try:
+        with system_errors(FilmError, path, "check its permissions, and the disk"), path.open("rb") as stream:
+            data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)  # a TIFF's header may be at the end
+            return _png(data, is_first) if format == "png" else _READERS[format](data)
+    except (PhotoError, ValueError, IndexError, KeyError, struct.error):  # an empty file cannot be mapped
+        return None
+
+
+def _kind(samples: int, bits: int) -> str:
+    return f"{samples} sample{'' if samples == 1 else 's'} of {bits} bits a pixel"
+
+
+def _png(data: mmap.mmap, whole: bool) -> Header:
+    name, width, height, bits, kind = struct.unpack_from(">4sIIBB", data, 12)
+    if name != b"IHDR":
+        raise ValueError("no header of the image")
+    orientation = png.orientation(data, whole=whole) or (1 if whole else None)
+    return Header(width, height, _kind(_PNG_SAMPLES[kind], bits), orientation)
+
+
+def _tiff(data: mmap.mmap) -> Header:
+    tiff = exif.open_tiff(data)
+    entries = tiff.directory(tiff.first)[0]
+    width, height, samples, bits = (tiff.number(entries, tag, usual) for tag, usual in _TIFF_TAGS.items())
+    return Header(width, height, _kind(samples, bits), exif.orientation_of(tiff, entries))
+
+
+def _jpeg(data: mmap.mmap) -> Header:
+    height, width, space, subsampling = decode_jpeg_header(data)
+    coding = "" if space == "Gray" else f" ({space} {subsampling})"
+    return Header(width, height, _kind(_JPEG_SAMPLES.get(space, 3), 8) + coding, jpeg.orientation(data))
+
+
+def _jp2(data: mmap.mmap) -> Header:
+    at = data.find(b"ihdr", 0, 1024)
+    height, width, samples, bits = struct.unpack_from(">IIHB", data, at + 4)
+    if at < 0:
+        raise ValueError("no header of the image")
+    return Header(width, height, _kind(samples, (bits & 127) + 1))
+
+
+_READERS: dict[str, Callable[[mmap.mmap], Header]] = {"tiff": _tiff, "jpeg": _jpeg, "jp2": _jp2}
 
 
 def difference(header: Header, first: Header) -> str:
@@ -35,8 +113,6 @@ def difference(header: Header, first: Header) -> str:
         return f"has {header.width} x {header.height} pixels, and the first frame has {first.width} x {first.height}"
     if header.kind != first.kind:
         return f"has {header.kind}, and the first frame has {first.kind}"
-    if isinstance(header, exr.ExrHeader) or isinstance(first, exr.ExrHeader):
-        return ""
     if header.orientation not in (None, first.orientation):
         return _turned(header.orientation, first.orientation)
     return ""

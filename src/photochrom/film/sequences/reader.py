@@ -117,15 +117,13 @@ class SequenceReader(FilmReader):
         self.is_sequence = True
         self.metadata = frame_metadata.read_metadata(self.file(0), pattern.format)
         """Metadata of the first frame; empty unless the frames are PNG, TIFF or JPEG."""
-        self.orientation: int = getattr(header, "orientation", None) or 1
+        self.orientation: int = (header and header.orientation) or 1
         """EXIF orientation in which the frames are stored, 1 to 8, by that of the first one."""
         self.turns, self.display_matrix = 0, None
         self.states_rate = rate is not None or (header is not None and header.rate is not None)
         self.rate = rate or (header and header.rate) or _USUAL_RATE
         self.time_base, self.first_pts = 1 / self.rate, 0
-        if isinstance(header, exr.ExrHeader):
-            self.aspect = header.aspect
-        self.aspect = frame_metadata.aspect(self.metadata.density) or self.aspect
+        self.aspect = frame_metadata.aspect(self.metadata.density) or (header and header.aspect) or self.aspect
         if self.orientation != 1:
             self._turn()
         self.is_log = header is not None and header.is_log
@@ -156,13 +154,17 @@ class SequenceReader(FilmReader):
         """Whether OpenEXR frames store pixels outside their display windows."""
         for number in self.numbers:
             path = self.pattern.file(number)
-            if (header := read_header(path, self.pattern.format, is_first=first is None)) is None:
+            is_first = first is None
+            header = (
+                exr.read_header(path) if self.is_linear else read_header(path, self.pattern.format, is_first=is_first)
+            )
+            if header is None:
                 continue  # damaged, which decoding the frame will report
             first = first or header
             if problem := difference(header, first):
                 raise FilmError(problem, path=path, remedy=REMEDY)
-            self.has_overscan |= isinstance(header, exr.ExrHeader) and header.overscan
-        if isinstance(first, exr.ExrHeader):
+            self.has_overscan |= header.overscan
+        if first is not None and self.is_linear:
             self._check_pixels(first.width, first.height)  # before the first frame is decoded
             self._dropped = first.dropped
         return first

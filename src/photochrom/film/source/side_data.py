@@ -1,4 +1,4 @@
-"""Reads the side data of frames, such as closed captions, and names the kinds that the output's codec cannot store."""
+"""Reads what decoded frames state: side data, such as closed captions or a display matrix, and the field order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import av.filter
+import numpy as np
 from av.sidedata.sidedata import SideData, SideDataContainer
 
 _CAPTIONS = "A53_CC"
@@ -79,6 +80,12 @@ def _filtered(frame: av.VideoFrame, mode: str) -> av.VideoFrame | None:
     return found
 
 
+def display_matrix(frame: av.VideoFrame) -> list[int] | None:
+    """Return the nine numbers of a frame's display matrix, which rotates or flips it; None if it has none."""
+    found = [part for part in side_data_of(frame) if part.type.name == "DISPLAYMATRIX"]
+    return np.frombuffer(bytes(found[0]), np.int32).tolist() if found else None
+
+
 def has_captions(frame: av.VideoFrame) -> bool:
     """Return whether a frame has closed captions."""
     return _CAPTIONS in kinds(frame)
@@ -89,3 +96,23 @@ def lost(found: Iterable[str], codec: str) -> list[str]:
     stored = {_CAPTIONS} if codec in _STORE_CAPTIONS else set()
     lines = [f"not kept: {_NAMES[kind]}" for kind in sorted(set(found) & _NAMES.keys() - stored)]
     return [line + (" (libx264 keeps them)" if "captions" in line else "") for line in lines]
+
+
+def fields(frame: av.VideoFrame) -> str:
+    """Return a frame's field order, ``tff`` or ``bff``; empty if it is not interlaced.
+
+    Decoders and encoders rely on the frame's flags; those of the container may be missing or differ.
+    """
+    if not frame.interlaced_frame:
+        return ""
+    graph = av.filter.Graph()
+    size = {"width": frame.width, "height": frame.height, "format": frame.format.name}
+    source = graph.add_buffer(**size, time_base=Fraction(1, 1000))
+    graph.link_nodes(source, graph.add("select", "eq(interlace_type,TOPFIRST)"), graph.add("buffersink")).configure()
+    graph.push(frame)
+    graph.push(None)
+    try:
+        graph.pull()
+    except av.error.EOFError:
+        return "bff"
+    return "tff"

@@ -1,11 +1,13 @@
-"""Writes the pixel aspect ratio into the header of a finished Matroska file, since PyAV cannot set it.
+"""Writes the pixel aspect ratio into the header of a finished Matroska or MXF file, since PyAV cannot set it.
 
-The header is a tree of EBML elements (RFC 8794), each with an ID, a size and a payload. The added fields take space
-from the Void element that FFmpeg leaves between the index and the tracks.
+The header of Matroska is a tree of EBML elements (RFC 8794), each with an ID, a size and a payload. The added fields
+take space from the Void element that FFmpeg leaves between the index and the tracks. In MXF, FFmpeg states square
+pixels for DNxHR.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +17,7 @@ _SEGMENT, _SEEK_HEAD, _SEEK, _SEEK_ID, _SEEK_POSITION = 0x18538067, 0x114D9B74, 
 _VOID, _INFO, _TRACKS, _TRACK, _VIDEO = 0xEC, 0x1549A966, 0x1654AE6B, 0xAE, 0xE0
 _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
 _AS_RATIO = 3  # display unit: width and height are a ratio
+_MXF_RATIO = b"\x32\x0e\x00\x08"  # local tag and size of the aspect ratio of a picture (SMPTE ST 377-1, F.4.1)
 _HEADER = 1 << 20  # bytes read from a file, which contain all fields of interest
 
 
@@ -29,37 +32,56 @@ class _Element:
     end: int
 
 
-def write_aspect(path: Path, width: int, height: int, aspect: Fraction) -> bool:
-    """Set the pixel aspect ratio of the first video track in a Matroska file that FFmpeg wrote without checksums.
+def write_aspect(path: Path, container: str, width: int, height: int, aspect: Fraction) -> bool:
+    """Set the pixel aspect ratio of the first video track in a film that FFmpeg wrote, if FFmpeg has not.
 
     Args:
-        path: The file.
+        path: The file; a Matroska file has no checksums.
+        container: FFmpeg's name of the container format; those other than Matroska and MXF are left as they are.
         width: Columns of pixels.
         height: Rows of pixels.
         aspect: Width of a pixel divided by its height.
 
     Returns:
-        Whether the file was changed; False if its layout is not as expected.
+        False if the layout of the header is not as expected, so that it does not state the ratio.
 
     Raises:
         OSError: The file cannot be read or written.
     """
+    if aspect == 1 or container not in ("matroska", "mxf"):
+        return True
+    square = Fraction(width, height)
     with path.open("rb+") as stream:
         header = stream.read(_HEADER)
-        found = _located(header)
+        found = _in_mxf(header, square, aspect) if container == "mxf" else _in_matroska(header, square * aspect)
         if found is None:
             return False
-        seek_head, void, info, tracks = found
-        shape = Fraction(width, height) * aspect
-        new = _with_display(header, tracks, shape.numerator, shape.denominator)
-        growth = len(new) - (tracks.end - tracks.start)
-        room = void.end - void.start - growth - 9  # an ID of one byte, and a size of eight
-        if room < 0:
-            return False
-        index = _moved(header, seek_head, growth)
-        stream.seek(seek_head.start)
-        stream.write(index + _encoded(_VOID, bytes(room)) + header[info.start : info.end] + new)
+        stream.seek(found[0])
+        stream.write(found[1])
     return True
+
+
+def _in_mxf(header: bytes, square: Fraction, aspect: Fraction) -> tuple[int, bytes] | None:
+    """Return the new content of a part of the header, and the part's offset; None if the layout is not as expected."""
+    stated, wanted = (
+        _MXF_RATIO + struct.pack(">II", ratio.numerator, ratio.denominator) for ratio in (square, square * aspect)
+    )
+    at = max(header.find(wanted), header.find(stated))
+    return None if at < 0 else (at, wanted)
+
+
+def _in_matroska(header: bytes, shape: Fraction) -> tuple[int, bytes] | None:
+    """Return the new content of a part of the header, and the part's offset; None if the layout is not as expected."""
+    if (found := _located(header)) is None:
+        return None
+    seek_head, void, info, tracks = found
+    new = _with_display(header, tracks, shape.numerator, shape.denominator)
+    growth = len(new) - (tracks.end - tracks.start)
+    room = void.end - void.start - growth - 9  # an ID of one byte, and a size of eight
+    if room < 0:
+        return None
+    index = _moved(header, seek_head, growth)
+    return seek_head.start, index + _encoded(_VOID, bytes(room)) + header[info.start : info.end] + new
 
 
 def _located(header: bytes) -> tuple[_Element, _Element, _Element, _Element] | None:
