@@ -15,7 +15,6 @@ from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.output.codecs import CODECS, FORMATS
 from tests.helpers.films import (
-    colorizer,
     decoded,
     in_fields,
     pan,
@@ -55,11 +54,6 @@ def reel(tmp_path_factory):
         tags=BT709,
         video_metadata={"timecode": "01:02:03:04"},
     )
-
-
-@pytest.fixture
-def red(tmp_path):
-    return colorizer(tmp_path, lambda lightness: (20 + 0 * lightness, 15 + 0 * lightness))
 
 
 def time_codes(path):
@@ -237,8 +231,9 @@ def test_prores_and_v210_mark_fields(order, tmp_path, red):
     source = write_frames(tmp_path / "a.mkv", frames, codec="ffv1")
     output = colorize_film(source, None, FilmOptions(codec="prores"), colorizer=red).output
     assert all(frame.interlaced_frame for frame in decoded(output))
-    with pytest.raises(FilmError, match="interlaced, which dnxhr cannot mark"):
-        colorize_film(source, None, FilmOptions(codec="dnxhr"), colorizer=red)
+    for codec in ("dnxhr", "libx265"):
+        with pytest.raises(FilmError, match=f"interlaced, which {codec} cannot mark: choose"):
+            colorize_film(source, tmp_path / "b.mov", FilmOptions(codec=codec), colorizer=red)
 
 
 @pytest.mark.parametrize("end", [".mxf", ".avi"])

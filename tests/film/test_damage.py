@@ -206,9 +206,10 @@ def test_no_frames(tmp_path, fake_colorizer):
 
 
 @pytest.mark.slow
-def test_half_a_film_is_coloured_and_reported(tmp_path, fake_colorizer):
-    """The end is missing, and the index is at the beginning."""
-    path = write_film(tmp_path / "a.mp4", pan(96), container_options={"movflags": "+faststart"})
+@pytest.mark.parametrize(("name", "options"), [("a.mp4", {"movflags": "+faststart"}), ("a.mkv", {})])
+def test_half_a_film_is_coloured_and_reported(name, options, tmp_path, fake_colorizer):
+    """The end is missing, and the index of the MP4 is at the beginning."""
+    path = write_film(tmp_path / name, pan(96), container_options=options)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 6 // 10])
     report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
@@ -232,16 +233,6 @@ def test_missing_frames_at_the_end_are_reported(name, share, missing, tmp_path, 
     assert missing < (72 - report.frames) / 24 < 3
     last = time_text(Fraction(report.frames, 24))
     assert [note for note in report.notes if "ends early" in note and f"(no picture from {last} on" in note]
-
-
-@pytest.mark.slow
-def test_half_a_matroska_film_is_coloured(tmp_path, fake_colorizer):
-    path = write_film(tmp_path / "a.mkv", pan(96))
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) * 6 // 10])
-    report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
-    assert 30 < report.frames < 80
-    assert report.notes
 
 
 def test_a_film_without_its_index(tmp_path, fake_colorizer):
@@ -569,14 +560,9 @@ def test_a_film_of_a_camera_that_writes_exif(orientation, tmp_path, fake_coloriz
     assert [frame.rotation for frame in decoded(report.output)] == [frame.rotation for frame in decoded(path)]
 
 
-def test_a_tiny_picture(tmp_path, fake_colorizer):
-    path = write_film(tmp_path / "a.mkv", pan(20, 16, 16), codec="ffv1")
-    report = colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer)
-    assert same_lumas(path, report.output)
-
-
-def test_a_very_wide_picture(tmp_path, fake_colorizer):
-    path = write_film(tmp_path / "a.mkv", pan(5, 380, 16), codec="ffv1")
+@pytest.mark.parametrize(("count", "width"), [(20, 16), (5, 380)])
+def test_tiny_and_very_wide_pictures(count, width, tmp_path, fake_colorizer):
+    path = write_film(tmp_path / "a.mkv", pan(count, width, 16), codec="ffv1")
     assert same_lumas(path, colorize_film(path, None, LOSSLESS, colorizer=fake_colorizer).output)
 
 

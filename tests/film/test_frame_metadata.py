@@ -21,11 +21,6 @@ from tests.helpers.sequences import codes, dpx, field, luma_of, pixels, write_dp
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-@pytest.fixture
-def red(tmp_path):
-    return colorizer(tmp_path, lambda lightness: (20 + 0 * lightness, 15 + 0 * lightness))
-
-
 def write_scans(folder, suffix, *, orientation=1, alpha=False):
     """Write two frames with a colour profile and a caption, and perhaps with an orientation or transparency."""
     folder.mkdir()

@@ -12,16 +12,11 @@ from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.sequences.reader import open_film
 from tests.film.test_sequences import files
-from tests.helpers.films import colorizer, decoded, pan, plane
+from tests.helpers.films import decoded, pan, plane
 from tests.helpers.sequences import luma_of, write_dpx
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 RATE = FilmOptions(rate=24)
-
-
-@pytest.fixture
-def red(tmp_path):
-    return colorizer(tmp_path, lambda lightness: (20 + 0 * lightness, 15 + 0 * lightness))
 
 
 def write_scans(folder, mode="L", count=3, *, suffix=".jpg", orientation=1, dpi=(2400, 2400), **how):

@@ -239,13 +239,6 @@ def test_titles_of_a_film_without_chroma_stay_neutral(tmp_path, orange):
     assert all((plane(frame, i) == 128).all() for frame in frames for i in (1, 2))
 
 
-@pytest.mark.slow
-def test_shots_left_out_of_a_film_without_chroma_stay_neutral(tmp_path, orange):
-    film = write_film(tmp_path / "a.mkv", pan(20) + other_shot(20), name="gray", codec="ffv1")
-    frames = decoded(made(film, tmp_path / "b.mkv", FilmOptions(**LOSSLESS, only_shots=(2,)), orange).output)
-    assert [(plane(frame, 2) == 128).all() for frame in frames] == [i < 20 for i in range(40)]
-
-
 def test_letters_that_move_are_not_a_title():
     still = [titles.letters(title(weave=i % 2)) for i in range(6)]
     moving = [titles.letters(title(weave=7 * i)) for i in range(6)]

@@ -11,7 +11,7 @@ from photochrom.color.spaces import BT601, linear_to_srgb, srgb_to_linear
 from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.sequences import exr
-from tests.helpers.films import colorizer, pan
+from tests.helpers.films import pan
 
 OpenEXR = pytest.importorskip("OpenEXR", reason="needs OpenEXR: pip install 'photochrom[exr]'")
 
@@ -19,11 +19,6 @@ REC709 = (0.2126, 0.7152, 0.0722)
 AP1 = (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767)  # ACEScg
 OF_AP1 = (0.2722287168, 0.6740817658, 0.0536895174)  # as the ACES standard states its luminance
 NOTE = "the frames are scene-linear; the network sees them through the sRGB curve"
-
-
-@pytest.fixture
-def red(tmp_path):
-    return colorizer(tmp_path, lambda lightness: (20 + 0 * lightness, 15 + 0 * lightness))
 
 
 def light(number=0, dtype=np.float16):

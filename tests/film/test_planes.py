@@ -234,13 +234,6 @@ def test_lossless_pictures_know_the_shape_of_their_pixels(tmp_path, fake_coloriz
     assert shape_of_pixels(decoded(colored(source, fake_colorizer))[1]) == "8/9"
 
 
-def test_lossless_pictures_in_mp4(tmp_path, fake_colorizer):
-    source = write_film(tmp_path / "a.mp4", pan(5), aspect=Fraction(8, 9), tags=BT709)
-    output = colored(source, fake_colorizer, output=tmp_path / "b.mp4")
-    assert same_lumas(source, output)
-    assert aspect(output) == Fraction(8, 9)
-
-
 @pytest.mark.parametrize("end", ["mp4", "m4v", "nut"])
 def test_full_range_is_refused_where_the_container_cannot_state_it(end, tmp_path, fake_colorizer):
     source = write_film(tmp_path / "a.mkv", pan(2), codec="ffv1", full=True)
@@ -340,13 +333,6 @@ def test_fields_of_any_height(height, tmp_path, fake_colorizer):
     cr = plane(decoded(output)[0], 2)
     assert len(cr) == height // 2
     assert cr.min() > 128  # orange, down to the last row
-
-
-def test_a_codec_that_cannot_mark_fields_is_refused(tmp_path, fake_colorizer):
-    frames = in_fields([still_frame(pan(1)[0]) for _ in range(2)], "tff")
-    source = write_frames(tmp_path / "a.mkv", frames, codec="ffv1")
-    with pytest.raises(FilmError, match="interlaced, which libx265 cannot mark: choose"):
-        colored(source, fake_colorizer, FilmOptions(codec="libx265"))
 
 
 def test_the_range_that_only_frames_state_is_kept(tmp_path):

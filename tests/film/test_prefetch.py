@@ -14,16 +14,11 @@ def is_at_work():
     return any(thread.name == "photochrom-prefetch" for thread in threading.enumerate())
 
 
-@pytest.mark.parametrize("count", [1, 4, 100])
-def test_all_items_in_order(count):
-    with prefetched(iter(range(50)), count) as items:
-        assert list(items) == list(range(50))
+@pytest.mark.parametrize(("length", "count"), [(50, 1), (50, 4), (50, 100), (0, 3)])
+def test_all_items_in_order(length, count):
+    with prefetched(iter(range(length)), count) as items:
+        assert list(items) == list(range(length))
     assert not is_at_work()
-
-
-def test_no_items():
-    with prefetched(iter(()), 3) as items:
-        assert list(items) == []
 
 
 def test_no_more_than_the_given_number_of_items_is_computed_ahead():

@@ -1,7 +1,6 @@
 """A stopped job resumes, and gives the same film as an uninterrupted one."""
 
 import errno
-import json
 import subprocess
 import sys
 import textwrap
@@ -404,12 +403,3 @@ def spoil(path, number):
     for i in middle:
         content[i] ^= 0x5A
     path.write_bytes(content)
-
-
-@pytest.mark.slow
-def test_unfinished_work_is_described_in_its_folder(film, tmp_path, short_segments):
-    with pytest.raises(Stop):
-        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(60))
-    facts = json.loads((unfinished(film) / "job.json").read_text())
-    assert {"film", "options", "hints", "model", "format", "version"} == facts.keys()
-    assert str(film) in facts["film"]

@@ -24,17 +24,12 @@ from photochrom.film.preview import preview_film
 from photochrom.film.sequences import writer
 from photochrom.film.sequences.names import find_sequence, frames_in_words, missing, pattern_of
 from photochrom.film.sequences.reader import open_film
-from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, seconds, write_film
+from tests.film.test_resume import FAST, run_in_a_process
+from tests.helpers.films import decoded, other_shot, pan, plane, seconds, write_film
 from tests.helpers.interruptions import Stop, stop_at, varied_model
 from tests.helpers.sequences import codes, field, luma_of, pixels, read_by_ffmpeg, write_dpx
 
-ROOT = Path(__file__).parents[2]
 NO_RATE = "the frames do not state their rate; 24 per second is assumed: rate=18 sets another"
-
-
-@pytest.fixture
-def red(tmp_path):
-    return colorizer(tmp_path, lambda lightness: (20 + 0 * lightness, 15 + 0 * lightness))
 
 
 def files(report):
@@ -635,36 +630,13 @@ def test_only_missing_frames_are_made_again(tmp_path, short_segments, monkeypatc
     assert not list(tmp_path.glob("*.photochrom"))
 
 
-DRIVER = textwrap.dedent(
-    """
-    import os, signal, sys
-    sys.path.insert(0, {tests!r})
-    from pathlib import Path
-    from tests.helpers.interruptions import varied_model
-    from photochrom.film import FilmOptions, colorize_film
-    import photochrom.film.coloring as module
-
-    module._SHORTEST, module._LONGEST = 0.5, 1
-    source, output, kill_at = sys.argv[1:]
-
-    def progress(state):
-        if state.done == int(kill_at):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    colorize_film(source, output, colorizer=varied_model(Path(source).parent), progress=progress)
-    """
-)
-
-
 @pytest.mark.parametrize("kill_at", [7, 24])
 @pytest.mark.slow
 def test_a_killed_sequence_resumes(kill_at, tmp_path, short_segments):
     source = write_dpx(tmp_path / "reel", pan(16) + other_shot(14), 8)
-    whole = files(colorize_film(source, tmp_path / "whole", colorizer=varied_model(tmp_path)))
-    code = DRIVER.format(tests=str(ROOT))
-    command = [sys.executable, "-c", code, str(source), str(tmp_path / "out"), str(kill_at)]
-    assert subprocess.run(command, capture_output=True, timeout=600).returncode == -9
-    found = files(colorize_film(source, tmp_path / "out", colorizer=varied_model(tmp_path)))
+    whole = files(colorize_film(source, tmp_path / "whole", FAST, colorizer=varied_model(tmp_path)))
+    assert run_in_a_process(source, tmp_path / "out", kill_at=kill_at, codec="dpx").returncode == -9
+    found = files(colorize_film(source, tmp_path / "out", FAST, colorizer=varied_model(tmp_path)))
     assert all(a.read_bytes() == b.read_bytes() for a, b in zip(found, whole, strict=True))
 
 

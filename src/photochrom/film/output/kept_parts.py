@@ -7,6 +7,7 @@ shots in it, so the others are reused.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 from bisect import bisect_right
@@ -191,11 +192,8 @@ def remove_incomplete(folder: ResumeFolder, reader: FilmReader, plan: Plan) -> N
         OSError: The folder cannot be read or written.
     """
     if plan.frames is not None:
-        folder.remove(lambda segment: not all(_file_exists(folder, reader, plan, pts) for pts in segment.pts))
-
-
-def _file_exists(folder: ResumeFolder, reader: FilmReader, plan: Plan, pts: int) -> bool:
-    return any(file.is_file() for file in _files(folder, reader, plan, pts))
+        files = functools.partial(_files, folder, reader, plan)
+        folder.remove(lambda segment: not all(any(f.is_file() for f in files(pts)) for pts in segment.pts))
 
 
 def _files(folder: ResumeFolder, reader: FilmReader, plan: Plan, pts: int) -> tuple[Path, Path]:

@@ -67,10 +67,6 @@ class SequenceWriter:
         self._pool = ThreadPoolExecutor(self.at_once)
         self._waiting: deque[Future[None]] = deque()
 
-    def number(self, pts: int) -> int:
-        """Return the number in the file name of the frame with this pts."""
-        return number_of(self._reader, self._first, pts)
-
     def write(self, frame: av.VideoFrame | None, pts: int) -> None:
         """Start to write a frame in another thread, which then gives it back to the pool of frames.
 
@@ -105,8 +101,7 @@ class SequenceWriter:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _write(self, frame: av.VideoFrame, pts: int) -> None:
-        number = self.number(pts)
-        path = self._pattern.file(number)
+        path = self._pattern.file(number_of(self._reader, self._first, pts))
         if self._pattern.format == "dpx":
             parts = self._dpx(frame, pts, path.name)
         elif self._pattern.format == "jp2":

@@ -113,14 +113,9 @@ def distance(before: np.ndarray, after: np.ndarray) -> float:
     return _distance(*(cv2.medianBlur(_shrunk(luma), _SPECK) for luma in (before, after)))
 
 
-def contrast(luma: np.ndarray) -> float:
-    """Return the standard deviation of a luma plane, uint8 ``[h, w]``, after grain is averaged out."""
-    return float(_shrunk(luma).std())
-
-
 def is_blank(luma: np.ndarray) -> bool:
-    """Return whether a luma plane, uint8 ``[h, w]``, is uniformly black, white or grey."""
-    return contrast(luma) < BLANK
+    """Return whether a luma plane, uint8 ``[h, w]``, is uniformly black, white or grey, after grain is averaged out."""
+    return float(_shrunk(luma).std()) < BLANK
 
 
 def visibility(luma: np.ndarray) -> float:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ...errors import OptionError
 from ..reader import FilmReader
-from ..source.time_code import add_frames
+from ..source.time_code import add_frames, frames_of
 from .detection import Shot
 from .options import ShotOptions
 
@@ -89,17 +89,17 @@ def read_edl(path: str | os.PathLike[str], clock: Clock) -> tuple[ShotOptions, .
         text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
     except OSError as exc:
         raise OptionError(f"the list cannot be read ({exc.strerror})", path=path, remedy="check the path") from exc
-    codes = {_number(code, clock.rate): code for code in _record_ins(text, clock.first)}
+    codes = {frames_of(code, clock.rate): code for code in _record_ins(text, clock.first)}
     if not (starts := sorted(codes)):
         raise OptionError("has no event with a picture", path=path, remedy="export it as CMX 3600")
     stated = re.search(rf"^{re.escape(_BEGINNING)}{_TIME}\s*$", text, re.MULTILINE)
     first = clock.first or (stated and stated[1])
     if first:
-        offset, day = (_number(code, clock.rate) for code in (first, f"24:00:00{first[8]}00"))
+        offset, day = (frames_of(code, clock.rate) for code in (first, f"24:00:00{first[8]}00"))
         starts = sorted(_after_midnight(number, offset, day) for number in starts)
     else:
         earliest = codes[starts[0]]
-        offset = _number(f"{earliest[:2]}:00:00{earliest[8]}00", clock.rate)
+        offset = frames_of(f"{earliest[:2]}:00:00{earliest[8]}00", clock.rate)
     if starts[0] < offset:
         raise OptionError(
             f"begins before the film, whose time code starts at {first}",
@@ -132,12 +132,3 @@ def _code(frame: int, clock: Clock) -> str:
     code = add_frames(clock.beginning, frame, clock.rate)
     assert code is not None  # clock_of has checked the first time code
     return code
-
-
-def _number(code: str, rate: Fraction) -> int:
-    """Convert a time code to the number of frames since 00:00:00:00 (SMPTE ST 12-1)."""
-    base = max(1, round(rate))
-    hours, minutes, seconds, frame = (int(part) for part in re.split("[:;.]", code))
-    dropped = 0 if code[8] == ":" else 2 * (base // 30)
-    minutes += 60 * hours
-    return (60 * minutes + seconds) * base + frame - dropped * (minutes - minutes // 10)

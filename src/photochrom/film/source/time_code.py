@@ -53,18 +53,29 @@ def add_frames(timecode: str, frames: int, rate: Fraction) -> str | None:
     Returns:
         The later time code, which starts over after 24 hours; None if ``timecode`` is not a time code.
     """
-    if not (found := re.fullmatch(r"(\d+):(\d\d):(\d\d)([:;.])(\d+)", timecode)):
+    if not (found := re.fullmatch(r"\d+:\d\d:\d\d([:;.])\d+", timecode)):
         return None
-    hours, minutes, seconds, frame = (int(found[i]) for i in (1, 2, 3, 5))
-    base = max(1, round(rate))  # frame numbers per second
-    dropped = 0 if found[4] == ":" else 2 * (base // 30)  # frame numbers skipped in each minute except every tenth
-    minutes += 60 * hours
-    count = (60 * minutes + seconds) * base + frame - dropped * (minutes - minutes // 10) + frames
+    base, dropped = _counting(timecode, rate)
+    count = frames_of(timecode, rate) + frames
     ten_minutes = 600 * base - 9 * dropped
     tens, rest = divmod(count % (144 * ten_minutes), ten_minutes)  # time codes start over after a day
     number = 600 * base * tens + rest + dropped * (max(0, rest - dropped) // (60 * base - dropped))
     seconds, frame = divmod(number, base)
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{found[4]}{frame:02}"
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{found[1]}{frame:02}"
+
+
+def frames_of(timecode: str, rate: Fraction) -> int:
+    """Convert a time code, such as ``01:00:00:00``, to the number of frames since 00:00:00:00 (SMPTE ST 12-1)."""
+    *parts, frame = (int(part) for part in re.split("[:;.]", timecode))
+    base, dropped = _counting(timecode, rate)
+    minutes = 60 * parts[0] + parts[1]
+    return (60 * minutes + parts[2]) * base + frame - dropped * (minutes - minutes // 10)
+
+
+def _counting(timecode: str, rate: Fraction) -> tuple[int, int]:
+    """Return the frame numbers per second, and how many of them drop-frame time code skips in nine of ten minutes."""
+    base = max(1, round(rate))
+    return base, 0 if timecode.count(":") == 3 else 2 * (base // 30)
 
 
 def from_bcd(word: int) -> str:
