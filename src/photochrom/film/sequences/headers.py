@@ -25,7 +25,7 @@ _TIFF_TAGS = {Tag.ImageWidth: 0, Tag.ImageLength: 0, Tag.SamplesPerPixel: 1, Tag
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of a frame states; fields that its format does not have keep their defaults."""
+    """Facts from the header of a frame; fields that its format does not have keep their defaults."""
 
     width: int
     height: int
