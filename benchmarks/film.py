@@ -66,7 +66,7 @@ _STAGES = {
     "new frame": "film.frames:FrameColorizer._uncolored",
     "a*b* to Cb and Cr": "colorizer.colorizer:quick_ab_to_cbcr",
     "coefficients": "colorizer.colorizer:linear_coefficients",
-    "range of luma": "color.luma_range:_luma_range",
+    "range of luma": "color.luma_range:Sampling.luma_range",
     "chroma at full size": "color.upsample:_chroma",
     "rounding and gamut": "color.upsample:_quantized",
     "encode": "film.output.segments:SegmentEncoder.write",

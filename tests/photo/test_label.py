@@ -100,15 +100,6 @@ def test_a_source_type_given_as_a_resource_is_kept_too() -> None:
     assert found[NAMES["own"] + "OriginalDigitalSourceType"] == "a/print"
 
 
-def test_a_second_colouring_replaces_the_label() -> None:
-    first = labelled(HEAD + b'<rdf:Description rdf:about="" ' + SPACES + b' photoshop:Instructions="Keep dry"/>' + TAIL)
-    found = properties(labelled(first, "other 2.0 (beta), sha256 ffff"))
-    assert found[NAMES["ps"] + "Instructions"] == f"Keep dry {statement('other 2.0 (beta), sha256 ffff')}"
-    third = properties(labelled(labelled(first, "other 2.0 (beta), sha256 ffff"), "last"))
-    assert third[NAMES["ps"] + "Instructions"] == f"Keep dry {statement('last')}"
-    assert NAMES["own"] + "OriginalDigitalSourceType" not in third
-
-
 @pytest.mark.parametrize(
     ("given", "suggested", "words"),
     [
@@ -131,12 +122,14 @@ def test_given_and_suggested_hints_are_credited_separately(given: int, suggested
     )
 
 
-def test_a_label_with_hints_is_replaced_like_any() -> None:
+def test_another_colouring_replaces_the_label_with_hints_or_without() -> None:
     packet = HEAD + b'<rdf:Description rdf:about="" ' + SPACES + b' photoshop:Instructions="Keep dry"/>' + TAIL
     hints = [Hint(0.5, 0.5, (0, 0, 0)), Hint(0.5, 0.5, (0, 0, 0), suggested=True)]
-    for model in (credit(MODEL, hints), MODEL, credit("other (beta) 2", hints[:1]), "last"):
+    for model in (credit(MODEL, hints), MODEL, credit("other (beta) 2", hints[:1]), "b 2.0 (beta), sha256 ff", "last"):
         packet = labelled(packet, model)
-        assert properties(packet)[NAMES["ps"] + "Instructions"] == f"Keep dry {statement(model)}"
+        found = properties(packet)
+        assert found[NAMES["ps"] + "Instructions"] == f"Keep dry {statement(model)}"
+        assert NAMES["own"] + "OriginalDigitalSourceType" not in found
 
 
 def test_prefixes_of_the_packet_may_be_bound_to_other_namespaces() -> None:

@@ -79,11 +79,6 @@ def bands(height: int, row_bytes: int) -> list[range]:
     return [range(start, min(start + step, height)) for start in range(0, height, step)]
 
 
-def plane_bands(plane: np.ndarray) -> list[slice]:
-    """Divide the rows of a plane ``[H, W, ...]`` into bands, for work that makes temporary uint32 copies of them."""
-    return [slice(rows.start, rows.stop) for rows in bands(plane.shape[0], 4 * plane.shape[1])]
-
-
 def shares(height: int, count: int) -> list[slice]:
     """Divide ``height`` rows into at most ``count`` slices of about equal length."""
     share = -(-height // count)
@@ -132,9 +127,9 @@ def at_8_bits(plane: np.ndarray) -> np.ndarray:
     if plane.dtype == np.uint8:
         return plane
     result = np.empty(plane.shape, np.uint8)
-    for rows in plane_bands(plane):
+    for start, stop in strips(*plane.shape[:2]):
         # For every 16-bit v, (v * 255 + 32895) >> 16 equals round(v / 257); libpng uses the same identity.
-        result[rows] = (plane[rows].astype(np.uint32) * 255 + 32895) >> 16
+        result[start:stop] = (plane[start:stop].astype(np.uint32) * 255 + 32895) >> 16
     return result
 
 

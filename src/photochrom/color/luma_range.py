@@ -55,30 +55,24 @@ class Sampling:
         """
         if self.reduced:
             return estimated_luma_range(luma, start, stop)
-        return _luma_range(luma, start, stop, self.subsampling, self.siting)
+        rows, columns = self.subsampling
+        luma = luma[start * rows : stop * rows]
+        if self.subsampling == (1, 1):
+            return luma, luma, luma
+        odd = [(0, side % step) for side, step in zip(luma.shape, self.subsampling, strict=True)]
+        even = np.pad(luma, odd, mode="edge") if any(more for _, more in odd) else luma
+        least = greatest = even
+        if rows == 2:
+            above, below = even[0::2], even[1::2]
+            least, greatest = cv2.min(above, below), cv2.max(above, below)
+        if columns == 2:
+            least = np.minimum(*_halves(least)).astype(luma.dtype)
+            greatest = np.maximum(*_halves(greatest)).astype(luma.dtype)
+        return _luma_at_samples(even, self.subsampling, self.siting), least, greatest
 
 
 FULL: Final = Sampling()
 """One sample for each pixel."""
-
-
-def _luma_range(
-    luma: np.ndarray, start: int, stop: int, subsampling: tuple[int, int], siting: tuple[float, float]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rows, columns = subsampling
-    luma = luma[start * rows : stop * rows]
-    if subsampling == (1, 1):
-        return luma, luma, luma
-    odd = [(0, side % step) for side, step in zip(luma.shape, subsampling, strict=True)]
-    even = np.pad(luma, odd, mode="edge") if any(more for _, more in odd) else luma
-    least = greatest = even
-    if rows == 2:
-        above, below = even[0::2], even[1::2]
-        least, greatest = cv2.min(above, below), cv2.max(above, below)
-    if columns == 2:
-        least = np.minimum(*_halves(least)).astype(luma.dtype)
-        greatest = np.maximum(*_halves(greatest)).astype(luma.dtype)
-    return _luma_at_samples(even, subsampling, siting), least, greatest
 
 
 def _luma_at_samples(luma: np.ndarray, subsampling: tuple[int, int], siting: tuple[float, float]) -> np.ndarray:

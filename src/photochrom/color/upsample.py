@@ -245,18 +245,13 @@ def _quantized(
     far = np.greater(_distance(rounded[0], rounded[1], coding), _room(darkest, brightest, coding) >> 1)
     places = np.flatnonzero(far)
     exact = [plane.take(places) for plane in (cb, cr)]
-    factor = _factor(exact[0], exact[1], darkest.take(places), brightest.take(places), coding)
+    low, high = (_on_chroma_scale(plane.take(places), coding) for plane in (darkest, brightest))
+    factor = gamut_factor(exact[0], exact[1], low, high, coding.matrix, white=coding.chroma_span)
     for plane, values in zip(rounded, exact, strict=True):
         values *= factor
         values += coding.neutral + 0.5
         plane.ravel()[places] = np.clip(values, 0, coding.highest, out=values).astype(plane.dtype)
     return rounded
-
-
-def _factor(cb: np.ndarray, cr: np.ndarray, darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndarray:
-    """Compute ``gamut_factor`` for luma in code values, and chroma in code values around 0."""
-    low, high = (_on_chroma_scale(plane, coding) for plane in (darkest, brightest))
-    return gamut_factor(cb, cr, low, high, coding.matrix, white=coding.chroma_span)
 
 
 def _rounded(plane: np.ndarray, coding: Coding) -> np.ndarray:

@@ -65,7 +65,7 @@ def color(
         reduced=photo.reduced,
         tones=photo.tones,
     )
-    report = report_on(photo, format, (), prediction, cb, cr, output.jpeg_layout)
+    report = report_on(photo, format, prediction, cb, cr, output.jpeg_layout)
     is_ordinary = may_be_negative and photo.kind == "ordinary" and not options.hints
     if is_ordinary and looks_negative(colorizer, prediction, options):
         report = replace(report, warnings=(*report.warnings, LOOKS_NEGATIVE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -69,7 +69,7 @@ def colorize_pages(
         OSError: The open file cannot be written.
     """
     embedded = has_no_sidecar(destination, output)
-    pages = _Pages(colorizer, data, options, output, name, negative, on_page, embedded=embedded)
+    pages = _Pages(colorizer, data, options, output, name, negative, on_page, embedded)
     _check(destination, options, output, pages.count, name)
     files = publish(pages.write, destination, "TIFF", output)
     return replace(pages.report(), outputs=files)
@@ -98,45 +98,42 @@ def _check(destination: Path | BinaryIO, options: ColorOptions, output: OutputOp
             )
 
 
+@dataclass
 class _Pages:
-    """Colours the pages of one file, and combines their reports."""
+    """Colours the pages of one file, and combines their reports; most fields are arguments of ``colorize_pages``."""
 
-    def __init__(
-        self,
-        colorizer: Colorizer | Callable[[], Colorizer] | None,
-        data: bytes,
-        options: ColorOptions,
-        output: OutputOptions,
-        name: str,
-        negative: bool,
-        on_page: OnPage | None,
-        *,
-        embedded: bool,
-    ) -> None:
-        self._given, self._data, self._options, self._output = colorizer, data, options, output
-        self._name, self._negative, self._on_page = name, negative, on_page
-        with naming(name), decoding():
-            self._pages = Pages(data)
+    given: Colorizer | Callable[[], Colorizer] | None
+    data: bytes
+    options: ColorOptions
+    output: OutputOptions
+    name: str
+    negative: bool
+    on_page: OnPage | None
+    embedded: bool
+    """Whether the label is in the pages."""
+
+    def __post_init__(self) -> None:
+        with naming(self.name), decoding():
+            self._pages = Pages(self.data)
             self.count = self._pages.count
-        self._embedded = embedded  # whether the label is in the pages
         self._first: Photo
         self._reports: list[PhotoReport] = []
 
     @cached_property
     def _colorizer(self) -> Colorizer:
-        return loaded(self._given)
+        return loaded(self.given)
 
     @cached_property
     def _credit(self) -> str:
-        return credit(self._colorizer.label, self._options.hints)
+        return credit(self._colorizer.label, self.options.hints)
 
     def write(self, stream: BinaryIO) -> tuple[Photo, str]:
         """Write the coloured pages; return the first one, and the label's credit."""
-        writer = TiffWriter(stream, self._output.compression, "<" if self._data[:2] == b"II" else ">")
+        writer = TiffWriter(stream, self.output.compression, "<" if self.data[:2] == b"II" else ">")
         for number in range(1, self.count + 1):
             self._reports.append(self._write_page(writer, number))
-            if self._on_page is not None:
-                self._on_page(number, self.count)
+            if self.on_page is not None:
+                self.on_page(number, self.count)
         self._copy_masks(writer)
         return self._first, self._credit
 
@@ -148,28 +145,25 @@ class _Pages:
             reports[0],
             confidence=sum(confidences) / len(confidences) if confidences else None,
             colorfulness=sum(report.colorfulness for report in reports) / len(reports),
-            warnings=_by_page([report.warnings for report in reports]) + self._warnings(),
+            warnings=_by_page([report.warnings for report in reports]) + ((LOOP_LOST,) if self._pages.loops else ()),
             pages=len(reports),
         )
 
     def _copy_masks(self, writer: TiffWriter) -> None:
-        with naming(self._name), decoding():
+        with naming(self.name), decoding():
             masks = self._pages.mask_files()
         for mask in masks:
             writer.copy_page(mask)
 
-    def _warnings(self) -> tuple[str, ...]:
-        return (LOOP_LOST,) if self._pages.loops else ()
-
     def _write_page(self, writer: TiffWriter, number: int) -> PhotoReport:
         photo = self._read(number)
-        with _naming_page(self._name, number), enough_memory(self._name):
-            hints = tuple(hint for hint in self._options.hints if hint.page == number)
-            options = self._options.with_hints(hints)
+        with _naming_page(self.name, number), enough_memory(self.name):
+            hints = tuple(hint for hint in self.options.hints if hint.page == number)
+            options = self.options.with_hints(hints)
             prediction = self._colorizer.predict(photo.scene, options)
-            output = replace(self._output, preview=self._output.preview and number == 1)
+            output = replace(self.output, preview=self.output.preview and number == 1)
             colors = color(self._colorizer, photo, options, prediction, "TIFF", output, may_be_negative=True)
-            label = self._credit if self._embedded else None
+            label = self._credit if self.embedded else None
             metadata = metadata_for(photo.metadata, source_format="TIFF", format="TIFF", credit=label)
             with encoding():
                 writer.add(Planes(photo.luma, colors.cb, colors.cr, photo.alpha, photo.extra), metadata)
@@ -179,11 +173,11 @@ class _Pages:
 
     def _read(self, number: int) -> Photo:
         """Read a page; the captions of a sidecar beside the file belong to the first page."""
-        path = Path(self._name)
-        origin = path if path.is_file() else self._data
+        path = Path(self.name)
+        origin = path if path.is_file() else self.data
         sidecar = read_sidecar(path) if number == 1 and origin is path else None
-        with _naming_page(self._name, number):
-            photo = read_page(self._data, self._pages, number, self._name, negative=self._negative, sidecar=sidecar)
+        with _naming_page(self.name, number):
+            photo = read_page(self.data, self._pages, number, self.name, negative=self.negative, sidecar=sidecar)
         return replace(photo, page=number, origin=origin)
 
 

@@ -106,18 +106,16 @@ def _centered(plane: np.ndarray) -> np.ndarray:
 def report_on(
     photo: Photo,
     format: str,
-    outputs: tuple[Path, ...],
     prediction: Prediction,
     cb: np.ndarray,
     cr: np.ndarray,
     layout: JpegLayout = "scan",
 ) -> PhotoReport:
-    """Build the report on a photograph that has been coloured with the given chroma.
+    """Build the report on a photograph that has been coloured with the given chroma; it names no files yet.
 
     Args:
         photo: The photograph.
         format: Format of the output, a key of ``EXTENSIONS``.
-        outputs: Files written.
         prediction: Result of ``Colorizer.predict`` for the photograph.
         cb: Cb of the output, of luma's dtype, perhaps subsampled.
         cr: Cr of the output, of the same shape and dtype.
@@ -131,7 +129,7 @@ def report_on(
         *_channel_warnings(photo, format),
     )
     return PhotoReport(
-        outputs,
+        (),
         width,
         height,
         confidence,

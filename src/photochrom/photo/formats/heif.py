@@ -59,7 +59,7 @@ def read_heif(data: bytes) -> Decoded:
     stored = np.asarray(opened)
     luma, alpha = _from_16_bits(stored, opened.mode) if stored.dtype == np.uint16 else from_pillow(opened.to_pillow())
     warnings = [*_warnings(data), *(["its depth map is not kept"] if opened.info.get("depth_images") else [])]
-    return Decoded(luma, alpha, _metadata(opened.info), upright=True, warnings=tuple(warnings))
+    return Decoded(luma, alpha, metadata_of(opened.info), upright=True, warnings=tuple(warnings))
 
 
 def opened(source: Path | bytes) -> Image.Image:
@@ -93,7 +93,7 @@ def read_avif(data: bytes) -> Decoded:
     luma, alpha = from_pillow(image)
     crop = clean_aperture(data, *image.size)
     luma, alpha = luma[crop], None if alpha is None else alpha[crop]
-    return Decoded(luma, alpha, _metadata(image.info), warnings=(*_warnings(data), *_depth_warnings(data)))
+    return Decoded(luma, alpha, metadata_of(image.info), warnings=(*_warnings(data), *_depth_warnings(data)))
 
 
 def write_heif(stream: BinaryIO, pixels: np.ndarray, metadata: Metadata, quality: int, *, tiled: bool = True) -> None:
@@ -206,7 +206,8 @@ def _from_16_bits(stored: np.ndarray, mode: str) -> tuple[np.ndarray, np.ndarray
     return (unpremultiplied(luma, alpha) if "a;" in mode else luma), alpha
 
 
-def _metadata(info: Mapping[Any, Any]) -> Metadata:
+def metadata_of(info: Mapping[Any, Any]) -> Metadata:
+    """Return the metadata that Pillow or pillow-heif found in a file."""
     block = (info.get("exif") or b"").removeprefix(b"Exif\0\0") or None
     icc = info.get("icc_profile") or None
     return Metadata(exif=block, xmp=info.get("xmp") or None, icc=icc, density=exif.density(block))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ...color.bands import bands, plane_bands
+from ...color.bands import bands, strips
 from ...color.gamut import rgb_of_luma
 from ...color.spaces import luma_of_rgb
 from ...errors import WHOLE_COPY, PhotoError
@@ -237,22 +237,22 @@ def open_image(source: Path | bytes, formats: Iterable[str] = ()) -> Image.Image
 
 
 def luma_of(rgb: np.ndarray) -> np.ndarray:
-    """Compute the luma ``[H, W]`` of R'G'B' ``[H, W, 3]``, uint8 or uint16, as ``luma_of_rgb`` does, but in bands."""
+    """Compute the luma ``[H, W]`` of R'G'B' ``[H, W, 3]``, uint8 or uint16, as ``luma_of_rgb`` does, but in strips."""
     luma = np.empty(rgb.shape[:2], rgb.dtype)
-    for rows in plane_bands(luma):
-        luma[rows] = luma_of_rgb(rgb[rows])
+    for start, stop in strips(*luma.shape):
+        luma[start:stop] = luma_of_rgb(rgb[start:stop])
     return luma
 
 
 def unpremultiplied(plane: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Divide a plane by alpha, both uint8 or both uint16 ``[H, W]``. Fully transparent pixels are not changed."""
     result, top = plane.copy(), int(np.iinfo(plane.dtype).max)
-    for rows in plane_bands(plane):
-        part, opacity = (whole[rows].astype(np.uint32) for whole in (plane, alpha))
+    for start, stop in strips(*plane.shape):
+        part, opacity = (whole[start:stop].astype(np.uint32) for whole in (plane, alpha))
         divisor = np.maximum(opacity, 1)
         # uint32 is enough: 65535 * 65535 + 32767 < 2**32.
         divided = np.minimum((part * top + divisor // 2) // divisor, top)
-        result[rows] = np.where(opacity == 0, part, divided)
+        result[start:stop] = np.where(opacity == 0, part, divided)
     return result
 
 

@@ -52,7 +52,7 @@ def read(data: bytes, *, may_reduce: bool = False) -> Decoded:
         PhotoError, OSError, SyntaxError, ValueError: The file is damaged or too large, or of a kind that libjpeg does
             not support.
     """
-    file = _find_parts(data)
+    file = _JpegFile(data, *_find_segments(data))
     # Pillow only needs the header and the first bytes of the scan, so the rest is not copied.
     image = JpegImageFile(BytesIO(file.header + data[file.scan : file.scan + _SCAN_HEADER]))
     check_size(*image.size)
@@ -265,11 +265,6 @@ class _JpegFile:
             return bytes(coded.trailer)
         found = _END.search(self.data, self.scan)
         return b"" if found is None else self.data[found.end() :]
-
-
-def _find_parts(data: bytes) -> _JpegFile:
-    """Find the parts of a JPEG file; errors are those of ``_find_segments``."""
-    return _JpegFile(data, *_find_segments(data))
 
 
 def _find_segments(data: bytes | mmap) -> tuple[list[tuple[int, bytes]], int, int]:

@@ -19,7 +19,7 @@ from ...color.bands import bands, in_parallel, small
 from ...color.pillow import from_pillow
 from ...errors import WHOLE_COPY, PhotoError
 from . import damage, exif, jpeg, photoshop, tiff_cut, tiff_repair
-from .deflate import inflated_size
+from .deflate import is_complete
 from .exif import Entry, Tiff
 from .icc import cmyk_to_srgb, linear_rgb
 from .image import C2PA_LOST, Decoded, Metadata, by_opencv, check_size, extra_channels, luma_of, unpremultiplied
@@ -263,14 +263,14 @@ def _check_deflated(tiff: Tiff, places: list[tuple[int, int]], size: int) -> Non
 
     def is_whole(numbers: range) -> bool:
         pieces = (tiff.data[start:end] for start, end in places[numbers.start : numbers.stop])
-        return all(inflated_size([piece], size)[1] for piece in pieces if piece)
+        return all(is_complete(piece, size) for piece in pieces if piece)
 
     try:
-        is_complete = all(in_parallel(is_whole, bands(len(places), size)))
-    except zlib.error:
-        is_complete = False
-    if not is_complete:
-        raise tiff_cut.cut_short()
+        if all(in_parallel(is_whole, bands(len(places), size))):
+            return
+    except zlib.error as exc:
+        raise tiff_cut.cut_short() from exc
+    raise tiff_cut.cut_short()
 
 
 class _Planes(NamedTuple):

@@ -127,7 +127,8 @@ class TiffWriter:
     def _write_strips(self, planes: Planes) -> dict[int, tuple[int, list[int]]]:
         """Write the pixels, and return the tags that describe them, each with its type and values."""
         height, width = planes.luma.shape
-        others = [_ALPHA] * (planes.alpha is not None) + [_UNSTATED] * _count(planes.extra)
+        further = 0 if planes.extra is None else planes.extra.shape[2]
+        others = [_ALPHA] * (planes.alpha is not None) + [_UNSTATED] * further
         bits, samples = planes.luma.dtype.itemsize * 8, 3 + len(others)
         parts = bands(height, width * samples * bits // 8)
         code, is_uncompressed = _ENCODERS[self._compression], self._compression == "none"
@@ -205,10 +206,6 @@ class TiffWriter:
         self._stream.write(struct.pack(self._order + "I", start))
         self._stream.seek(0, 2)
         self._link = end
-
-
-def _count(extra: np.ndarray | None) -> int:
-    return 0 if extra is None else extra.shape[2]
 
 
 def _opened(block: bytes) -> Tiff:

@@ -11,7 +11,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from ...color.pillow import from_pillow
 from ...errors import WHOLE_COPY, PhotoError
-from . import exif
+from .heif import metadata_of
 from .image import C2PA_LOST, TO_ANOTHER, WEBP_LIMIT, Decoded, Metadata, check_one, check_size
 
 _EFFORT: Final = 50  # ``quality`` of a lossless file means effort; more takes much longer and saves about 1 %
@@ -34,11 +34,7 @@ def read(data: bytes) -> Decoded:
     luma, alpha = from_pillow(image)
     names = set(_chunk_names(data))
     warnings = (C2PA_LOST,) if b"C2PA" in names else ()
-    block = image.info.get("exif", b"").removeprefix(b"Exif\0\0") or None
-    metadata = Metadata(
-        exif=block, xmp=image.info.get("xmp"), icc=image.info.get("icc_profile"), density=exif.density(block)
-    )
-    return Decoded(luma, alpha, metadata, lossless=b"VP8L" in names, warnings=warnings)
+    return Decoded(luma, alpha, metadata_of(image.info), lossless=b"VP8L" in names, warnings=warnings)
 
 
 def write(stream: BinaryIO, image: Image.Image, metadata: Metadata, quality: int, *, lossless: bool) -> None:
