@@ -238,20 +238,6 @@ def test_opencv_keeps_quiet() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FILES)
-@given(data=st.data())
-@settings(max_examples=60)
-@pytest.mark.filterwarnings("ignore")  # Pillow's, on damaged tags
-def test_flipped_bytes_never_crash(name: str, data: st.DataObject) -> None:
-    content = bytearray(FILES[name])
-    places = st.one_of(st.integers(0, min(200, len(content) - 1)), st.integers(0, len(content) - 1))
-    for place in data.draw(st.lists(places, min_size=1, max_size=6)):
-        content[place] ^= data.draw(st.integers(1, 255))
-    result = outcome(bytes(content))
-    assert "\n" not in result if isinstance(result, str) else result.ndim == 2
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
 @given(data=st.data())
 @settings(max_examples=60)

@@ -128,21 +128,15 @@ def _falloff_at(
         half the squared distance from the hint's disc. Second, half the squared distance from the hint's centre, plus a
         tiny number so that it can be a divisor.
     """
-    height, width = shape
-    unit, radius = spread * min(shape), hint.radius / spread
-    if hint.radius != Hint.radius:
-        return _falloff(np.arange(height) - pixel[0], np.arange(width) - pixel[1], unit, radius)
-    top, left = height - 1 - pixel[0], width - 1 - pixel[1]
-    window = slice(top, top + height), slice(left, left + width)
-    log_falloff, half_square = _default_falloff(height, width, unit, radius)
+    (height, width), (row, column) = shape, pixel
+    window = slice(height - 1 - row, 2 * height - 1 - row), slice(width - 1 - column, 2 * width - 1 - column)
+    log_falloff, half_square = _falloff(height, width, spread * min(shape), hint.radius / spread)
     return log_falloff[window], half_square[window]
 
 
-@functools.lru_cache(maxsize=8)  # a picture may have hundreds of hints, nearly all of them with the default radius
-def _default_falloff(height: int, width: int, unit: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Compute ``_falloff_at`` of a hint of the default radius at all offsets that can occur in a picture.
-
-    The caller cuts out the window for the hint's position. The result is cached, and must not be changed.
+@functools.lru_cache(maxsize=8)  # a picture may have hundreds of hints, nearly all of them with the same radius
+def _falloff(height: int, width: int, unit: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Compute ``_falloff_at`` at all offsets from a hint that can occur in a picture.
 
     Args:
         height: Height of the picture.
@@ -151,13 +145,9 @@ def _default_falloff(height: int, width: int, unit: float, radius: float) -> tup
         radius: Radius of the hint's disc, in units.
 
     Returns:
-        The two arrays of ``_falloff_at``, float32 ``[2 * height - 1, 2 * width - 1]``.
+        The two arrays of ``_falloff_at``, float32 ``[2 * height - 1, 2 * width - 1]``, which must not be changed.
     """
-    return _falloff(np.arange(1 - height, height), np.arange(1 - width, width), unit, radius)
-
-
-def _falloff(down: np.ndarray, right: np.ndarray, unit: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    down, right = (axis.astype(np.float32) / np.float32(unit) for axis in (down, right))
+    down, right = (np.arange(1 - side, side).astype(np.float32) / np.float32(unit) for side in (height, width))
     square = (down * down)[:, None] + right * right
     log_falloff = np.sqrt(square)
     log_falloff -= np.float32(radius)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from ..atomic import new_file
 from ..errors import OptionError, one_line
@@ -16,9 +18,6 @@ from .formats.xmp import Packet
 from .library_errors import encoding, naming
 from .metadata import label
 from .report import PhotoReport
-
-if TYPE_CHECKING:
-    from PIL import Image, ImageDraw
 
 MAX_PHOTOGRAPHS: Final = 50
 """Maximum number of photographs on one sheet."""
@@ -80,8 +79,6 @@ def write_sheet(sheet: Image.Image, path: Path, *, credit: str, overwrite: bool)
     label(packet, credit)
     settings: dict[str, Any] = {"xmp": packet.to_bytes(), "quality": 92}
     if format == "PNG":
-        from PIL.PngImagePlugin import PngInfo
-
         settings = {"pnginfo": PngInfo()}
         settings["pnginfo"].add_itxt("XML:com.adobe.xmp", packet.to_bytes().decode())
         settings["pnginfo"].add_itxt("Description", statement(credit))
@@ -110,8 +107,6 @@ def _block(title: str, report: PhotoReport) -> Image.Image:
 
 
 def _cell(picture: np.ndarray, name: str) -> Image.Image:
-    from PIL import Image
-
     height, width = picture.shape[:2]
     size = max(1, min(4 * _HEIGHT, round(_HEIGHT * width / height))), _HEIGHT
     cell = _blank(size[0], _HEIGHT + _LINE)
@@ -121,15 +116,11 @@ def _cell(picture: np.ndarray, name: str) -> Image.Image:
 
 
 def _blank(width: int, height: int) -> Image.Image:
-    from PIL import Image
-
     return Image.new("RGB", (width, height), "white")
 
 
 def _draw_line(image: Image.Image, at: tuple[int, int], text: str) -> None:
     """Draw a line of text, shortened to the width of the image."""
-    from PIL import ImageDraw, ImageFont
-
     draw: ImageDraw.ImageDraw = ImageDraw.Draw(image)
     font = ImageFont.load_default(15)
     text = one_line(text.encode("utf-8", "replace").decode())
