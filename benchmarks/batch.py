@@ -119,8 +119,9 @@ def instant(job: BatchJob) -> Any:
 
     def color(item: Item) -> Colored:
         row = Row(
-            item.key, "ok", item.source, f"{item.key}.color.jpg", item.size, item.version, "0" * 64, "1" * 64, 48, 36,
-            "tiny 0, sha256 " + "2" * 64, job.recorded, "0.1.0", 20.0, 0.5, 0.001, finished="2026-01-01T00:00:00+00:00",
+            item.key, "ok", item.source, f"{item.key}.color.jpg", item.size, item.version, "0" * 64, "1" * 64, 4000, 48,
+            36, "tiny 0, sha256 " + "2" * 64, job.recorded(item), "0.1.0", 20.0, 0.5, 0.001,
+            finished="2026-01-01T00:00:00+00:00",
         )  # fmt: skip
         return Colored(row, b"x" * 4000, b"y" * 4000)
 
@@ -187,7 +188,7 @@ def resume(work: Path, args: argparse.Namespace) -> None:
     with (target / "report.jsonl").open("w") as file:
         for item in list_items(str(source)):
             row = Row(item.key, "ok", item.source, item.key.replace(".jpg", ".color.jpg"), item.size, item.version,
-                      "0" * 64, "1" * 64, 48, 36, label, job.recorded, "0.1.0", 20.0, 0.5, 0.1)  # fmt: skip
+                      "0" * 64, "1" * 64, 0, 48, 36, label, job.recorded(item), "0.1.0", 20.0, 0.5, 0.1)  # fmt: skip
             file.write(row.to_json() + "\n")
     begun = time.perf_counter()
     summary = color_batch(source, target, options)

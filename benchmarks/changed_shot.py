@@ -24,6 +24,7 @@ from skimage import data
 
 from photochrom import Colorizer, FilmOptions, Hint, ShotOptions, colorize_film
 from photochrom.film import Progress
+from photochrom.film.hints import FilmHint
 
 _RATE = 18
 _RED = (170, 60, 50)
@@ -44,7 +45,7 @@ def write_film(path: Path, lengths: list[int], width: int, height: int) -> None:
             step = (-1 if left > (source.shape[1] - width) // 2 else 1) * float(rng.uniform(0.2, 1.2))
             gain = float(rng.uniform(0.6, 1.1))
             for i in range(length):
-                shift = np.float32([[1, 0, -left - step * i], [0, 1, -top]])
+                shift = np.array([[1, 0, -left - step * i], [0, 1, -top]], np.float32)
                 luma = cv2.warpAffine(source, shift, (width, height), borderMode=cv2.BORDER_REFLECT)
                 luma = np.clip(luma * gain + grain[rng.integers(8)], 16, 235).astype(np.uint8)
                 frame = av.VideoFrame.from_ndarray(luma, format="gray").reformat(format="yuv420p")
@@ -90,9 +91,7 @@ def main() -> None:
             done = len({state.done for state in told if state.done > 0 and state != told[-1]})
             return time.perf_counter() - began[0], time.process_time() - began[1], done
 
-        def hint(start: int) -> tuple:
-            from photochrom.film.hints import FilmHint
-
+        def hint(start: int) -> tuple[FilmHint, ...]:
             return (FilmHint(Fraction(start + 20, _RATE), Hint(0.5, 0.5, _RED)),)
 
         whole = color()

@@ -55,7 +55,7 @@ def main() -> None:
         if not half.reduced:
             continue
         for widened in _WIDENED:
-            luma_range._WIDENING = widened
+            luma_range._WIDENING = widened  # type: ignore[misc]
             ways.append((f"half, widened by {widened:g}", beyond(coloured(colorizer, half, prediction))))
         rows += [[path, name, f"{one:.3f} %", f"{four:.3f} %", f"{mean:.2f}"] for name, (one, four, mean) in ways]
     print_table(["photograph", "range of luma", "beyond by 1", "beyond by 4", "mean chroma"], rows)

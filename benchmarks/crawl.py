@@ -135,8 +135,7 @@ def crawled(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     files = sorted(str(path) for path in args.folder.rglob("*") if path.is_file())
     with WorkerPool(prepare, (args.seconds, args.megabytes, args.model), args.workers) as pool:
         for path, result in pool.map(files):
-            died = isinstance(result, Died)
-            facts: dict[str, Any] = {"kind": "died", "text": result.reason} if died else result
+            facts = {"kind": "died", "text": result.reason} if isinstance(result, Died) else result
             yield {"file": str(Path(path).relative_to(args.folder)), **facts}
 
 

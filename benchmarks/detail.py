@@ -16,9 +16,8 @@ from PIL import Image, ImageOps
 
 from photochrom import Colorizer, ColorOptions
 from photochrom.color.spaces import luma_of_rgb
-from photochrom.training.data.dataset import colorfulness
-from photochrom.training.evaluation.evaluate import MIN_COLORFULNESS
-from photochrom.training.evaluation.frontier import TARGETS, along_dial, dial_of, frontier
+from photochrom.training.data.dataset import MIN_COLORFULNESS, colorfulness
+from photochrom.training.evaluation.frontier import TARGETS, DialScores, along_dial, dial_of, frontier
 from photochrom.training.evaluation.metrics import score
 
 SHORT_SIDE, DETAILS = 512, (1.0, 1.5, 2.0)
@@ -31,7 +30,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="maximum number of photographs, evenly spread over all")
     args = parser.parse_args()
     colorizer, grey, truth = Colorizer(args.model), [], []
-    along: dict[float, list] = {detail: [] for detail in DETAILS}
+    along: dict[float, list[list[DialScores]]] = {detail: [] for detail in DETAILS}
     for rgb in filter(is_colorful, map(read, found(args.photographs, args.limit))):
         grey.append(score(np.dstack([luma_of_rgb(rgb)] * 3), rgb, agrees=False))
         truth.append(score(rgb, rgb, agrees=True))

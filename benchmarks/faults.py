@@ -173,7 +173,7 @@ def train(work: Path) -> Verb:
 VERBS = {verb.__name__: verb for verb in (photo, film, batch, train)}
 
 
-def ended(verb: Verb, number: int, chance: random.Random, length: float) -> tuple[bool, float]:
+def ended(verb: Verb, number: signal.Signals, chance: random.Random, length: float) -> tuple[bool, float]:
     """Run a verb, kill it at a random moment, and check its folder.
 
     Args:

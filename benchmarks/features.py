@@ -31,7 +31,8 @@ def main() -> None:
     keep_memory()
     torch.manual_seed(0)
     batch, size = REFERENCE.batch, REFERENCE.size
-    encoder = VGG16().eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    encoder = VGG16().eval().requires_grad_(False)
+    encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     fabric = launch(TrainingConfig(".", Path(), resume=True))
     trainer = Trainer(fabric, REFERENCE, new_head(encoder, None), None, PHOTOGRAPHS)
     cache = FeatureCache(np.empty(0), np.empty(0), (), np.empty(0))  # features go through it as they are

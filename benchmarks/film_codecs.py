@@ -7,6 +7,7 @@ Without a clip, the source is a pan over a photograph with film grain, 1280 x 72
 
 import argparse
 import tempfile
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def write_source(path: Path, clip: str | None, count: int) -> None:
         out.mux(video.encode(None))
 
 
-def _synthetic(count: int):
+def _synthetic(count: int) -> Iterator[np.ndarray]:
     rng = np.random.default_rng(1)
     wide = cv2.resize(data.camera(), (_WIDTH + 4 * count, _WIDTH), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     for number in range(count):
@@ -65,7 +66,7 @@ def _synthetic(count: int):
         yield np.clip(64 + view * (876 / 255) + grain, 64, 940).astype(np.uint16)
 
 
-def _of_clip(clip: str, count: int):
+def _of_clip(clip: str, count: int) -> Iterator[np.ndarray]:
     with av.open(clip) as film:
         for _, frame in zip(range(count), film.decode(video=0), strict=False):
             deep = frame.reformat(format="yuv422p10le")

@@ -19,10 +19,10 @@ import functools
 import io
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,13 +32,13 @@ from photochrom.photo.formats.jpeg_coefficients import luma_coefficients, with_c
 from photochrom.photo.formats.splice import luma_scans, splice
 
 JFIF = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "baseline": {},
     "progressive": {"progressive": True},
     "restarts": {"restart_marker_rows": 1},
     "progressive, restarts": {"progressive": True, "restart_marker_blocks": 7},
 }
-TONED = {
+TONED: dict[str, dict[str, Any]] = {
     "4:2:0": {"subsampling": "4:2:0"},
     "4:4:4": {"subsampling": "4:4:4"},
     "progressive 4:2:2": {"subsampling": "4:2:2", "progressive": True},
@@ -77,8 +77,8 @@ def files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
         luma = luma_scans(stream.getvalue())
         rows, columns = luma.subsampling
         size = -(-picture.width // columns), -(-picture.height // rows)
-        planes = [cv2.resize(plane, size) for plane in (cb, 255 - cr)]
-        scans = JFIF + b"".join(splice(luma, *planes, 90))
+        blue, red = (cv2.resize(plane, size) for plane in (cb, 255 - cr))
+        scans = JFIF + b"".join(splice(luma, blue, red, 90))
         made[kind] = scans, by_jpegtran(scans, progressive="progressive" in options)
     return made
 
@@ -96,7 +96,8 @@ def toned_files(photograph: Path) -> dict[str, tuple[bytes, bytes]]:
         )
         rows, columns = luma.subsampling
         size = -(-picture.width // columns), -(-picture.height // rows)
-        kept = JFIF + with_chroma(luma, *(cv2.resize(plane, size) for plane in (cb, 255 - cr)), 90)
+        blue, red = (cv2.resize(plane, size) for plane in (cb, 255 - cr))
+        kept = JFIF + with_chroma(luma, blue, red, 90)
         made[kind] = kept, by_jpegtran(kept, progressive=True)
     return made
 
@@ -247,7 +248,9 @@ def pillow(path: Path) -> np.ndarray:
 
 
 def opencv(path: Path) -> np.ndarray:
-    return cv2.imread(str(path))[..., ::-1]
+    pixels = cv2.imread(str(path))
+    assert pixels is not None, path
+    return pixels[..., ::-1]
 
 
 def by_rust(path: Path) -> np.ndarray:
@@ -325,4 +328,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -26,14 +26,14 @@ from _tools import print_table
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import photochrom.film.coloring as coloring
-from photochrom import ShotOptions
+from photochrom import Colorizer, ShotOptions
 from photochrom.film import FilmOptions, colorize_film
 from tests.helpers.films import colorizer, other_shot, pan, write_film
 
 _SUFFIXES = {"prores": ".mov", "dnxhr": ".mxf", "ffv1": ".mkv", "libx264": ".mp4", "v210": ".mov"}
 
 
-def varied_model(folder: Path) -> object:
+def varied_model(folder: Path) -> Colorizer:
     """Return a colorizer whose colours depend on the place, the luma and the frame."""
 
     def ab(lightness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -85,7 +85,8 @@ def main() -> None:
     args = parser.parse_args()
     starts = (Fraction(0), Fraction(31, 24), Fraction(51, 24))
     changed = tuple(ShotOptions(start, strength=0.4 if i != 1 else None) for i, start in enumerate(starts))
-    coloring._SHORTEST, coloring._LONGEST = 0.5, 1  # seconds: several segments of a short film
+    coloring._SHORTEST = 0.5  # type: ignore[assignment]  # seconds: several segments of a short film
+    coloring._LONGEST = 1
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

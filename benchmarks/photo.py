@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the commands do, before NumPy is imported
 
@@ -75,7 +75,7 @@ _STAGES = {
 _DETAILS = (1.0, 1.5, 2.0)
 _COLUMNS = ("Photochrom", "plain codec", "ratio", "processor time", "plain codec", "ratio")
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp"}
-_OPTIONS = {
+_OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": DEFAULT_QUALITY},
     "TIFF": {"compression": "tiff_adobe_deflate"},
     "WEBP": {"quality": DEFAULT_QUALITY},
@@ -195,7 +195,7 @@ def cold_start(path: Path) -> None:
     runs, spent = [], []
     for _ in range(6):
         start = time.perf_counter()
-        command = [sys.executable, "-c", _COLD, path]
+        command = [sys.executable, "-c", _COLD, str(path)]
         parts = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
         runs.append([time.perf_counter() - start, *map(float, parts.split())])
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

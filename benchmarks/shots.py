@@ -87,7 +87,8 @@ def scenedetect(frames: list[np.ndarray], *, fades: bool) -> list[int]:
 
 
 def row(name: str, found: list[int], truth: list[tuple[int, int, str]], milliseconds: float) -> list[str]:
-    left, hits = set(found), Counter()
+    left = set(found)
+    hits: Counter[str] = Counter()
     for first, last, kind in truth:
         near = [f for f in sorted(left) if first - 2 <= f <= last + 2]
         if near:

@@ -20,6 +20,7 @@ import av
 import cv2
 import numpy as np
 from _tools import print_table
+from PIL import Image
 
 from photochrom import Colorizer, ColorOptions
 from photochrom.color.gamut import rgb_of_luma
@@ -42,7 +43,7 @@ def read(path: Path, count: int, colorizer: Colorizer, scale: float) -> list[np.
     They have ``scale`` times the size of the thumbnail, or about their own size if that is smaller.
     """
     if path.is_dir():
-        frames = [cv2.imread(str(p))[..., ::-1] for p in sorted(path.glob("*.jpg"))[:count]]
+        frames = [np.asarray(Image.open(p).convert("RGB")) for p in sorted(path.glob("*.jpg"))[:count]]
     else:
         frames = []
         with av.open(str(path)) as film:
@@ -50,8 +51,9 @@ def read(path: Path, count: int, colorizer: Colorizer, scale: float) -> list[np.
                 frames.append(frame.to_ndarray(format="rgb24"))
                 if len(frames) == count:
                     break
-    own = min(frames[0].shape[:2]) / colorizer.card.working_size
-    height, width = colorizer.thumbnail_size(*frames[0].shape[:2], min(scale, max(1.0, own)))
+    height, width = frames[0].shape[:2]
+    own = min(height, width) / colorizer.card.working_size
+    height, width = colorizer.thumbnail_size(height, width, min(scale, max(1.0, own)))
     return [cv2.resize(np.ascontiguousarray(f), (width, height), interpolation=cv2.INTER_AREA) for f in frames]
 
 

@@ -8,6 +8,7 @@ and chromogenic colour prints whose dyes have faded. OLD is a folder of old phot
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -34,7 +35,7 @@ FADED = {  # shares of the cyan, magenta and yellow dye that are lost, and the d
 Print = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
-def toned(rgb: np.ndarray, tone: str, rng: np.random.Generator) -> np.ndarray:
+def toned(tone: str, rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a black-and-white print whose tone depends on the density, as it is scanned."""
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     channels = [np.interp(luma, [0, 128, 255], column) for column in zip(*TONES[tone], strict=True)]
@@ -65,7 +66,7 @@ def foxed(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return rgb * (1 - share + share * np.array([0.75, 0.55, 0.33]))
 
 
-def faded(rgb: np.ndarray, loss: tuple[float, float, float, float], rng: np.random.Generator) -> np.ndarray:
+def faded(loss: tuple[float, float, float, float], rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the scan of a chromogenic print that has faded in the dark: cyan fades most, and paper turns yellow."""
     *lost, stain = loss
     density = np.maximum(-np.log10((rgb.astype(np.float32) + 1) / 256), 0) * (1 - np.array(lost))
@@ -76,14 +77,14 @@ def faded(rgb: np.ndarray, loss: tuple[float, float, float, float], rng: np.rand
 def prints() -> dict[str, Print]:
     made: dict[str, Print] = {}
     for tone in TONES:
-        made[tone] = lambda rgb, rng, tone=tone: toned(rgb, tone, rng)
-    made["sepia, unevenly yellowed"] = lambda rgb, rng: as_scanned(yellowed(toned(rgb, "sepia", rng), rng), rng)
-    made["sepia, foxed"] = lambda rgb, rng: as_scanned(foxed(toned(rgb, "sepia", rng), rng), rng)
+        made[tone] = partial(toned, tone)
+    made["sepia, unevenly yellowed"] = lambda rgb, rng: as_scanned(yellowed(toned("sepia", rgb, rng), rng), rng)
+    made["sepia, foxed"] = lambda rgb, rng: as_scanned(foxed(toned("sepia", rgb, rng), rng), rng)
     made["sepia, yellowed and foxed"] = lambda rgb, rng: as_scanned(
-        foxed(yellowed(toned(rgb, "sepia", rng), rng), rng), rng
+        foxed(yellowed(toned("sepia", rgb, rng), rng), rng), rng
     )
     for name, loss in FADED.items():
-        made[f"colour print, {name} of the cyan dye lost"] = lambda rgb, rng, loss=loss: faded(rgb, loss, rng)
+        made[f"colour print, {name} of the cyan dye lost"] = partial(faded, loss)
     return made
 
 

@@ -22,10 +22,11 @@ from photochrom.training.data.feature_cache import FeatureCache
 from photochrom.training.data.simulated_hints import simulate_hints
 from photochrom.training.memory import keep_memory
 from photochrom.training.networks.colorization import new_head
-from photochrom.training.networks.encoders import VGG16, load_encoder
+from photochrom.training.networks.encoders import VGG16, Encoder, load_encoder
 from photochrom.training.networks.losses import ColorBins
 from photochrom.training.processes import launch
 from photochrom.training.recipes import OWN, REFERENCE, Recipe
+from photochrom.training.steps import update_ema
 from photochrom.training.train import Trainer
 
 ROWS, RUNS = 256, 8
@@ -36,18 +37,19 @@ def main() -> None:
     rows = []
     for recipe, encoder in ((REFERENCE, VGG16()), (OWN, load_encoder("efficientnet-lite2"))):
         with tempfile.TemporaryDirectory() as folder:
-            cache = random_features(recipe, encoder.backbone, Path(folder))
+            cache = random_features(recipe, encoder, Path(folder))
             plain, fabric, load = measure(recipe, encoder, cache)
         rate = [f"{recipe.batch / s:.0f}" for s in (plain, fabric, load)]
         rows.append([recipe.name, *rate, f"{plain / fabric:.2f}"])
     print_table(["recipe", "plain PyTorch, views/s", "trainer", "loader, one thread", "trainer / plain"], rows)
 
 
-def random_features(recipe: Recipe, backbone: nn.Module, folder: Path) -> FeatureCache:
+def random_features(recipe: Recipe, encoder: Encoder, folder: Path) -> FeatureCache:
     """Return a cache of random features that are on disk."""
     rng = np.random.default_rng(0)
     shapes = tuple(
-        (c, recipe.size // s, recipe.size // s) for c, s in zip(backbone.channels, backbone.strides, strict=True)
+        (c, recipe.size // s, recipe.size // s)
+        for c, s in zip(encoder.backbone.channels, encoder.backbone.strides, strict=True)
     )
     np.save(folder / "features.npy", rng.random((ROWS, sum(map(np.prod, shapes))), np.float32).astype(np.float16))
     features = np.load(folder / "features.npy", mmap_mode="r")
@@ -56,7 +58,7 @@ def random_features(recipe: Recipe, backbone: nn.Module, folder: Path) -> Featur
     return FeatureCache(features, chroma, shapes, rng.integers(0, 256, (ROWS, side, side)).astype(np.uint8))
 
 
-def measure(recipe: Recipe, encoder: nn.Module, cache: FeatureCache) -> tuple[float, float, float]:
+def measure(recipe: Recipe, encoder: Encoder, cache: FeatureCache) -> list[float]:
     """Return the least seconds of a plain step, of the trainer's step, and of reading a batch."""
     bins = ColorBins.of(cache.chroma) if recipe.rebalance_lambda is not None else None
     trainer = Trainer(launch(TrainingConfig(".", Path(), resume=True)), recipe, new_head(encoder, bins), bins, 100_000)
@@ -68,7 +70,7 @@ def measure(recipe: Recipe, encoder: nn.Module, cache: FeatureCache) -> tuple[fl
     def plain() -> None:
         crop = trainer.draw_crop()
         truth, small_lightness = crop(loaded.chroma), crop(loaded.small_lightness)
-        inputs = [[crop(f) for f in loaded.inputs]]
+        inputs: list[object] = [[crop(f) for f in loaded.inputs]]
         if bins is not None:
             inputs.append(simulate_hints(truth, [[i] for i in range(len(truth))], recipe.hintless))
         with torch.autocast("cpu", torch.bfloat16):
@@ -79,13 +81,13 @@ def measure(recipe: Recipe, encoder: nn.Module, cache: FeatureCache) -> tuple[fl
         loss.backward()
         nn.utils.clip_grad_norm_(head.parameters(), 1.0)
         optimizer.step()
-        trainer.update_ema()
+        update_ema(trainer.ema, head, recipe.ema_decay, 1)
         loss.item()
 
     return in_turn(plain, lambda: trainer.update(cache, loaded), lambda: cache.batch(batch))
 
 
-def in_turn(*works: Callable[[], object]) -> tuple[float, ...]:
+def in_turn(*works: Callable[[], object]) -> list[float]:
     """Call functions in turns, so that other work affects all alike, and return the least seconds of each."""
     times: list[list[float]] = [[] for _ in works]
     for _ in range(RUNS):
@@ -93,7 +95,7 @@ def in_turn(*works: Callable[[], object]) -> tuple[float, ...]:
             start = time.perf_counter()
             work()
             taken.append(time.perf_counter() - start)
-    return tuple(map(min, times))
+    return [min(taken) for taken in times]
 
 
 if __name__ == "__main__":

@@ -60,10 +60,7 @@ def halo(method, blur: float) -> float:  # type: ignore[no-untyped-def]
 
 def main() -> None:
     photographs = dataset.split(inspect(Path(sys.argv[1])).photographs)[1]
-    pictures = [
-        dataset.square(dataset.decode(p.path.read_bytes(), p.path), SIZE)
-        for p in dataset.sample(photographs, COUNT, COUNT // 10)
-    ]
+    pictures = [dataset.square(p.decode(), SIZE) for p in dataset.sample(photographs, COUNT, COUNT // 10)]
     rows = []
     for method in (nearest, bilinear, bicubic, upsample.along_edges, upsample.to_thumbnail):
         figures = [np.mean([restored(rgb, method, blur) for rgb in pictures]) for blur in (0, 0.7, 1.2)]
