@@ -172,7 +172,7 @@ def listing(work: Path, args: argparse.Namespace) -> None:
 
 
 def resume(work: Path, args: argparse.Namespace) -> None:
-    """Start a finished batch again, and print the time; its report is written here, and its outputs are empty files."""
+    """Start a finished batch again, and print the time; its report and outputs are written here."""
     source, target = work / "finished", work / "finished-out"
     for number in range(args.resumed):
         folder = f"{number // 1000:04}"
@@ -180,7 +180,7 @@ def resume(work: Path, args: argparse.Namespace) -> None:
             (source / folder).mkdir(parents=True)
             (target / folder).mkdir(parents=True)
         (source / folder / f"{number:06}.jpg").touch()
-        (target / folder / f"{number:06}.color.jpg").touch()
+        (target / folder / f"{number:06}.color.jpg").write_bytes(b"x")
     model = tiny_model(work / "tiny2.onnx")
     options = BatchOptions(model=str(model), workers=2)
     job = BatchJob(str(target), options)
@@ -188,7 +188,7 @@ def resume(work: Path, args: argparse.Namespace) -> None:
     with (target / "report.jsonl").open("w") as file:
         for item in list_items(str(source)):
             row = Row(item.key, "ok", item.source, item.key.replace(".jpg", ".color.jpg"), item.size, item.version,
-                      "0" * 64, "1" * 64, 0, 48, 36, label, job.recorded(item), "0.1.0", 20.0, 0.5, 0.1)  # fmt: skip
+                      "0" * 64, "1" * 64, 1, 48, 36, label, job.recorded(item), "0.1.0", 20.0, 0.5, 0.1)  # fmt: skip
             file.write(row.to_json() + "\n")
     begun = time.perf_counter()
     summary = color_batch(source, target, options)

@@ -36,6 +36,8 @@ def main() -> None:
         truth.append(score(rgb, rgb, agrees=True))
         for detail, scores in along.items():
             scores.append(along_dial(colorizer, rgb, ColorOptions(detail=detail)))
+    if not truth:
+        parser.error("none of the photographs is in colour")
     print(f"{len(truth)} photographs\n")
     header = [f"{name} at CF {target}" for target in TARGETS for name in ("CIEDE2000 / grey's", "PSNR - grey's")]
     rows = []

@@ -165,10 +165,11 @@ def test_cases_of_a_format_whose_extra_is_missing_are_skipped(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_benchmark_of_listing_counts_the_files():
-    command = [sys.executable, "benchmarks/batch.py", "listing", "--listed", "30"]
+def test_the_benchmark_of_batches_lists_and_resumes_the_files():
+    command = [sys.executable, "benchmarks/batch.py", "listing", "resume", "--listed", "30", "--resumed", "20"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("listing: 30 files in ")
+    assert "listing: 30 files in " in done.stdout
+    assert "resume: 20 finished items in " in done.stdout
 
 
 @pytest.mark.parametrize("benchmark", ["film", "photo"])
