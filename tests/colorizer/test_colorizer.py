@@ -269,28 +269,17 @@ def test_outputs_that_a_model_lacks_are_none(fake_colorizer):
     assert prediction.confidence.shape == (8, 8)
 
 
-def test_a_known_prediction_is_not_computed_again(tmp_path):
-    runs = []
-    colorizer = Colorizer(_file(tmp_path), engine=hinting_engine(runs))
-    luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
-    options = ColorOptions(hints=(Hint(0.5, 0.5, (200, 30, 40)),))
-    expected = colorizer.chroma(luma, options)
-    prediction = colorizer.predict(luma, options)
-    runs.clear()
-    np.testing.assert_array_equal(colorizer.chroma(luma, options, prediction=prediction), expected)
-    assert not runs
-
-
-def test_a_known_prediction_without_hints_is_not_computed_again(tmp_path):
+def test_a_known_prediction_with_or_without_hints_is_not_computed_again(tmp_path):
     runs = []
     colorizer = Colorizer(_file(tmp_path), engine=hinting_engine(runs))
     luma = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
     hinted = ColorOptions(hints=(Hint(0.2, 0.5, (30, 90, 120)),))
-    expected = colorizer.predict(luma, hinted)
+    expected, chroma = colorizer.predict(luma, hinted), colorizer.chroma(luma, hinted)
     plain = colorizer.predict(luma)
     runs.clear()
     found = colorizer.predict(luma, hinted, plain=plain)
     assert runs == [1]
+    np.testing.assert_array_equal(colorizer.chroma(luma, hinted, prediction=found), chroma)
     for name in ("luma", "ab", "confidence", "probability"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
     assert colorizer.predict(luma, plain=plain) is plain

@@ -281,20 +281,17 @@ def many(count: int, seed: int = 0) -> list[Hint]:
 CLOSE = [Hint(0.5, 0.5, RED), Hint(0.5 + 1.2 / 96, 0.5, (20, 40, 220))]  # on neighbouring pixels, in each other's disc
 
 
-@pytest.mark.parametrize("given", [[Hint(1, 1, RED)], CLOSE, CLOSE[::-1], many(10)], ids=["1", "2", "2 turned", "10"])
+HEAP = [Hint(0.4 + i % 10 / 250, 0.4 + i // 10 / 250, hint.color) for i, hint in enumerate(many(100))]
+
+
+@pytest.mark.parametrize(
+    "given", [[Hint(1, 1, RED)], CLOSE, CLOSE[::-1], many(10), HEAP], ids=["1", "2", "2 turned", "10", "heap"]
+)
 @pytest.mark.parametrize("flat", [True, False])
 def test_hints_are_met_exactly(given: list[Hint], flat: bool) -> None:
-    ab, lightness = scene()
+    ab, lightness = scene(256, 256) if given is HEAP else scene()
     propagated = propagate_hints(ab, np.full_like(lightness, 50) if flat else lightness, given)
     assert propagated.dtype == np.float32
-    for hint in given:
-        np.testing.assert_allclose(colour_at(propagated, hint), ab_of(hint.color), atol=0.5)
-
-
-def test_a_hundred_hints_in_a_heap_are_met() -> None:
-    ab, lightness = scene(256, 256)
-    given = [Hint(0.4 + i % 10 / 250, 0.4 + i // 10 / 250, hint.color) for i, hint in enumerate(many(100))]
-    propagated = propagate_hints(ab, np.full_like(lightness, 50), given)
     for hint in given:
         np.testing.assert_allclose(colour_at(propagated, hint), ab_of(hint.color), atol=0.5)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import cv2
@@ -31,17 +30,6 @@ _BROAD: Final = 0.75  # a region that extends over more than this share of the s
 _GREY: Final = 8.0  # chroma below which a colour is called grey
 _DIRECTIONS: Final = ((20, "pinker"), (115, "warmer"), (195, "greener"), (295, "cooler"), (360, "pinker"))
 """Each direction of change: upper limit of its hue in degrees, and its name."""
-
-
-@dataclass(frozen=True)
-class _Region:
-    """A region of adjacent cells that have the same colour name."""
-
-    color: str
-    cells: np.ndarray
-    """Mask of the region's cells, bool ``[h, w]``."""
-    weight: float
-    """How visible the region's change is."""
 
 
 def name_alternatives(first: Prediction, others: Sequence[Prediction]) -> list[str]:
@@ -80,16 +68,18 @@ def _names(lightness: np.ndarray, before: np.ndarray, after: np.ndarray) -> Iter
         yield next(name for end, name in _DIRECTIONS if hue <= end)
         if np.hypot(*after).mean() < _PALER * np.hypot(*before).mean():
             yield "paler"
-    for region in _regions(lightness, before, after, changed):
-        place = _place(region.cells)
-        yield f"{region.color}, {place}" if place else f"mostly {region.color}"
+    for color, cells in _regions(lightness, before, after, changed):
+        place = _place(cells)
+        yield f"{color}, {place}" if place else f"mostly {color}"
     yield "nearly the same"
 
 
-def _regions(lightness: np.ndarray, before: np.ndarray, after: np.ndarray, changed: np.ndarray) -> list[_Region]:
-    """Find the regions whose colour name changes, and return them with the most visible first.
+def _regions(
+    lightness: np.ndarray, before: np.ndarray, after: np.ndarray, changed: np.ndarray
+) -> list[tuple[str, np.ndarray]]:
+    """Find the regions of adjacent cells whose colour name changes; return their names and masks, bool ``[h, w]``.
 
-    If no colour name changes, the regions are those whose colour changes at all.
+    The most visible change comes first. If no colour name changes, the regions are those whose colour changes at all.
 
     Args:
         lightness: L* of cells, float32 ``[h, w]``.
@@ -106,9 +96,8 @@ def _regions(lightness: np.ndarray, before: np.ndarray, after: np.ndarray, chang
     for color in np.unique(new[different]):
         count, labels = cv2.connectedComponents((different & (new == color)).astype(np.uint8), connectivity=8)
         for number in range(1, count):
-            cells = labels == number
-            regions.append(_Region(str(color), cells, float(weight[cells].sum())))
-    return sorted(regions, key=lambda region: -region.weight)
+            regions.append((str(color), labels == number))
+    return sorted(regions, key=lambda region: -weight[region[1]].sum())
 
 
 def _color_names(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:

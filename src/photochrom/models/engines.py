@@ -122,15 +122,6 @@ def openvino_settings(exact: bool) -> dict[str, str]:
     return settings if limit is None else settings | {"INFERENCE_NUM_THREADS": str(limit)}
 
 
-def _cache_entry(path: Path, settings: Mapping[str, str]) -> CompiledModel | None:
-    """Return the model's entry in the cache; None if the cache is off.
-
-    Raises:
-        ModelError: The model file cannot be read.
-    """
-    return CompiledModel(path, import_openvino().__version__, settings) if is_enabled() else None
-
-
 class OpenVinoEngine:
     """OpenVINO on the processor, or on Intel graphics.
 
@@ -167,7 +158,8 @@ class OpenVinoEngine:
             core, settings = openvino_core(), openvino_settings(exact)
             if device == "cpu":
                 settings["CPU_RUNTIME_CACHE_CAPACITY"] = str(_KEPT_KERNELS)
-            cache = _cache_entry(path, settings) if device == "cpu" and adapt is None else None
+            is_cached = is_enabled() and device == "cpu" and adapt is None
+            cache = CompiledModel(path, openvino.__version__, settings) if is_cached else None
             if cache and (found := cache.load(core, openvino, settings)):
                 self._compiled, self.metadata, self._memory = found
                 return
