@@ -27,6 +27,7 @@ from photochrom.film.times import time_text
 from tests.helpers.films import (
     colorizer,
     decoded,
+    heard,
     in_fields,
     other_shot,
     packets,
@@ -597,12 +598,6 @@ def test_damage_that_the_decoder_of_ffv1_hides_is_reported(tmp_path, fake_colori
     assert report.notes == ["1 damaged packet, left out or repaired by the decoder, at 0:00:00.125"]
 
 
-def heard(path):
-    """Return the samples of a film's sound."""
-    with av.open(str(path)) as film:
-        return np.concatenate([frame.to_ndarray()[0] for frame in film.decode(audio=0)])
-
-
 def test_damaged_sound_that_is_encoded_again_becomes_silence_and_is_reported(tmp_path, fake_colorizer):
     source = write_film(tmp_path / "a.mkv", pan(24), codec="ffv1", sound="ac3")
     whole = colorize_film(source, tmp_path / "whole.mxf", LOSSLESS, colorizer=fake_colorizer)
@@ -611,7 +606,7 @@ def test_damaged_sound_that_is_encoded_again_becomes_silence_and_is_reported(tmp
     source.write_bytes(content.replace(victim, bytes(len(victim))))
     report = colorize_film(source, tmp_path / "b.mxf", LOSSLESS, colorizer=fake_colorizer)
     assert "1 damaged packet, left out or repaired by the decoder, at 0:00:00.315" in report.notes
-    damaged, whole = (heard(path) for path in (report.output, whole.output))
+    damaged, whole = (heard(path)[0] for path in (report.output, whole.output))
     assert damaged.shape == whole.shape
     assert not damaged[15_500:16_300].any()
     assert damaged[20_000:44_000] == pytest.approx(whole[20_000:44_000], abs=1e6)  # AC-3 is decoded with some noise
@@ -645,7 +640,7 @@ def test_packets_of_8_bit_sound_that_are_cut_short(end, tmp_path, fake_colorizer
     damaged = "2 damaged packets, left out or repaired by the decoder, at 0:00:00.417, 0:00:00.667"
     assert damaged in report.notes
     if end == "mp4":  # as FLAC
-        sound = heard(report.output)[::2]
+        sound = heard(report.output)[0][::2]
         assert not sound[20_010:21_970].any()
         assert np.abs(sound[22_000:24_000]).max() > 25_000
         assert sound.size == pytest.approx(48_000 - 1000, abs=48)

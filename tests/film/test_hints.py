@@ -474,9 +474,7 @@ def test_the_label_counts_the_hints(tmp_path, grey_colorizer):
     suggested = FilmHint(Fraction(0), Hint(0.2, 0.2, RED, suggested=True))
     hints = [hint_at(0, 20), hint_at(0, 60), suggested]
     output = colorize_film(source, None, FilmOptions(), hints=hints, colorizer=grey_colorizer).output
-    with av.open(str(output)) as container:
-        comment = container.metadata["comment"]
-    assert "with 2 colours given by hand and 1 colour suggested by the model" in comment
+    assert "with 2 colours given by hand and 1 colour suggested by the model" in comment_of(output)
 
 
 def hints_file(folder, facts):

@@ -167,12 +167,6 @@ def test_other_frames_do_not_become_jpeg(name, tmp_path, red):
         colorize_film(reel, tmp_path / name, FilmOptions(codec="jpeg", rate=24), colorizer=red)
 
 
-def test_other_frames_do_not_become_openexr_by_a_pattern(tmp_path, red):
-    reel = write_dpx(tmp_path / "reel", pan(2), 8)
-    with pytest.raises(FilmError, match="is not scene-linear"):
-        colorize_film(reel, tmp_path / "f.%04d.exr", RATE, colorizer=red)
-
-
 def test_ffmpeg_states_the_shape_of_pixels_the_other_way_round(tmp_path):
     """It writes the pixel aspect ratio 4:3 as a resolution of 4:3, which denotes pixels of 3:4 (ITU-T T.871)."""
     encoder = av.CodecContext.create("mjpeg", "w")

@@ -76,12 +76,6 @@ def test_stop_motion_on_twos_and_threes_is_one_shot(kept):
     assert found([luma for luma in one(16, 10) for _ in range(kept)]) == [0]
 
 
-@pytest.mark.parametrize("length", [1, 2, 3])
-def test_a_few_frames_of_another_picture_do_not_end_a_shot(length):
-    lumas = one(40)
-    assert found(lumas[:20] + other(length) + lumas[20 + length :]) == [0]
-
-
 def test_a_cut_is_found_through_grain():
     assert found(grainy(one(20) + other(20), 12)) == [0, 20]
 

@@ -23,6 +23,7 @@ from tests.helpers.films import (
     decoded,
     documentary,
     halves,
+    heard,
     in_fields,
     packets,
     pan,
@@ -182,12 +183,6 @@ def test_recolor_is_checked():
     assert FilmOptions(recolor=True) == FilmOptions(recolor="all")
 
 
-def sound_of(path):
-    with av.open(str(path)) as film:
-        frames = [frame.to_ndarray().ravel() for frame in film.decode(audio=0)]
-    return np.concatenate(frames)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "codec"), [(".mkv", "flac"), (".mp4", "flac"), (".mov", "pcm_s24le")])
 def test_sound_that_a_container_cannot_hold_is_encoded_without_loss(suffix, codec, tmp_path, red):
@@ -197,7 +192,7 @@ def test_sound_that_a_container_cannot_hold_is_encoded_without_loss(suffix, code
         f"the sound of track 1 is re-encoded without loss as {codec}, because {report_container(suffix)} cannot hold "
         "adpcm_ms"
     ]
-    before, after = sound_of(path).astype(np.int64), sound_of(report.output).astype(np.int64)
+    before, after = (heard(film)[0].astype(np.int64) for film in (path, report.output))
     assert np.array_equal(before, after if suffix != ".mov" else after >> 16)
 
 
@@ -210,7 +205,7 @@ def test_sound_that_only_the_muxer_of_mov_refuses_is_pcm_there(sound, tmp_path, 
         f"the sound of track 1 is re-encoded without loss as pcm_s24le, because mov cannot hold {name}"
     ]
     if sound == "flac":
-        assert np.array_equal(sound_of(path), sound_of(report.output) >> 16)
+        assert np.array_equal(heard(path)[0], heard(report.output)[0] >> 16)
 
 
 @pytest.mark.parametrize(("name", "sound"), [(name, sound) for name in REFUSED_SOUND for sound in REFUSED_SOUND[name]])

@@ -13,7 +13,7 @@ from photochrom.errors import FilmError
 from photochrom.film import FilmOptions, colorize_film
 from photochrom.film.output import tracks
 from photochrom.film.output.resume import whole_film
-from tests.helpers.films import decoded, packets, pan, same_lumas, seconds, still_frame, write_film
+from tests.helpers.films import decoded, heard, packets, pan, same_lumas, seconds, still_frame, write_film
 
 FAST = FilmOptions(preset="ultrafast")
 FILM_RATE = Fraction(24000, 1001)
@@ -431,13 +431,6 @@ def test_a_part_is_cut_with_its_tracks_and_chapters(end, tmp_path, fake_colorize
             for c in container.chapters()
         ]
     assert chapters == [(0, Fraction(1, 2), "Two"), (Fraction(1, 2), Fraction(5, 4), "Three")]
-
-
-def heard(path):
-    """Return the samples of a film's sound, and the time of the first one."""
-    with av.open(str(path)) as container:
-        frames = list(container.decode(audio=0))
-    return np.concatenate([frame.to_ndarray().ravel() for frame in frames]), frames[0].pts * frames[0].time_base
 
 
 @pytest.mark.parametrize(("end", "codec"), [("mov", "prores"), ("mxf", "prores"), ("avi", "ffv1"), ("mkv", "ffv1")])

@@ -287,3 +287,10 @@ def colorizer(folder, ab):
     path = folder / "fake.onnx"
     path.write_bytes(b"fake")
     return Colorizer(path, engine=FakeEngine(answer, card_metadata()))
+
+
+def heard(path):
+    """Return the samples of a film's sound, and the time of the first one."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(audio=0))
+    return np.concatenate([frame.to_ndarray().ravel() for frame in frames]), frames[0].pts * frames[0].time_base

@@ -151,10 +151,6 @@ class FrameColorizer:
         height, width = float(self.reader.height), float(self.reader.width * self.reader.aspect)
         return self.area.hints_within(hints, *((width, height) if self.reader.turns % 2 else (height, width)))
 
-    def with_hints(self, hints: Mapping[int, Sequence[Hint]]) -> FrameColorizer:
-        """Return a copy of this colorizer with other hints, by the frames' pts."""
-        return replace(self, hints=hints)
-
     def with_stills(self, stills: Mapping[int, np.ndarray]) -> FrameColorizer:
         """Return a copy of this colorizer with other stills, of whole frames, in the form of the field ``stills``.
 

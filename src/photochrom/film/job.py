@@ -21,10 +21,9 @@ from ..errors import FilmError
 from ..version import __version__
 from .colored_stills import Still, distinct_stills
 from .coloring import Progress, color_frames
-from .credit import film_credit
 from .damage_log import Damage, gap_notes
 from .frames import FrameColorizer
-from .hint_spans import HintSpan, hint_spans, reaches, span_notes
+from .hint_spans import HintSpan, film_credit, hint_spans, reaches, span_notes
 from .hint_tracking import track_hints
 from .hints import FilmHint
 from .options import FilmOptions
@@ -150,7 +149,7 @@ def colorize_film(
                 kept.remove_changed(shots)
             to_track = kept.hints_to_track(shots) if kept else hints
             tracked = track_hints(frame_colorizer, to_track, examining)
-            frame_colorizer = frame_colorizer.with_hints(tracked)
+            frame_colorizer = replace(frame_colorizer, hints=tracked)
             frame_colorizer = leaving_colored_shots(frame_colorizer, plan, is_explicit=is_explicit, on_frame=examining)
             frame_colorizer = keeping_titles(frame_colorizer, plan, examining)
             reached = reaches(frame_colorizer, plan, tracked, hints)

@@ -16,10 +16,9 @@ from PIL import Image, ImageDraw
 from ..atomic import temporary_folder
 from ..color.gamut import rgb_of_luma
 from .colored_stills import Still
-from .credit import film_credit
 from .frame_buffers import view
 from .frames import FrameColorizer, PreparedFrame
-from .hint_spans import Reach, hint_spans, reaches, span_notes
+from .hint_spans import Reach, film_credit, hint_spans, reaches, span_notes
 from .hint_tracking import track_hints
 from .hints import FilmHint
 from .output.mux import mux_picture
@@ -159,7 +158,7 @@ def _hinted(
     """Return a colorizer that has the tracked hints, also those of the stills, and the result of ``reaches``."""
     known = [*hints, *(hint for still in stills for hint in still.hints)]
     tracked = track_hints(frame_colorizer, known, on_frame)
-    return frame_colorizer.with_hints(tracked), reaches(frame_colorizer, plan, tracked, known)
+    return replace(frame_colorizer, hints=tracked), reaches(frame_colorizer, plan, tracked, known)
 
 
 def _credit(

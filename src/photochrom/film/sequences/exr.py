@@ -24,7 +24,6 @@ from ...color.spaces import BT709, RGB_TO_XYZ, Matrix, linear_to_srgb, srgb_to_l
 from ...errors import FilmError, message_of, needed_for
 from ...label import with_statement
 from ..source.opening import reading
-from . import exr_windows
 from .headers import Header
 from .pixels import rgb_of_planes
 
@@ -96,7 +95,7 @@ def read_header(path: Path) -> Header:
     """
     header = _opened(path, header_only=True).header()
     _to_xyz(header, path)
-    width, height = exr_windows.size(header["displayWindow"])
+    width, height = _size(header["displayWindow"])
     channels = {channel.name: (channel.xSampling, channel.ySampling) for channel in header["channels"]}
     code, rate = header.get("timeCode"), header.get("framesPerSecond")
     dropped = [name for name in _LUMINANCE_AND_CHROMA if name in channels and "G" not in channels]
@@ -109,7 +108,7 @@ def read_header(path: Path) -> Header:
         reel_name=str(header.get("reelName", "")),
         aspect=Fraction(header["pixelAspectRatio"]).limit_denominator(1000),
         dropped=tuple(dropped[1:]),
-        overscan=exr_windows.size(exr_windows.shared(header)) != exr_windows.size(header["dataWindow"]),
+        overscan=_size(_shared(header)) != _size(header["dataWindow"]),
     )
 
 
@@ -220,10 +219,10 @@ def read_displayed(path: Path) -> av.VideoFrame:
     """
     file = _opened(path)
     header = file.header()
-    planes, to_xyz, shared = _planes(file.channels(), path), _to_xyz(header, path), exr_windows.shared(header)
-    planes = [plane[exr_windows.within(shared, header["dataWindow"])] for plane in planes]
-    pixels, frame = _black(*exr_windows.size(header["displayWindow"]), len(planes), path)
-    pixels = pixels[exr_windows.within(shared, header["displayWindow"])]
+    planes, to_xyz, shared = _planes(file.channels(), path), _to_xyz(header, path), _shared(header)
+    planes = [plane[_within(shared, header["dataWindow"])] for plane in planes]
+    pixels, frame = _black(*_size(header["displayWindow"]), len(planes), path)
+    pixels = pixels[_within(shared, header["displayWindow"])]
     if not pixels.size:
         return frame
     is_converted = len(planes) == 3 and to_xyz is not RGB_TO_XYZ
@@ -290,7 +289,7 @@ def colored(
         if _compression(part) in _LOSSY:
             part.header["compression"] = getattr(exr, f"{_LOSSLESS}_COMPRESSION")
     header, channels = dict(file.header()), dict(file.channels())
-    places = np.ix_(*exr_windows.nearest_shown(header))
+    places = np.ix_(*_nearest_shown(header))
     shown = (planes[0][places], planes[1][places], planes[2][places])
     new = _with_colors(_planes(channels, path), shown, coding, _to_xyz(header, path))
     kept = {name: c for name, c in channels.items() if "G" in channels or name not in _LUMINANCE_AND_CHROMA}
@@ -360,3 +359,32 @@ def _rounded(rgb: np.ndarray, luminance: np.ndarray, matrix: Matrix, dtype: np.d
         red = np.maximum((rest - matrix.blue * rgb[2]) / matrix.red, 0).astype(dtype)
         blue = np.maximum((rest - matrix.red * red.astype(np.float64)) / matrix.blue, 0).astype(dtype)
     return np.stack([red, green, blue])
+
+
+# A window is ``(left, top), (right, bottom)``, whose right column and bottom row belong to it; an array ``[2, 2]``.
+
+
+def _size(window: Any) -> tuple[int, int]:
+    """Return width and height of a window."""
+    (left, top), (right, bottom) = np.asarray(window, np.int64)
+    return int(right - left + 1), int(bottom - top + 1)
+
+
+def _shared(header: dict[str, Any]) -> np.ndarray:
+    """Return the window ``[2, 2]`` of the pixels that are stored and shown; its size is 0 if there are none."""
+    stored, shown = (np.asarray(header[name], np.int64) for name in ("dataWindow", "displayWindow"))
+    first, last = np.maximum(stored[0], shown[0]), np.minimum(stored[1], shown[1])
+    return np.stack([first, np.maximum(last, first - 1)])
+
+
+def _within(window: np.ndarray, outer: Any) -> tuple[slice, slice]:
+    """Return rows and columns of a window inside another one."""
+    (left, top), (width, height) = np.subtract(window[0], outer[0], dtype=np.int64), _size(window)
+    return slice(top, top + height), slice(left, left + width)
+
+
+def _nearest_shown(header: dict[str, Any]) -> list[np.ndarray]:
+    """Return for each row, and for each column, of the data window the nearest one of the display window."""
+    (left, top), (right, bottom) = np.subtract(header["dataWindow"], header["displayWindow"][0], dtype=np.int64)
+    width, height = _size(header["displayWindow"])
+    return [np.arange(top, bottom + 1).clip(0, height - 1), np.arange(left, right + 1).clip(0, width - 1)]
