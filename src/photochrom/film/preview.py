@@ -59,7 +59,6 @@ def preview(
     plan: Plan,
     hints: Sequence[FilmHint] = (),
     stills: Sequence[Still] = (),
-    on_frame: Callable[[], None] = lambda: None,
 ) -> Image.Image:
     """Draw a sheet with some frames of each shot, grey above and coloured below; at most 48 shots are shown.
 
@@ -71,7 +70,6 @@ def preview(
         plan: The part of the film to show; notes on the hints and stills are added to it.
         hints: Known colours at places of single frames, without those of stills.
         stills: The stills that ``frame_colorizer`` has.
-        on_frame: Called before each frame that is read or coloured; an exception that it raises ends the preview.
 
     Returns:
         RGB picture, one row per shot.
@@ -80,13 +78,11 @@ def preview(
         FilmError: The film cannot be read, or has no frame at a hint's time; or the picture area is invalid.
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
-    frame_colorizer, reached = _hinted(frame_colorizer, plan, hints, stills, on_frame)
+    frame_colorizer, reached = _hinted(frame_colorizer, plan, hints, stills)
     limits: list[tuple[int, int]] = []
-    found = list(_shots(frame_colorizer, plan, keep=_MOST_FRAMES, on_frame=on_frame, limits=limits))
+    found = list(_shots(frame_colorizer, plan, keep=_MOST_FRAMES, limits=limits))
     _credit(frame_colorizer, plan, reached, hints, stills, limits)
-    rows = [
-        _row(frame_colorizer, number, shot, frames, on_frame) for number, (shot, frames) in enumerate(_some(found), 1)
-    ]
+    rows = [_row(frame_colorizer, number, shot, frames) for number, (shot, frames) in enumerate(_some(found), 1)]
     sheet = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
     top = 0
     for row in rows:
@@ -101,7 +97,6 @@ def preview_film(
     path: Path,
     hints: Sequence[FilmHint] = (),
     stills: Sequence[Still] = (),
-    on_frame: Callable[[], None] = lambda: None,
 ) -> int:
     """Write a short film without sound: the middle two seconds of each shot, coloured as in the film.
 
@@ -113,7 +108,6 @@ def preview_film(
         path: The file to write, which is replaced if it exists. Its suffix decides the container.
         hints: Known colours at places of single frames, without those of stills.
         stills: The stills that ``frame_colorizer`` has.
-        on_frame: Called before each frame that is read or coloured; an exception that it raises ends the preview.
 
     Returns:
         Number of frames written.
@@ -125,9 +119,9 @@ def preview_film(
         OptionError, ModelError, EngineError: As for ``Colorizer.predict``.
     """
     container = container_for(path, frame_colorizer.options)
-    frame_colorizer, reached = _hinted(frame_colorizer, plan, hints, stills, on_frame)
+    frame_colorizer, reached = _hinted(frame_colorizer, plan, hints, stills)
     limits: list[tuple[int, int]] = []
-    shots = _some([shot for shot, _ in _shots(frame_colorizer, plan, keep=1, on_frame=on_frame, limits=limits)])
+    shots = _some([shot for shot, _ in _shots(frame_colorizer, plan, keep=1, limits=limits)])
     reader = frame_colorizer.reader
     with temporary_folder("photochrom-film") as folder:
         part = folder / "preview.nut"
@@ -138,7 +132,7 @@ def preview_film(
             step = (shot.end - shot.start) / shot.frames  # that of the film may differ, if the frame rate varies
             first = reader.pts_at(shot.start + (shot.frames - length) // 2 * step)
             of_shot = Span(shot.start, reader.first_pts * reader.time_base + shot.end, True)
-            frames = of_shot.until_end(islice(reader.frames(first, on_frame=on_frame), length), reader.time_base)
+            frames = of_shot.until_end(islice(reader.frames(first), length), reader.time_base)
             for prepared, colors, _ in frame_colorizer.colors(frames, first, None):
                 segment.write(frame_colorizer.render(prepared, colors.ab), count)
                 count += 1
@@ -153,11 +147,10 @@ def _hinted(
     plan: Plan,
     hints: Sequence[FilmHint],
     stills: Sequence[Still],
-    on_frame: Callable[[], None],
 ) -> tuple[FrameColorizer, dict[FilmHint, Reach]]:
     """Return a colorizer that has the tracked hints, also those of the stills, and the result of ``reaches``."""
     known = [*hints, *(hint for still in stills for hint in still.hints)]
-    tracked = track_hints(frame_colorizer, known, on_frame)
+    tracked = track_hints(frame_colorizer, known)
     return replace(frame_colorizer, hints=tracked), reaches(frame_colorizer, plan, tracked, known)
 
 
@@ -252,21 +245,12 @@ def _merged(*groups: Iterable[PreparedFrame]) -> list[PreparedFrame]:
     return [frames[pts] for pts in sorted(frames)]
 
 
-def _row(
-    frame_colorizer: FrameColorizer,
-    number: int,
-    shot: Shot,
-    frames: Sequence[PreparedFrame],
-    on_frame: Callable[[], None],
-) -> Image.Image:
+def _row(frame_colorizer: FrameColorizer, number: int, shot: Shot, frames: Sequence[PreparedFrame]) -> Image.Image:
     """Draw the row of one shot: a caption, and below it up to ``PER_SHOT`` frames, grey and coloured."""
     places = np.linspace(0, len(frames) - 1, min(len(frames), PER_SHOT) + 2)[1:-1].round().astype(int)
     for known in (i for i, frame in enumerate(frames) if frame.pts in frame_colorizer.stills):
         places[np.abs(places - known).argmin()] = known
-    pictures = []
-    for place in places:
-        on_frame()
-        pictures.append(_pair(frame_colorizer, frames[place]))
+    pictures = [_pair(frame_colorizer, frames[place]) for place in places]
     width, height = sum(p.shape[1] for p in pictures), pictures[0].shape[0]
     row = Image.new("RGB", (width, height + _CAPTION), "white")
     ImageDraw.Draw(row).text((2, 1), f"{number}   {time_text(shot.start)}   {shot.frames} frames", fill="black")
