@@ -16,3 +16,9 @@ def short_segments(monkeypatch):
 def red(tmp_path):
     """Return a colorizer that makes everything reddish."""
     return colorizer(tmp_path, lambda _: (20, 15))
+
+
+@pytest.fixture
+def grey_colorizer(tmp_path):
+    """Return a colorizer that predicts grey everywhere, so that all colours come from hints."""
+    return colorizer(tmp_path, lambda _: (0, 0))

@@ -14,7 +14,8 @@ from photochrom.film.colored_stills import frame_at, read_still
 from photochrom.film.hint_spans import HintSpan, span_notes
 from photochrom.film.hints import FilmHint, film_hints_json
 from photochrom.film.times import time_text
-from tests.helpers.films import colorizer, other_shot, pan, write_film
+from tests.helpers.films import other_shot, pan, write_film
+from tests.helpers.interruptions import Stop, stop_at
 
 LOSSLESS = FilmOptions(codec="ffv1", recolor="all")
 RED = (200, 40, 40)
@@ -47,11 +48,6 @@ def on_square(frame=0, color=RED):
 
 def on_ground(frame=0):
     return FilmHint(at(frame), Hint(0.5, 0.1, RED))
-
-
-@pytest.fixture
-def grey_colorizer(tmp_path):
-    return colorizer(tmp_path, lambda _: (0, 0))
 
 
 @pytest.fixture
@@ -161,13 +157,8 @@ def test_a_resumed_film_has_the_same_spans(tmp_path, grey_colorizer):
     source = write_film(tmp_path / "a.mkv", leaving() + other_shot(200, WIDTH, HEIGHT, step=0), codec="ffv1", rate=RATE)
     hints = [on_square(), FilmHint(at(FRAMES), Hint(0.5, 0.5, RED))]
     whole = colorize_film(source, tmp_path / "whole.mkv", LOSSLESS, hints=hints, colorizer=grey_colorizer)
-
-    def stop(progress):
-        if progress.done == 180:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        colorize_film(source, None, LOSSLESS, hints=hints, colorizer=grey_colorizer, progress=stop)
+    with pytest.raises(Stop):
+        colorize_film(source, None, LOSSLESS, hints=hints, colorizer=grey_colorizer, progress=stop_at(180))
     resumed = colorize_film(source, None, LOSSLESS, hints=hints, colorizer=grey_colorizer)
     assert resumed.hint_spans == whole.hint_spans
     assert len(resumed.hint_spans) == 2

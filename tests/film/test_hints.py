@@ -51,12 +51,6 @@ def scene(count=40):
     return lumas, places
 
 
-@pytest.fixture
-def grey_colorizer(tmp_path):
-    """Return a colorizer that predicts grey everywhere, so that all colours come from hints."""
-    return colorizer(tmp_path, lambda _: (0, 0))
-
-
 def hint_at(time, left, color=RED):
     place = (left + SIDE / 2) / WIDTH, (34 + SIDE / 2) / HEIGHT
     return FilmHint(Fraction(time), Hint(*place, color, radius=0.06))

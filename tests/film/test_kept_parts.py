@@ -1,11 +1,7 @@
 """Kept parts: only a changed shot is coloured again, and the film equals one coloured in a single run."""
 
-import subprocess
-import sys
-import textwrap
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +14,7 @@ from photochrom.film.hints import FilmHint
 from photochrom.film.plan import make_plan
 from photochrom.film.reader import FilmReader
 from photochrom.film.shots.shot_plan import make_shot_plan
-from tests.film.test_resume import PUT_TOGETHER, write_reel
+from tests.film.test_resume import PUT_TOGETHER, run_in_a_process, write_reel
 from tests.helpers.films import all_packets, decoded, other_shot, pan, plane, still_frame, write_film, write_frames
 from tests.helpers.interruptions import Stop, stop_at, varied_model
 from tests.helpers.sequences import write_dpx
@@ -232,44 +228,16 @@ def test_frames_of_a_sequence_are_their_own_parts(sequence, tmp_path):
     assert sequence(changed) == (made, 0)
 
 
-KILLED = textwrap.dedent(
-    """
-    import os, signal, sys
-    sys.path.insert(0, {root!r})
-    from pathlib import Path
-    import photochrom.film.coloring as module
-    from photochrom.film import colorize_film
-    from tests.film.test_kept_parts import options, shots
-    from tests.helpers.interruptions import varied_model
-
-    module._SHORTEST, module._LONGEST = 0.5, 1
-    told = 0
-
-    def progress(state):
-        global told
-        told += 1
-        if told == {kill_at}:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    source, output = map(Path, sys.argv[1:])
-    changed = options(shots=shots(0, 2, strength=0.3))
-    model = varied_model(source.parent)
-    colorize_film(source, output, changed, colorizer=model, progress=progress, overwrite=True)
-    """
-)
-
-
 @pytest.mark.parametrize("kill_at", [1, 20, 50, 90, 150])
 @pytest.mark.slow
 def test_killed_while_shots_are_recoloured(kill_at, color, tmp_path):
     """It is killed in the first changed shot, in the second, and while the film is muxed again."""
     before, _ = color(options())
     packets = all_packets(before)
-    command = [sys.executable, "-c", KILLED.format(root=str(Path(__file__).parents[2]), kill_at=kill_at)]
-    done = subprocess.run([*command, tmp_path / "a.mp4", before], capture_output=True, text=True, timeout=600)
+    changed = options(shots=shots(0, 2, strength=0.3))
+    done = run_in_a_process(tmp_path / "a.mp4", before, changed, kill_at=kill_at)
     assert done.returncode == -9, done.stderr
     assert all_packets(before) == packets  # the finished film stays until the new one is whole
-    changed = options(shots=shots(0, 2, strength=0.3))
     made, count = color(changed)
     assert count < 87
     assert same_as_in_one_go(color, made, changed)

@@ -16,6 +16,7 @@ from photochrom.film import FilmOptions, Progress, colorize_film
 from photochrom.film.hints import FilmHint
 from photochrom.film.output import resume
 from photochrom.film.output.resume import work_folder
+from tests.film.test_damage import spoil
 from tests.helpers.films import all_packets, decoded, other_shot, pan, write_film
 from tests.helpers.interruptions import Stop, stop_at, varied_model
 
@@ -29,24 +30,28 @@ DRIVER = textwrap.dedent(
     """
     import os, resource, signal, sys
     sys.path.insert(0, {tests!r})
+    from fractions import Fraction
     from pathlib import Path
     from tests.helpers.interruptions import varied_model
-    from photochrom.errors import FilmError
-    from photochrom.film import FilmOptions, colorize_film
+    from photochrom import ColorOptions, FilmError, FilmOptions, ShotOptions, colorize_film
     import photochrom.film.coloring as module
 
     module._SHORTEST, module._LONGEST = 0.5, 1
-    source, output, kill_at, file_size, codec = sys.argv[1:]
+    source, output, kill_at, file_size, options = sys.argv[1:]
     if int(file_size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(file_size), int(file_size)))
 
+    told = 0
+
     def progress(state):
-        if state.done == int(kill_at):
+        global told
+        told += state.done > 0
+        if told == int(kill_at):
             os.kill(os.getpid(), signal.SIGKILL)
 
     try:
-        options = FilmOptions(codec=codec, preset="superfast")
-        colorize_film(source, output, options, colorizer=varied_model(Path(source).parent), progress=progress)
+        model = varied_model(Path(source).parent)
+        colorize_film(source, output, eval(options), colorizer=model, progress=progress, overwrite=True)
     except FilmError as exc:
         sys.exit(str(exc))
     """
@@ -77,8 +82,8 @@ def unfinished(film):
     return film.with_name("a.color.mp4.photochrom")
 
 
-def run_in_a_process(film, output, *, kill_at=-1, file_size=0, codec="libx264"):
-    arguments = [str(a) for a in (film, output, kill_at, file_size, codec)]
+def run_in_a_process(film, output, options=FAST, *, kill_at=-1, file_size=0):
+    arguments = [str(a) for a in (film, output, kill_at, file_size, options)]
     code = DRIVER.format(tests=str(ROOT))
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=600)
 
@@ -333,7 +338,7 @@ def test_a_full_disk_gives_a_one_line_error_and_the_job_resumes(codec, film, tmp
     output = tmp_path / "b.mkv"
     options = FilmOptions(codec=codec, preset="superfast")
     whole = colorize_film(film, tmp_path / "whole.mkv", options, colorizer=varied_model(tmp_path)).output
-    result = run_in_a_process(film, output, file_size=whole.stat().st_size // 2, codec=codec)
+    result = run_in_a_process(film, output, options, file_size=whole.stat().st_size // 2)
     assert result.returncode == 1
     assert len(result.stderr.strip().splitlines()) == 1
     assert "b.mkv: cannot be written (File too large)" in result.stderr
@@ -342,7 +347,7 @@ def test_a_full_disk_gives_a_one_line_error_and_the_job_resumes(codec, film, tmp
     colorize_film(film, output, options, colorizer=varied_model(tmp_path), progress=reported.append)
     assert set(reported) == {PUT_TOGETHER}  # only the whole film was too large
     assert all_packets(output) == all_packets(whole)
-    tiny = run_in_a_process(film, tmp_path / "c.mkv", file_size=4000, codec=codec)
+    tiny = run_in_a_process(film, tmp_path / "c.mkv", options, file_size=4000)
     assert (tiny.returncode, len(tiny.stderr.strip().splitlines())) == (1, 1)
 
 
@@ -380,7 +385,7 @@ def test_a_folder_that_must_not_be_written_is_not_called_a_full_disk(film, tmp_p
 @pytest.mark.slow
 def test_damage_is_reported_also_by_the_job_that_resumes(tmp_path, short_segments):
     film = write_film(tmp_path / "a.mkv", pan(96), rate=Fraction(24000, 1001), options={"g": "12"})
-    spoil(film, 20)
+    spoil(film, [20])
     whole = colorize_film(film, tmp_path / "whole.mkv", FAST, colorizer=varied_model(tmp_path))
     with pytest.raises(Stop):
         colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(80))
@@ -388,18 +393,3 @@ def test_damage_is_reported_also_by_the_job_that_resumes(tmp_path, short_segment
     assert report.notes == whole.notes
     assert len(report.notes) == 1
     assert all_packets(report.output) == all_packets(whole.output)
-
-
-def spoil(path, number):
-    """Overwrite the middle of a frame's packet."""
-    import av
-
-    with av.open(str(path)) as container:
-        packet = [p for p in container.demux(video=0) if p.size][number]
-        position, data = packet.pos, bytes(packet)
-    content = bytearray(path.read_bytes())
-    start = content.index(data, max(0, position))
-    middle = range(start + len(data) // 4, start + len(data))
-    for i in middle:
-        content[i] ^= 0x5A
-    path.write_bytes(content)

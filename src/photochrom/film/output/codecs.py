@@ -57,8 +57,6 @@ class Codec:
     """Options of the encoder that apply to every film."""
     segment: str = "nut"
     """Container format of a segment."""
-    lossless: bool = False
-    """Whether the luma is kept bit for bit."""
     even: bool = True
     """Whether each side along which chroma is subsampled must be even."""
     full_range: bool = True
@@ -101,13 +99,7 @@ def _444(*depths: int) -> tuple[str, ...]:
 CODECS: Mapping[str, Codec] = {
     "libx264": Codec("libx264", _MODERN, ".mkv", quality=True),
     "libx265": Codec("libx265", _MODERN, ".mkv", fields=False, quality=True),
-    "ffv1": Codec(
-        "ffv1",
-        ("matroska", "mxf", "avi", "mp4", "nut"),
-        ".mkv",
-        lossless=True,
-        even=False,
-    ),
+    "ffv1": Codec("ffv1", ("matroska", "mxf", "avi", "mp4", "nut"), ".mkv", even=False),
     "prores": Codec(
         "prores_ks",
         ("mov", "matroska", "mxf"),
@@ -127,9 +119,9 @@ CODECS: Mapping[str, Codec] = {
         fields=False,
         smallest=(256, 120),
     ),
-    "v210": Codec("v210", ("mov", "avi", "nut"), ".mov", only=_422_10, lossless=True, full_range=False),
+    "v210": Codec("v210", ("mov", "avi", "nut"), ".mov", only=_422_10, full_range=False),
     **{
-        name: Codec(encoder, (name,), suffix, only=formats, lossless=True, even=False)
+        name: Codec(encoder, (name,), suffix, only=formats, even=False)
         for name, encoder, suffix, formats in (
             ("dpx", "dpx", ".dpx", _444(8, 10, 12, 16)),
             ("tiff", "tiff", ".tif", _444(8, 16)),
