@@ -5,15 +5,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from photochrom import FilmOptions, Hint
 from photochrom.commands.main import main
 from photochrom.film import colorize_film
-from photochrom.film.colored_stills import frame_at, read_still
 from photochrom.film.hint_spans import HintSpan, span_notes
 from photochrom.film.hints import FilmHint, film_hints_json
 from photochrom.film.times import time_text
+from tests.film.test_hints import grey_still
 from tests.helpers.films import other_shot, pan, write_film
 from tests.helpers.interruptions import Stop, stop_at
 
@@ -103,16 +102,14 @@ def test_the_note_on_hints_that_were_not_lost_is_a_number():
 
 def test_a_still_has_one_span(two_shots, grey_colorizer, tmp_path):
     """It is where at least half of its hints are; here, most of them are on the still background."""
-    Image.fromarray(np.dstack([frame_at(two_shots, at(3))[1]] * 3)).save(tmp_path / "still.png")
-    still = read_still(two_shots, at(3), tmp_path / "still.png")
+    still = grey_still(two_shots, at(3), tmp_path / "still.png")
     report = colorize_film(two_shots, None, LOSSLESS, stills=[still], colorizer=grey_colorizer)
     assert report.hint_spans == [HintSpan(at(3), at(0), at(FRAMES - 1), True, None)]
     assert "the still at 0:00:00.120 was followed from 0:00:00.000 to 0:00:01.400, its whole shot" in report.notes
 
 
 def test_the_span_of_a_still_ends_where_less_than_half_of_its_hints_are_left(two_shots, grey_colorizer, tmp_path):
-    Image.fromarray(np.dstack([frame_at(two_shots, at(0))[1]] * 3)).save(tmp_path / "still.png")
-    still = read_still(two_shots, at(0), tmp_path / "still.png")
+    still = grey_still(two_shots, at(0), tmp_path / "still.png")
     few = tuple(replace(on_square(), hint=replace(on_square().hint, color=(200, i, 0))) for i in range(2))
     lost = colorize_film(two_shots, None, LOSSLESS, hints=few[:1], colorizer=grey_colorizer).hint_spans[0]
     for hints, is_lost in (((*few, on_ground()), True), ((few[0], on_ground()), False)):

@@ -240,6 +240,12 @@ def comment_of(path):
 NAMED = "not used, because nothing is coloured there"
 
 
+def grey_still(film, time, path):
+    """Return a still that is the grey frame at a time."""
+    Image.fromarray(np.dstack([frame_at(film, Fraction(time))[1]] * 3)).save(path)
+    return read_still(film, Fraction(time), path)
+
+
 @pytest.fixture
 def two_shots(tmp_path):
     """Return a film of two shots of a second each."""
@@ -279,11 +285,7 @@ def test_hints_of_a_shot_that_is_finished_already_are_in_the_label(two_shots, gr
     ("times", "words"), [([1], "colours of a still"), ([0, Fraction(1, 24)], "colours of 2 stills")]
 )
 def test_a_still_is_not_counted_as_hints(times, words, two_shots, grey_colorizer, tmp_path):
-    stills = []
-    for number, time in enumerate(times):
-        path = tmp_path / f"{number}.png"
-        Image.fromarray(np.dstack([frame_at(two_shots, Fraction(time))[1]] * 3)).save(path)
-        stills.append(read_still(two_shots, Fraction(time), path))
+    stills = [grey_still(two_shots, time, tmp_path / f"{number}.png") for number, time in enumerate(times)]
     hints = [FilmHint(Fraction(0), Hint(0.5, 0.5, RED))]
     report = colorize_film(two_shots, None, LOSSLESS, hints=hints, stills=stills, colorizer=grey_colorizer)
     assert f"with 1 colour given by hand and {words});" in comment_of(report.output)
@@ -305,8 +307,7 @@ def test_a_still_is_of_the_frame_that_is_shown_however_long(name, tmp_path):
 
 def test_a_still_that_is_given_twice_counts_once(two_shots, grey_colorizer, tmp_path):
     """The second time is that of the same frame."""
-    Image.fromarray(np.dstack([frame_at(two_shots, Fraction(0))[1]] * 3)).save(tmp_path / "still.png")
-    stills = [read_still(two_shots, Fraction(time), tmp_path / "still.png") for time in (0, Fraction(1, 50))]
+    stills = [grey_still(two_shots, time, tmp_path / "still.png") for time in (0, Fraction(1, 50))]
     report = colorize_film(two_shots, None, LOSSLESS, stills=stills, colorizer=grey_colorizer)
     assert "with colours of a still);" in comment_of(report.output)
     assert len(report.hint_spans) == 1
@@ -330,8 +331,7 @@ def test_two_different_stills_of_a_frame_are_named(two_shots, grey_colorizer, tm
 
 
 def test_a_still_outside_the_part_is_not_used(two_shots, grey_colorizer, tmp_path):
-    Image.fromarray(np.dstack([frame_at(two_shots, Fraction(0))[1]] * 3)).save(tmp_path / "still.png")
-    still = read_still(two_shots, Fraction(0), tmp_path / "still.png")
+    still = grey_still(two_shots, 0, tmp_path / "still.png")
     options = replace(LOSSLESS, start=Fraction(3, 2))
     report = colorize_film(two_shots, None, options, stills=[still], colorizer=grey_colorizer)
     assert "with " not in comment_of(report.output)

@@ -361,22 +361,6 @@ def test_frames_that_disappear_while_the_film_is_read(reel):
         writer._photo(reel / "reel.png")
 
 
-def test_pictures_of_mixed_sizes_or_depths(tmp_path, red):
-    folder = tmp_path / "frames"
-    folder.mkdir()
-    for i, luma in enumerate(pan(3)):
-        cv2.imwrite(str(folder / f"{i:04}.png"), luma)
-    cv2.imwrite(str(folder / "0002.png"), pan(1, 64, 64)[0])
-    with pytest.raises(FilmError, match=r"0002.png: has 64 x 64 pixels, and the first frame has 96 x 64"):
-        colorize_film(folder, None, colorizer=red)
-    cv2.imwrite(str(folder / "0002.png"), codes(pan(1)[0], 16))
-    with pytest.raises(FilmError, match=r"0002.png: has 1 sample of 16 bits a pixel, and the first frame has 1"):
-        colorize_film(folder, None, colorizer=red)
-    (folder / "0002.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing else")
-    with pytest.raises(FilmError, match=r"0002.png: cannot be decoded"):
-        colorize_film(folder, None, colorizer=red)
-
-
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jp2"])
 @pytest.mark.parametrize(
     ("other", "said"),

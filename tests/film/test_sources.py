@@ -11,7 +11,7 @@ import pytest
 
 from photochrom.errors import FilmError, OptionError
 from photochrom.film import FilmOptions, colorize_film
-from photochrom.film.output.codecs import REFUSED_SOUND
+from photochrom.film.output.codecs import FORMATS, REFUSED_SOUND
 from photochrom.film.reader import FilmReader
 from photochrom.film.source import samples
 from photochrom.film.source.color_detection import has_colors
@@ -189,8 +189,7 @@ def test_sound_that_a_container_cannot_hold_is_encoded_without_loss(suffix, code
     path = write_film(tmp_path / "old.avi", pan(24), codec="mpeg4", sound="adpcm_ms")
     report = colorize_film(path, tmp_path / f"new{suffix}", colorizer=red)
     assert report.notes == [
-        f"the sound of track 1 is re-encoded without loss as {codec}, because {report_container(suffix)} cannot hold "
-        "adpcm_ms"
+        f"the sound of track 1 is re-encoded without loss as {codec}, because {FORMATS[suffix]} cannot hold adpcm_ms"
     ]
     before, after = (heard(film)[0].astype(np.int64) for film in (path, report.output))
     assert np.array_equal(before, after if suffix != ".mov" else after >> 16)
@@ -315,10 +314,6 @@ def test_looking_at_side_data_does_not_keep_a_frame(tmp_path):
 def test_closed_captions_that_a_codec_does_not_carry_are_named(codec, tmp_path, red):
     report = colorize_film(captioned(tmp_path), tmp_path / "b.mkv", FilmOptions(codec=codec), colorizer=red)
     assert report.notes == ["not kept: closed captions (libx264 keeps them)"]
-
-
-def report_container(suffix):
-    return {".mkv": "matroska", ".mp4": "mp4", ".mov": "mov"}[suffix]
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ _NAMES = {
 
 def side_data_of(frame: av.VideoFrame) -> list[SideData]:
     """Return the side data on a frame, without the ICC profile of a PNG; empty if any kind is unknown to PyAV."""
-    without = _filtered(frame, "delete") if _has_png_profile(frame) else frame
+    without = _filtered(frame, "sidedata", f"mode=delete:type={_PROFILE}") if _has_png_profile(frame) else frame
     try:
         # Unlike frame.side_data, this makes no reference cycle, which would delay freeing the frame's memory.
         container: Any = SideDataContainer  # the type stub lacks the argument
@@ -55,21 +55,17 @@ def _has_png_profile(frame: av.VideoFrame) -> bool:
     """Return whether a frame has an ICC profile, and a pixel format in which PNG files are decoded."""
     # FFmpeg's PNG decoder stores the profile's name as metadata of the side data. PyAV would free this metadata a
     # second time, which crashes the process. Other decoders store no such metadata.
-    return frame.format.name in _PNG_FORMATS and _filtered(frame, "select") is not None
+    return (
+        frame.format.name in _PNG_FORMATS and _filtered(frame, "sidedata", f"mode=select:type={_PROFILE}") is not None
+    )
 
 
-def _filtered(frame: av.VideoFrame, mode: str) -> av.VideoFrame | None:
-    """Apply FFmpeg's filter ``sidedata`` to a frame's ICC profile; planes are shared with the result.
-
-    Args:
-        frame: The frame.
-        mode: ``select`` returns the frame if it has a profile, otherwise None; ``delete`` returns it without profile.
-    """
+def _filtered(frame: av.VideoFrame, name: str, setting: str) -> av.VideoFrame | None:
+    """Apply a filter of FFmpeg to a frame; planes are shared with the result, which is None if the filter drops it."""
     graph = av.filter.Graph()
     size = {"width": frame.width, "height": frame.height, "format": frame.format.name}
     source = graph.add_buffer(**size, time_base=Fraction(1, 1000))
-    filter = graph.add("sidedata", f"mode={mode}:type={_PROFILE}")
-    graph.link_nodes(source, filter, graph.add("buffersink")).configure()
+    graph.link_nodes(source, graph.add(name, setting), graph.add("buffersink")).configure()
     graph.push(frame)
     graph.push(None)
     try:
@@ -105,14 +101,4 @@ def fields(frame: av.VideoFrame) -> str:
     """
     if not frame.interlaced_frame:
         return ""
-    graph = av.filter.Graph()
-    size = {"width": frame.width, "height": frame.height, "format": frame.format.name}
-    source = graph.add_buffer(**size, time_base=Fraction(1, 1000))
-    graph.link_nodes(source, graph.add("select", "eq(interlace_type,TOPFIRST)"), graph.add("buffersink")).configure()
-    graph.push(frame)
-    graph.push(None)
-    try:
-        graph.pull()
-    except av.error.EOFError:
-        return "bff"
-    return "tff"
+    return "tff" if _filtered(frame, "select", "eq(interlace_type,TOPFIRST)") else "bff"
