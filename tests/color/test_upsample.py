@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from photochrom.color import bands, coding, gamut, luma_range, spaces, upsample
+from photochrom.color import coding, gamut, luma_range, spaces, upsample
 from photochrom.color.luma_range import Sampling
 
 
@@ -202,6 +202,15 @@ def test_no_sample_depends_on_where_strips_begin(monkeypatch, threads):
     luma = np.clip(light + rng.normal(0, 6, light.shape), 0, 255).astype(np.uint8)
     coefficients = cv2.resize(rng.normal(0, 0.03, (6, 8, 4)).astype(np.float32), (60, 40)).transpose(2, 0, 1)
     whole = upsample.apply_to_luma(coefficients, luma, strength=1)
-    monkeypatch.setattr(bands, "_MIN_STRIP_ROWS", 3)  # rows: one or two lines of the coefficients
     monkeypatch.setattr(upsample, "_STRIP_SAMPLES", 1)
     np.testing.assert_array_equal(upsample.apply_to_luma(coefficients, luma, strength=1, threads=threads), whole)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_no_sample_of_16_bits_depends_on_the_number_of_threads(threads):
+    """Sums over other lines of the coefficients are rounded differently, by a step of 65,536."""
+    rng = np.random.default_rng(1)
+    luma = rng.integers(0, 65536, (61, 90)).astype(np.uint16)
+    coefficients = rng.normal(0, 0.1, (4, 40, 50)).astype(np.float32)
+    one = upsample.apply_to_luma(coefficients, luma, strength=1)
+    np.testing.assert_array_equal(upsample.apply_to_luma(coefficients, luma, strength=1, threads=threads), one)

@@ -62,13 +62,12 @@ def threads() -> int:
     return _thread_limit or available_cores()
 
 
-def strips(height: int, width: int, samples: int = _STRIP_SAMPLES) -> Iterator[tuple[int, int]]:
+def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
     """Cut ``height`` rows of ``width`` samples into strips that fit the processor's cache; yield start and stop rows.
 
-    Strips have about ``samples`` samples, but at least 24 rows, except the last. If ``width`` is large, they may exceed
-    the cache.
+    Strips have at least 24 rows, except the last. If ``width`` is large, they may exceed the cache.
     """
-    rows = max(_MIN_STRIP_ROWS, samples // width)
+    rows = max(_MIN_STRIP_ROWS, _STRIP_SAMPLES // width)
     for start in range(0, height, rows):
         yield start, min(start + rows, height)
 
@@ -79,9 +78,9 @@ def bands(height: int, row_bytes: int) -> list[range]:
     return [range(start, min(start + step, height)) for start in range(0, height, step)]
 
 
-def shares(height: int, count: int) -> list[slice]:
-    """Divide ``height`` rows into at most ``count`` slices of about equal length."""
-    share = -(-height // count)
+def shares(height: int, count: int, unit: int = 1) -> list[slice]:
+    """Divide ``height`` rows into at most ``count`` slices of about equal length, begun at multiples of ``unit``."""
+    share = unit * -(-height // (unit * count))
     return [slice(start, min(start + share, height)) for start in range(0, height, share)]
 
 

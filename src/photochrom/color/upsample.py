@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .bands import in_parallel, product, shares, strips
+from .bands import in_parallel, product, shares
 from .coding import Coding
 from .gamut import gamut_factor
 from .halos import color_of_flat_areas
@@ -23,7 +23,7 @@ from .luma_range import FULL, Sampling
 _EDGE_L = 8.0  # contrast in L* above which chroma follows an edge; weaker contrast is texture and grain
 _EDGE_Y = 0.03  # the same contrast in luma, 0..1, at the size of the thumbnail
 _STRIP_SAMPLES = 1 << 17  # samples of chroma that are rounded and brought into gamut at once
-_ROWS = 20  # rows of chroma computed at once, before rounding
+_ROWS = 20  # rows of chroma computed at once, before rounding; sums over other rows would be rounded differently
 _RESIZED_AT_ONCE = 6  # lines of coefficients resized to the picture's width at once, for several strips
 
 
@@ -135,12 +135,13 @@ def apply_to_luma(
     lines = np.ascontiguousarray(scaled.transpose(1, 0, 2))  # [h, 4, w]
     # Position of each row of chroma among the lines of the coefficients.
     position = np.clip((np.arange(height) + row) * (len(lines) / height) - 0.5, 0, len(lines) - 1)
+    step = _ROWS * max(1, _STRIP_SAMPLES // (_ROWS * width))
 
     def color(rows: slice) -> None:
         buffers: list[np.ndarray] = []
         wide_lines = _WideLines(lines, width)
-        for start, stop in strips(rows.stop - rows.start, width, _STRIP_SAMPLES):
-            start, stop = rows.start + start, rows.start + stop
+        for start in range(rows.start, rows.stop, step):
+            stop = min(start + step, rows.stop)
             # Each row of chroma is a weighted sum of the two nearest lines.
             first, last = int(position[start]), min(int(position[stop - 1]) + 2, len(lines))
             mean, darkest, brightest = sampling.luma_range(luma, start, stop)
@@ -148,7 +149,7 @@ def apply_to_luma(
             for plane, values in zip(planes, _quantized(cb, cr, darkest, brightest, coding), strict=True):
                 plane[start:stop] = values
 
-    list(in_parallel(color, shares(height, threads)))
+    list(in_parallel(color, shares(height, threads, _ROWS)))
     return planes[0], planes[1]
 
 
