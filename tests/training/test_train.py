@@ -149,15 +149,6 @@ class TestBlindEncoder:
         resumed.resume(tmp_path / CHECKPOINT)
         with pytest.raises(TrainingError, match=r"stride 32 have become the same"):
             run(resumed, cache, cache)
-        self.forget(tmp_path / CHECKPOINT)
-        older = new_trainer("default", tmp_path, epochs=6)
-        older.resume(tmp_path / CHECKPOINT)
-        assert older.constant_before is None  # measured again
-
-    def forget(self, path):
-        """Make a checkpoint like those of older versions, which do not say which strides were constant."""
-        tensors, facts = checkpoint.load(path)
-        checkpoint.save(path, tensors, {name: value for name, value in facts.items() if name != "constant strides"})
 
     def test_a_run_from_a_blind_one_goes_on(self, tmp_path):
         cache, trainer = features("default"), new_trainer("default", tmp_path, epochs=1)
@@ -317,46 +308,6 @@ class TestCheckpointsOfOtherRuns:
         new_trainer("reference", tmp_path, conditions={name: "these"}).save(path)
         with pytest.raises(TrainingError, match=rf"other options \({name} \(these then, those now\)\): give the same"):
             new_trainer("reference", tmp_path, conditions={name: "those"}).resume(path)
-
-    @pytest.mark.slow
-    def test_a_checkpoint_with_the_older_names_resumes(self, tmp_path):
-        trainer, path = new_trainer("default", tmp_path), tmp_path / CHECKPOINT
-        trainer.save(path)
-        tensors, facts = checkpoint.load(path)
-        older = {}
-        for name, value in tensors.items():
-            for new, old in (("head.", "tail."), ("ema.", "average.")):
-                if name.startswith(new):
-                    name = old + name.removeprefix(new).replace("stages.", "late.", 1)
-            older[name] = value
-        assert {"tail.late", "average.decoder"} <= {".".join(name.split(".")[:2]) for name in older}
-        checkpoint.save(path, older, {k: v for k, v in facts.items() if k != "conditions"} | {"step": 7})
-        resumed = new_trainer("default", tmp_path, {"number of processes": 2})
-        resumed.resume(path)
-        assert resumed.step == 7
-
-    @pytest.mark.slow
-    def test_the_statistics_of_numbered_weights_resume(self, tmp_path):
-        """Older checkpoints number the decoder's weights first, then those of the stages."""
-        trainer, path, cache = new_trainer("default", tmp_path), tmp_path / CHECKPOINT, features("default")
-        trainer.update(cache, cache.batch(np.arange(4)))
-        trainer.save(path)
-        tensors, facts = checkpoint.load(path)
-        weights = [name for name, p in trainer.head.named_parameters() if p.requires_grad]
-        weights = [w for w in weights if w.startswith("decoder")] + [w for w in weights if w.startswith("stages")]
-        numbers = {f"optimizer.{name}": f"optimizer.{i}" for i, name in enumerate(weights)}
-        older = {}
-        for key, value in tensors.items():
-            name, _, statistic = key.rpartition(".")
-            older[f"{numbers.get(name, name)}.{statistic}"] = value
-        assert {"optimizer.0.exp_avg", "optimizer.1.step"} < older.keys()
-        checkpoint.save(path, older, facts)
-        resumed = new_trainer("default", tmp_path)
-        resumed.resume(path)
-        for name, p in resumed.head.named_parameters():
-            if p.requires_grad:
-                found = resumed.optimizer.optimizer.state[p]["exp_avg"]
-                assert torch.equal(found, tensors[f"optimizer.{name}.exp_avg"]), name
 
     def test_a_checkpoint_without_the_losses_is_named(self, path, tmp_path):
         tensors, facts = checkpoint.load(path)

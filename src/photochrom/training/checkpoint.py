@@ -24,8 +24,6 @@ from .recipes import Recipe
 
 Facts = dict[str, Any]
 
-PHOTOGRAPHS = "number of photographs"  # fact of checkpoints whose photographs do not all have ``Recipe.views`` views
-
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write a checkpoint.
@@ -49,14 +47,13 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], Facts]:
-    """Read the tensors and facts of a checkpoint; names of older versions are translated to today's.
+    """Read the tensors and facts of a checkpoint.
 
     Raises:
         TrainingError: The file is missing or is not a checkpoint.
     """
     with reading(path), safe_open(path, "pt") as file:
-        tensors = {upgrade_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return tensors, _facts(file)
+        return {name: file.get_tensor(name) for name in file.keys()}, _facts(file)  # noqa: SIM118
 
 
 def load_facts(path: Path, remedy: str = "") -> Facts:
@@ -88,45 +85,7 @@ def reading(path: Path, remedy: str = "") -> Iterator[None]:
 
 
 def _facts(file: Any) -> Facts:
-    return upgrade_facts(dict(parse_json((file.metadata() or {})["facts"])))
-
-
-# Names of tensors and of recipe fields in older files, mapped to today's.
-_PREFIXES = {"tail.late.": "head.stages.", "tail.": "head.", "average.late.": "ema.stages.", "average.": "ema."}
-_TENSORS = {"tilt": "log_class_weights"}
-_RECIPE_FIELDS = {
-    "courses": "cycles",
-    "late_rate": "stages_rate",
-    "average": "ema_decay",
-    "uniform": "rebalance_lambda",
-    "decoded": "decoded_weight",
-    "recognized": "perceptual_weight",
-    "judges": "perceptual_networks",
-}
-_REMOVED_FIELDS = {"cycles": 1, "gradient_weight": 0.0}  # and the values that all recipes have by now
-
-
-def upgrade_name(name: str) -> str:
-    """Translate the name of a tensor in an older file to today's; current names are returned unchanged."""
-    for old, new in _PREFIXES.items():
-        if name.startswith(old):
-            return new + name.removeprefix(old)
-    return _TENSORS.get(name, name)
-
-
-def upgrade_facts(facts: Facts) -> Facts:
-    """Return the facts of a checkpoint under today's names, whichever version of Photochrom wrote them.
-
-    Facts without ``conditions``, which older versions wrote, get them from the other facts.
-    """
-    if not isinstance(facts.get("recipe"), dict):
-        return facts
-    recipe = {_RECIPE_FIELDS.get(name, name): value for name, value in facts["recipe"].items()}
-    recipe = {name: value for name, value in recipe.items() if _REMOVED_FIELDS.get(name, ...) != value}
-    conditions = dict(recipe)
-    if facts.get("photographs"):
-        conditions["set of photographs"] = describe_views(facts["count"], facts["photographs"])
-    return {"conditions": conditions} | facts | {"recipe": recipe}
+    return dict(parse_json((file.metadata() or {})["facts"]))
 
 
 def describe_views(count: int, fingerprint: str) -> str:
@@ -148,28 +107,22 @@ def recipe_of(facts: Facts) -> Recipe:
         ) from exc
 
 
-def photographs_of(facts: Facts, recipe: Recipe) -> int:
-    """Return the number of photographs that the network of a checkpoint was trained on."""
-    return int(facts[PHOTOGRAPHS] if PHOTOGRAPHS in facts else facts["count"] // recipe.views)
-
-
 def check_conditions(path: Path, facts: Facts, conditions: Mapping[str, object]) -> None:
     """Check that a checkpoint belongs to a run with the same conditions.
 
     Args:
         path: Path of the checkpoint, for the message.
         facts: Facts of the checkpoint.
-        conditions: Facts by name that must be equal in a resumed run (see ``TrainingRun.conditions``). Those that an
-            older checkpoint lacks are not compared.
+        conditions: Facts by name that must be equal in a resumed run (see ``TrainingRun.conditions``).
 
     Raises:
         TrainingError: Some conditions differ; the message names each with both values.
     """
     recorded = facts.get("conditions", {})
     changes = [
-        f"{name} ({_readable(recorded[name])} then, {_readable(now)} now)"
+        f"{name} ({_readable(recorded.get(name))} then, {_readable(now)} now)"
         for name, now in conditions.items()
-        if name in recorded and recorded[name] != now
+        if recorded.get(name) != now
     ]
     if changes:
         raise TrainingError(
@@ -229,12 +182,11 @@ def restore(
 
 def _unpack_optimizer(optimizer: torch.optim.Optimizer, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     weights = {name: p for name, p in network.named_parameters() if p.requires_grad}
-    numbered = sorted(weights, key=lambda name: name.startswith("stages."))  # as older checkpoints numbered them
     indices = {id(p): i for i, p in enumerate(p for group in optimizer.param_groups for p in group["params"])}
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in under("optimizer.", tensors).items():
         name, _, statistic = key.rpartition(".")
-        weight = weights[numbered[int(name)] if name.isdigit() else name]
+        weight = weights[name]
         if value.ndim:  # in the memory format of the weights, since sums in another one are rounded differently
             value = torch.empty_like(weight).copy_(value)
         state.setdefault(indices[id(weight)], {})[statistic] = value

@@ -142,7 +142,7 @@ class TrainingConfig:
             TrainingError: The run's settings cannot be read.
         """
         path = self.run_folder / SETTINGS
-        if not self.resume or not path.exists():  # runs of older versions have no such file
+        if not self.resume or not path.exists():
             return self
         remedy = "remove it, and give the run's settings"
         try:

@@ -85,8 +85,7 @@ def distill(config: TrainingConfig, view_count: int = VIEWS) -> tuple[Figures, F
         if resumes:
             teaching.resume(latest)
         teach(teaching, Pairs(taught, size, processes), latest, config.minutes)
-        facts = {"recipe": asdict(recipe), "count": len(taught), "conditions": conditions}
-        facts[checkpoint.PHOTOGRAPHS] = len({view.photograph for view in taught})
+        facts = {"recipe": asdict(recipe), "photographs": len(photographs), "conditions": conditions}
         checkpoint.save(config.run_folder / BEST, _tensors(initial), facts)
         return before, measure(distillation, checked)
 

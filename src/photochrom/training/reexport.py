@@ -8,20 +8,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-import onnx
-
-from ..atomic import new_file
 from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError, TrainingError
-from ..models.engines import OnnxRuntimeEngine
-from .atomic_files import writing
-from .export import compare, example_inputs, model_of
+from .export import TOLERANCE, difference, export
 from .initial_model import load_initial_model
 from .networks.colorization import DistributionNetwork
 from .published_weights import read_model
-
-_TOLERANCE = 0.05  # in units of a*b*; see ``export``
 
 
 def reexport(old: Path, new: Path) -> float:
@@ -32,7 +24,7 @@ def reexport(old: Path, new: Path) -> float:
         new: The file to write, which may be ``old``; an existing file is replaced only if the comparison succeeds.
 
     Returns:
-        The largest difference in a*b* between both files in ONNX Runtime.
+        The largest difference in a*b* between the old file and the network in PyTorch.
 
     Raises:
         TrainingError: The old file is not a whole ONNX file or has another architecture, the encoder's weights are not
@@ -48,23 +40,11 @@ def reexport(old: Path, new: Path) -> float:
     assert initial.bins is not None
     network = DistributionNetwork(initial.encoder.backbone, initial.head, initial.bins, DIAL_LAMBDA).eval()
     network.log_class_weights.copy_(weights["log_class_weights"])  # those of the bins are rounded another time
-    model = model_of(network, card)
-    with writing(new), new_file(new, overwrite=True) as file:
-        onnx.save(model, file)
-        file.flush()
-        compare(network, Path(file.name))
-        return _difference(network, old, Path(file.name))
-
-
-def _difference(network: DistributionNetwork, old: Path, new: Path) -> float:
-    # Older files take one picture at a time.
-    inputs = {name: value[:1].numpy() for name, value in example_inputs(network, 256, 320).items()}
-    one, other = (OnnxRuntimeEngine(path).run(inputs)["ab"] for path in (old, new))
-    difference = float(np.abs(one - other).max())
-    if difference > _TOLERANCE:
-        problem = f"a new file would differ by {difference:.2f} in a*b*"
+    if (worst := difference(network, old)) > TOLERANCE:
+        problem = f"a new file would differ by {worst:.2f} in a*b*"
         raise TrainingError(problem, path=old, remedy="keep this file")
-    return difference
+    export(network, card, new)
+    return worst
 
 
 def run(arguments: list[str]) -> int:
@@ -80,6 +60,6 @@ def run(arguments: list[str]) -> int:
     args = parser.parse_args(arguments)
     if args.new.exists():
         raise OptionError("exists", path=args.new, remedy="give another name")
-    difference = reexport(args.old, args.new)
-    print(f"{args.new}: {args.new.stat().st_size / 1e6:.1f} MB, within {difference:.3f} a*b* of {args.old}")
+    worst = reexport(args.old, args.new)
+    print(f"{args.new}: {args.new.stat().st_size / 1e6:.1f} MB, within {worst:.3f} a*b* of {args.old}")
     return 0

@@ -186,7 +186,7 @@ def finish(run: TrainingRun, epochs: float) -> Path:
     """
     folder = run.config.run_folder
     trained = load_trained(folder / BEST, run.config.encoder_weights)
-    export(trained, model_card(run, trained.network, epochs), folder / MODEL)
+    export(trained.network, model_card(run, trained.network, epochs), folder / MODEL)
     before = run.initial.compared if isinstance(run.initial.compared, str) else "before"
     colorizers = {before: Colorizer(run.initial.compared), TRAINED: Colorizer(folder / MODEL)}
     evaluation = evaluate(colorizers, run.validation[:REPORTED])

@@ -91,7 +91,7 @@ def fit(
     clock, batches = Clock(), training.stream(trainer.view_indices())
     with explain_memory_errors(), stopping(*SIGNALS) as signal_number, bar, closing(batches):
         if trainer.constant_before is None:
-            trainer.constant_before = trainer.constant_strides(validation)
+            trainer.constant_before = sorted(trainer.constant_strides(validation))
         for batch in clock.timed(batches):
             # Early stopping comes before the step, because a resumed run may already have ended.
             if 0 < patience <= trainer.rounds_without_gain:
@@ -156,7 +156,7 @@ class Trainer:
         backbone: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.backbone = dict(backbone or {})
-        self.fabric, self.recipe, self.bins, self.count = fabric, recipe, bins, count
+        self.fabric, self.recipe, self.bins = fabric, recipe, bins
         self.conditions = asdict(recipe) | dict(conditions or {})
         self.schedule = Schedule(recipe, count, fabric.world_size)
         self.steps, self.steps_per_epoch = self.schedule.steps, self.schedule.steps_per_epoch
@@ -172,7 +172,7 @@ class Trainer:
         """Losses of the steps since the last row of the history."""
         self.history: list[dict[str, float]] = []
         """One row per round: epoch, training and validation loss, seconds, and seconds spent waiting for data."""
-        self.constant_before: set[int] | None = None
+        self.constant_before: list[int] | None = None
         """Strides at which the features were already constant when training began; None if not measured yet."""
 
     def _parameter_groups(self) -> list[dict[str, object]]:
@@ -321,7 +321,7 @@ class Trainer:
             TrainingError: The features have become the same for all pictures at some stride, or a photograph cannot be
                 read or decoded.
         """
-        if constant := self.constant_strides(source) - (self.constant_before or set()):
+        if constant := self.constant_strides(source).difference(self.constant_before or ()):
             raise TrainingError(
                 f"the encoder's features at stride {min(constant)} have become the same for all pictures at step "
                 f"{self.step:,}",
@@ -378,10 +378,9 @@ class Trainer:
         return {f"ema.{k}": v for k, v in self.ema.items()} | bins | self.backbone
 
     def _facts(self) -> dict[str, Any]:
-        facts = {"recipe": asdict(self.recipe), "count": self.count, "conditions": self.conditions}
-        if self.constant_before is not None:
-            facts["constant strides"] = sorted(self.constant_before)
-        return facts | {"step": self.step, "history": self.history}
+        photographs = self.schedule.count // self.recipe.views
+        facts = {"recipe": asdict(self.recipe), "photographs": photographs, "conditions": self.conditions}
+        return facts | {"step": self.step, "history": self.history, "constant strides": self.constant_before}
 
     def resume(self, path: Path) -> None:
         """Restore the state from a checkpoint written by ``save``.
@@ -393,5 +392,4 @@ class Trainer:
         facts = checkpoint.restore(path, self.conditions, self.head, self.ema, self.optimizer)
         with checkpoint.reading(path):
             self.step, self.history, self.losses = facts["step"], facts["history"], facts["losses"]
-            if (constant := facts.get("constant strides")) is not None:  # older checkpoints lack it
-                self.constant_before = set(constant)
+            self.constant_before = facts["constant strides"]

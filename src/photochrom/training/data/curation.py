@@ -268,8 +268,6 @@ def _parsed(cells: dict[str, str]) -> InspectedFile:
         ValueError, TypeError: The row is not as ``write_table`` writes it, perhaps because a spreadsheet has saved it.
     """
     columns = [field.name for field in fields(InspectedFile)]
-    if "converted" not in cells:  # written by an older version: without a stamp, the file is inspected again
-        cells = cells | {"converted": "", "stamp": ""}
     if sorted(map(str, cells)) != sorted(columns):
         raise ValueError(f"its columns are not {','.join(columns)}")
     for name, value in cells.items():

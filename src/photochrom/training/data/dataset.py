@@ -189,17 +189,8 @@ def set_hash(photographs: Iterable[Photograph]) -> str:
 
 def fingerprint(views: Sequence[View]) -> str:
     """Return a hash of the views and their order, in hexadecimal."""
-    return hashlib.sha256(json.dumps([_identity(v) for v in views]).encode()).hexdigest()
-
-
-def _identity(view: View) -> tuple[str | int | float, ...]:
-    """Return everything that determines a view; the default of ``aged`` is omitted.
-
-    So is what is true of a photograph in sRGB. The fingerprints of runs older than ``aged`` and than the conversion by
-    ICC profiles thus remain valid, except for those with photographs whose colours they did not convert.
-    """
-    aged = () if view.number == 0 or view.aged == AGED else (view.aged,)
-    return (view.photograph.sha1, view.number, *aged, *(("sRGB",) if view.photograph.converted else ()))
+    identities = [(v.photograph.sha1, v.photograph.converted, v.number, v.aged) for v in views]
+    return hashlib.sha256(json.dumps(identities).encode()).hexdigest()
 
 
 def square(rgb: np.ndarray, size: int, rng: np.random.Generator | None = None) -> np.ndarray:
