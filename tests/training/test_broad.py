@@ -20,7 +20,7 @@ from photochrom.training.config import TrainingConfig
 from photochrom.training.data import feature_cache
 from photochrom.training.data.batches import Sides
 from photochrom.training.data.dataset import Photograph, fingerprint, square, views
-from photochrom.training.data.feature_cache import FeatureCache, GrowingCache, few_features
+from photochrom.training.data.feature_cache import DiskCache, FeatureCache, few_features
 from photochrom.training.export import capabilities, export, load_mean, load_trained
 from photochrom.training.initial_model import load_initial_model
 from photochrom.training.networks.colorization import build_network, new_head, shift_class_weights
@@ -90,7 +90,7 @@ def test_a_temporary_folder_that_cannot_be_written_is_named(monkeypatch, tmp_pat
         feature_cache.compile_backbone(Tiny().eval(), SIDES.picture)
 
 
-class TestGrowingCache:
+class TestDiskCache:
     @pytest.fixture
     def counted(self):
         return Counter()
@@ -104,7 +104,7 @@ class TestGrowingCache:
             counted["views"] += int((lightness != 0).any((1, 2, 3)).sum())
             return run(lightness)
 
-        return lambda: GrowingCache(encoder, shown, tmp_path / "cache", SIDES, counting), encoder, shown, run
+        return lambda: DiskCache(encoder, shown, tmp_path / "cache", SIDES, counting), encoder, shown, run
 
     @pytest.mark.slow
     def test_each_view_is_computed_once_and_is_the_encoder_s(self, make, counted):
@@ -118,7 +118,7 @@ class TestGrowingCache:
 
     @pytest.mark.slow
     def test_noted_views_are_there_after_a_restart(self, make, counted, monkeypatch):
-        monkeypatch.setattr(GrowingCache, "_EVERY", 2)
+        monkeypatch.setattr(feature_cache, "_CHUNK", 4)
         first = make[0]()
         batches = [first.batch(indices) for indices in (np.array([0, 1]), np.array([2, 3]), np.array([4]))]
         again = make[0]()
@@ -129,7 +129,7 @@ class TestGrowingCache:
 
     @pytest.mark.slow
     def test_a_record_is_replaced_whole_and_a_damaged_one_counts_as_none(self, make, counted, tmp_path, monkeypatch):
-        monkeypatch.setattr(GrowingCache, "_EVERY", 1)
+        monkeypatch.setattr(feature_cache, "_CHUNK", 1)
         path = tmp_path / "cache" / "there.npy"
         first = make[0]()
         first.batch(np.array([0, 1]))
@@ -149,13 +149,15 @@ class TestGrowingCache:
         assert counted["views"] == 5
 
     @pytest.mark.slow
-    def test_views_computed_in_any_order_are_not_taken_for_the_first_ones(self, make, tmp_path, monkeypatch):
-        monkeypatch.setattr(GrowingCache, "_EVERY", 1)
-        cache, encoder, shown, run = make[0](), *make[1:]
-        cache.batch(np.array([5, 7]))
-        found = feature_cache.cache_features(encoder, "tiny", shown, tmp_path / "cache", SIDES, run)
+    def test_those_that_are_missing_are_computed_in_one_go(self, make, counted, monkeypatch):
+        monkeypatch.setattr(feature_cache, "_CHUNK", 1)
+        encoder, shown, run = make[1:]
+        make[0]().batch(np.array([5, 7]))
+        found = make[0]()
+        found.fill("tiny")
         expected = few_features(encoder, run, shown, SIDES)
         np.testing.assert_allclose(found.features, expected.features, atol=1e-3)
+        assert counted["views"] == 12
 
     def test_a_full_disk_is_an_error_and_does_not_kill_the_process(self, make, monkeypatch):
         cache = make[0]()
@@ -164,10 +166,11 @@ class TestGrowingCache:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
-        with pytest.raises(
-            TrainingError, match=r"features\.npy: no room for the features .*: free some space, or give"
-        ):
-            cache.batch(np.array([1, 5]))
+        for compute in (lambda: cache.batch(np.array([1, 5])), lambda: cache.fill("tiny")):
+            with pytest.raises(
+                TrainingError, match=r"features\.npy: no room for the features .*: free some space, or give"
+            ):
+                compute()
 
 
 class TestRepeats:

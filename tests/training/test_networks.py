@@ -16,7 +16,7 @@ from photochrom.training import checkpoint
 from photochrom.training.data import dataset
 from photochrom.training.data import feature_cache as features
 from photochrom.training.data.curation import inspect
-from photochrom.training.data.feature_cache import Sides, cache_features, cached_views
+from photochrom.training.data.feature_cache import DiskCache, Sides, cached_views
 from photochrom.training.data.simulated_hints import simulate_hints
 from photochrom.training.evaluation import metrics
 from photochrom.training.networks import losses
@@ -362,7 +362,9 @@ def test_lite_still_classifies_with_its_own_head(variant):
 
 
 def cached(encoder, views, folder):
-    return cache_features(encoder, "tiny", views, folder, SIDES, features.compile_backbone(encoder, SIDES.picture))
+    cache = DiskCache(encoder, views, folder, SIDES, features.compile_backbone(encoder, SIDES.picture))
+    cache.fill("tiny")
+    return cache
 
 
 @pytest.mark.slow
@@ -397,7 +399,7 @@ class TestDamagedCache:
         return dataset.views(dataset.split(inspect(photographs).photographs)[0], 1)
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("name", ["cache.json", "features.npy", "chroma.npy"])
+    @pytest.mark.parametrize("name", ["cache.json", "there.npy", "features.npy", "chroma.npy"])
     @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"\xff"), lambda path: path.unlink()])
     def test_the_cache_is_rebuilt(self, name, damage, views, tmp_path):
         expected = np.array(cached(Tiny().eval(), views, tmp_path).features)
@@ -407,11 +409,11 @@ class TestDamagedCache:
 
     @pytest.mark.slow
     def test_views_reach_the_disk_before_they_count(self, views, tmp_path, monkeypatch):
-        done, note = [], features._note
+        done, save = [], np.save
         monkeypatch.setattr(np.memmap, "flush", lambda array: done.append("flushed"))
-        monkeypatch.setattr(features, "_note", lambda *given: done.append("noted") or note(*given))
+        monkeypatch.setattr(np, "save", lambda *given: done.append("recorded") or save(*given))
         cached(Tiny().eval(), views, tmp_path)
-        assert done == ["flushed"] * 3 + ["noted"]
+        assert done == ["flushed"] * 3 + ["recorded"]
 
     def test_a_folder_that_cannot_be_made_is_named(self, views, tmp_path):
         (tmp_path / "file").write_text("in the way")

@@ -24,15 +24,7 @@ from .config import TrainingConfig
 from .data.batches import Batches, Pictures, Sides
 from .data.curation import Inspection, inspect_for_training
 from .data.dataset import Photograph, View, fingerprint, sample, split, views
-from .data.feature_cache import (
-    FeatureCache,
-    GrowingCache,
-    cache_features,
-    cached_views,
-    compile_backbone,
-    few_features,
-    view_bytes,
-)
+from .data.feature_cache import DiskCache, cached_views, compile_backbone, few_features, view_bytes
 from .data.sources import copy_here
 from .initial_model import InitialModel
 from .networks.colorization import ColorizationHead, new_head, shift_class_weights
@@ -134,17 +126,16 @@ class TrainingRun:
             pictures = Pictures(self.training, self.backbone_on_device(), sides, decoding_processes(self.config))
             return pictures, few_features(backbone, self.compiled, self.parts["validation"], sides)
 
-        def cache(name: str, part: list[View]) -> FeatureCache:
-            folder = self.config.run_folder / "features" / name
-            return cache_features(backbone, name, part, folder, sides, lambda x: self.compiled(x))
-
+        folder, on_demand = self.config.run_folder / "features", self.recipe.repeats > 1 and self.fabric.world_size == 1
         with self.fabric.rank_zero_first():
-            if self.recipe.repeats > 1 and self.fabric.world_size == 1:
-                folder = self.config.run_folder / "features" / "training"
-                training: Batches = GrowingCache(backbone, self.training, folder, sides, lambda x: self.compiled(x))
-            else:
-                training = cache("training", self.training)
-            return training, cache("validation", self.parts["validation"])
+            caches = {
+                name: DiskCache(backbone, part, folder / name, sides, lambda x: self.compiled(x))
+                for name, part in self.parts.items()
+            }
+            for name, cache in caches.items():
+                if name == "validation" or not on_demand:
+                    cache.fill(name)
+        return caches["training"], caches["validation"]
 
     def backbone_on_device(self) -> Callable[[Tensor], list[Tensor]]:
         """Return the backbone on the training device: a function from lightness ``[N, 1, H, W]`` to feature maps."""

@@ -1,7 +1,7 @@
 """Caches the features of the frozen encoder on disk, so that they are computed once instead of in every epoch.
 
-A cache is a folder: ``cache.json`` (its key and the number of finished views), ``features.npy`` (float16, the
-encoder's feature maps one after another), ``chroma.npy`` (int8, true a*b*) and ``thumbnail.npy`` (uint8,
+A cache is a folder: ``cache.json`` (its key), ``there.npy`` (bool, which views are computed), ``features.npy``
+(float16, the encoder's feature maps one after another), ``chroma.npy`` (int8, true a*b*) and ``thumbnail.npy`` (uint8,
 small lightness for the perceptual loss). An interrupted cache is resumed; if the encoder, the sizes, the photographs or
 the views change, it is rebuilt.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -33,14 +33,14 @@ from .batches import Batch, Sides, load_ahead, load_view
 from .dataset import View, fingerprint
 
 _BATCH = 32  # views encoded at once
-_CHUNK = 256  # views between two updates of cache.json
+_CHUNK = 256  # views between two updates of there.npy
 
 Shapes = tuple[tuple[int, int, int], ...]  # (channels, height, width) of each feature map
 
 
-@dataclass(frozen=True)
+@dataclass
 class FeatureCache:
-    """Source of batches with cached features; its arrays are in memory or memory-mapped."""
+    """Source of batches with features that are in memory; those of ``DiskCache`` are in memory-mapped files."""
 
     features: np.ndarray
     """Feature maps, flattened and concatenated, float16 ``[count, values of all maps]``."""
@@ -53,12 +53,6 @@ class FeatureCache:
 
     def __len__(self) -> int:
         return len(self.chroma)
-
-    def flush(self) -> None:
-        """Write memory-mapped arrays to the disk."""
-        for array in (self.features, self.chroma, self.thumbnails):
-            if isinstance(array, np.memmap):
-                array.flush()
 
     def batch(self, indices: np.ndarray) -> Batch:
         """Return the batch of the views with the given indices; its inputs are feature maps, ``[N, C, h, w]`` each."""
@@ -81,16 +75,13 @@ class FeatureCache:
         return inputs
 
 
-class GrowingCache:
-    """Source of batches whose features are computed on first use, so that training does not wait for all of them.
-
-    The folder is like that of ``cache_features``, with an additional file: ``there.npy`` (bool, one value per view)
-    records which views are computed.
+class DiskCache(FeatureCache):
+    """Source of batches with features on the disk: those of each view are computed on first use, or by ``fill``.
 
     Args:
         encoder: The frozen part of an encoder.
         views: Views in the order of their indices.
-        folder: Folder of the cache.
+        folder: Folder of the cache; takes 50 kB (VGG16 at 224) to 120 kB (EfficientNet-Lite2 at 256) per view.
         sides: Sides of the cached arrays.
         encode: The compiled encoder.
 
@@ -98,18 +89,13 @@ class GrowingCache:
         TrainingError: The folder cannot be written.
     """
 
-    _EVERY = 100  # batches with new features between two updates of ``there.npy``
-
     def __init__(self, encoder: Backbone, views: Sequence[View], folder: Path, sides: Sides, encode: Compiled) -> None:
-        self.views, self.folder, self.sides, self.encode = views, folder, sides, encode
-        self._key, self._fills, self._lock = _key(encoder, views, sides), 0, Lock()
-        fresh = _done(folder, self._key) == 0
+        self._views, self._folder, self._sides, self._encode = views, folder, sides, encode
+        self._lock, self._unrecorded = Lock(), 0
+        key, shapes = _key(encoder, views, sides), _shapes(encoder, sides.picture)
         with writing(folder):
-            self._cache = _open(folder, len(views), _shapes(encoder, sides.picture), sides, fresh, reserve=False)
-        self._computed = _recorded(folder, len(views))
-
-    def __len__(self) -> int:
-        return len(self.views)
+            super().__init__(*_open(folder, key, len(views), shapes, sides))
+        self._computed = _recorded(folder, key, len(views))
 
     def batch(self, indices: np.ndarray) -> Batch:
         """Return the batch of the views with the given indices; missing features are computed first.
@@ -118,82 +104,50 @@ class GrowingCache:
             TrainingError: A photograph cannot be read or decoded, or the folder cannot be written.
         """
         with self._lock:
-            if len(missing := indices[~self._computed[indices]]):
-                self._fill(missing)
-        return self._cache.batch(indices)
+            self._compute(indices[~self._computed[indices]])
+        return super().batch(indices)
 
-    def stream(self, indices: Iterator[np.ndarray]) -> Generator[Batch]:
-        """Yield one batch per array of indices; one thread loads the next ones ahead.
+    def fill(self, name: str) -> None:
+        """Compute all missing features; ``name`` is the kind of views, such as ``training``, for the progress bar.
 
         Raises:
-            TrainingError: A photograph cannot be read or decoded, or the folder cannot be written.
+            TrainingError: A photograph cannot be read or decoded, or the disk is too small or cannot be written.
         """
-        return load_ahead(self.batch, indices, 1)
+        if len(missing := np.flatnonzero(~self._computed)):
+            for array in self._arrays:
+                _reserve(array, 0, len(self))
+            with tqdm(desc=f"{name} features", total=len(self), initial=len(self) - len(missing), disable=None) as bar:
+                self._compute(missing, bar.update)
 
-    def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
-        """Return the inputs, which are the cached features."""
-        return inputs
+    @property
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.features, self.chroma, self.thumbnails
 
-    def _fill(self, indices: np.ndarray) -> None:
-        """Compute and store missing views, and from time to time record which views are computed."""
-        computed = _arrays_of(self.encode, [self.views[index] for index in indices], self.sides)
-        cache = self._cache
+    def _compute(self, indices: np.ndarray, on_view: Callable[[], object] = lambda: None) -> None:
+        """Compute and store the features of views, and from time to time record which ones are computed."""
+        computed = _arrays_of(self._encode, [self._views[index] for index in indices], self._sides)
         for index, values in zip(indices, computed, strict=True):
-            for array, value in zip((cache.features, cache.chroma, cache.thumbnails), values, strict=True):
+            for array, value in zip(self._arrays, values, strict=True):
                 _reserve(array, index, 1)
                 array[index] = value
-        self._computed[indices] = True
-        self._fills += 1
-        if self._fills % self._EVERY == 0 or self._computed.all():
-            with writing(self.folder):
-                cache.flush()  # before the record, which after a power cut must not name unwritten views
-                with new_file(self.folder / "there.npy", overwrite=True) as file:
-                    np.save(file, self._computed)
-                _note(self.folder, self._key, int(self._computed.sum()))
+            self._computed[index] = True
+            self._unrecorded += 1
+            if self._unrecorded >= _CHUNK or self._computed.all():
+                self._record()
+            on_view()
 
-
-def cache_features(
-    encoder: Backbone,
-    name: str,
-    views: Sequence[View],
-    folder: Path,
-    sides: Sides,
-    encode: Compiled,
-) -> FeatureCache:
-    """Return the features of all views, computing those that are missing from ``folder``.
-
-    Args:
-        encoder: The frozen part of an encoder.
-        name: Kind of views, such as ``training``, for the progress bar.
-        views: Views in the order of their indices.
-        folder: Folder of the cache; takes 50 kB (VGG16 at 224) to 120 kB (EfficientNet-Lite2 at 256) per view.
-        sides: Sides of the cached arrays.
-        encode: The compiled encoder.
-
-    Raises:
-        TrainingError: A photograph cannot be read or decoded, or the disk is too small or cannot be written.
-    """
-    key = _key(encoder, views, sides)
-    shapes = _shapes(encoder, sides.picture)
-    done = _done(folder, key)
-    if done < len(views) and (folder / "there.npy").exists():  # a ``GrowingCache`` computed these views, in any order
-        done = 0
-    with writing(folder):
-        cache = _open(folder, len(views), shapes, sides, fresh=done == 0)
-    if done < len(views):
-        computed = _arrays_of(encode, views[done:], sides)
-        bar = tqdm(computed, f"{name} features", len(views), initial=done, disable=None)
-        for i, values in enumerate(bar, done):
-            cache.features[i], cache.chroma[i], cache.thumbnails[i] = values
-            if (i + 1) % _CHUNK == 0 or i + 1 == len(views):
-                with writing(folder):
-                    cache.flush()  # before the count, as in ``GrowingCache``
-                    _note(folder, key, i + 1)
-    return cache
+    def _record(self) -> None:
+        with writing(self._folder):
+            for array in self._arrays:  # before the record, which after a power cut must not name unwritten views
+                if isinstance(array, np.memmap):
+                    array.flush()
+            with new_file(self._folder / "there.npy", overwrite=True) as file:
+                np.save(file, self._computed)
+        self._unrecorded = 0
 
 
 def few_features(encoder: Backbone, encode: Compiled, views: Sequence[View], sides: Sides) -> FeatureCache:
-    """Return the features of a few views, computed now and kept in memory; see ``cache_features``.
+    """Return the features of a few views, computed now and kept in memory.
 
     Raises:
         TrainingError: A photograph cannot be read or decoded.
@@ -203,8 +157,8 @@ def few_features(encoder: Backbone, encode: Compiled, views: Sequence[View], sid
 
 
 def cached_views(encoder: Backbone, views: Sequence[View], folder: Path, sides: Sides) -> int:
-    """Return the number of views whose features are already in ``folder``; see ``cache_features``."""
-    return _done(folder, _key(encoder, views, sides))
+    """Return the number of views whose features are already in ``folder``, that of a ``DiskCache``."""
+    return int(_recorded(folder, _key(encoder, views, sides), len(views)).sum())
 
 
 def view_bytes(encoder: Backbone, sides: Sides) -> int:
@@ -224,48 +178,37 @@ def _shapes(encoder: Backbone, size: int) -> Shapes:
     return tuple((c, size // s, size // s) for c, s in zip(encoder.channels, encoder.strides, strict=True))
 
 
-def _done(folder: Path, key: str) -> int:
-    """Return the number of finished views in a folder; 0 if its key differs, or if it is missing or damaged."""
+def _recorded(folder: Path, key: str, count: int) -> np.ndarray:
+    """Return which views are recorded as computed, bool ``[count]``; none if the key differs or a file is damaged."""
     try:
-        facts = parse_json((folder / "cache.json").read_text())
         for name in ("features", "chroma", "thumbnail"):
             np.lib.format.open_memmap(folder / f"{name}.npy", "r")
-        return int(facts["done"]) if facts["key"] == key else 0
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
-
-
-def _recorded(folder: Path, count: int) -> np.ndarray:
-    """Return which views a ``GrowingCache`` has recorded as computed, bool ``[count]``; none if the file is damaged."""
-    try:
         found = np.load(folder / "there.npy")
-        return found if found.shape == (count,) and found.dtype == bool else np.zeros(count, bool)
-    except (OSError, ValueError, EOFError):
-        return np.zeros(count, bool)
+        if parse_json((folder / "cache.json").read_text())["key"] == key and found.shape == (count,):
+            return found.astype(bool)
+    except (OSError, ValueError, EOFError, KeyError, TypeError):
+        pass
+    return np.zeros(count, bool)
 
 
-def _note(folder: Path, key: str, done: int) -> None:
-    with new_file(folder / "cache.json", overwrite=True) as file:
-        file.write(json.dumps({"key": key, "done": done}).encode())
-
-
-def _open(folder: Path, count: int, shapes: Shapes, sides: Sides, fresh: bool, reserve: bool = True) -> FeatureCache:
-    """Map the files of a cache into memory; if ``fresh``, first create them and, if ``reserve``, reserve disk space."""
+def _open(
+    folder: Path, key: str, count: int, shapes: Shapes, sides: Sides
+) -> tuple[np.ndarray, np.ndarray, Shapes, np.ndarray]:
+    """Map the files of a cache into memory, as the fields of ``FeatureCache``; create them if no views are there."""
     folder.mkdir(parents=True, exist_ok=True)
-    if fresh:
-        for name in ("cache.json", "there.npy"):
-            (folder / name).unlink(missing_ok=True)
-    mode: Literal["w+", "r+"] = "w+" if fresh else "r+"
+    is_fresh = not _recorded(folder, key, count).any()
+    mode: Literal["w+", "r+"] = "w+" if is_fresh else "r+"
 
     def mapped(name: str, dtype: DTypeLike, *shape: int) -> np.ndarray:
-        array = np.lib.format.open_memmap(folder / f"{name}.npy", mode, dtype, (count, *shape))
-        if fresh and reserve:
-            _reserve(array, 0, count)
-        return array
+        return np.lib.format.open_memmap(folder / f"{name}.npy", mode, dtype, (count, *shape))
 
+    if is_fresh:
+        (folder / "there.npy").unlink(missing_ok=True)
+        with new_file(folder / "cache.json", overwrite=True) as file:
+            file.write(json.dumps({"key": key}).encode())
     features = mapped("features", np.float16, sum(int(np.prod(s)) for s in shapes))
     chroma = mapped("chroma", np.int8, 2, sides.grid, sides.grid)
-    return FeatureCache(features, chroma, shapes, mapped("thumbnail", np.uint8, sides.thumbnail, sides.thumbnail))
+    return features, chroma, shapes, mapped("thumbnail", np.uint8, sides.thumbnail, sides.thumbnail)
 
 
 def _reserve(array: np.ndarray, first: int, count: int) -> None:
