@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import ctypes
-import importlib.util
 import itertools
 import os
 import re
@@ -45,19 +44,14 @@ from photochrom.training.recipes import DEFAULT, FINE_TUNING_RATE, OWN, RECIPES,
 from photochrom.training.remaining_time import Costs
 from photochrom.training.run_folder import locked
 from photochrom.training.train import Trainer
+from tests.helpers import training_runs
 
 pytestmark = [pytest.mark.training, pytest.mark.slow, pytest.mark.usefixtures("kept_exports")]
-
-_TOY = Path(__file__).parents[2] / "examples" / "train" / "toy.py"
 
 
 @pytest.fixture(scope="module")
 def toy():
-    """Return the example as a module."""
-    spec = importlib.util.spec_from_file_location("toy", _TOY)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return training_runs.toy()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from contextlib import contextmanager
@@ -40,6 +41,15 @@ class Tiny(torch.nn.Module):
     def forward(self, lightness):
         pooled = torch.nn.functional.avg_pool2d(lightness, 8)
         return [torch.nn.functional.pixel_unshuffle(pooled, 4).repeat(1, 32, 1, 1)]
+
+
+def toy():
+    """Return the example ``toy.py`` as a module."""
+    path = Path(__file__).parents[2] / "examples" / "train" / "toy.py"
+    spec = importlib.util.spec_from_file_location("toy", path)
+    module = sys.modules["toy"] = importlib.util.module_from_spec(spec)  # where its dataclass looks for it
+    spec.loader.exec_module(module)
+    return module
 
 
 def features(recipe):

@@ -23,21 +23,21 @@ def test_undo_and_redo_go_through_the_choices():
     assert second.undo().undo().undo().now == start.now
     assert second.undo().undo().redo().redo().now == second.now
     assert second.redo() is second
-    other = second.undo().turn("strength", 0.5)
+    other = second.undo().turn("strength", strength=0.5)
     assert other.future == ()
     assert other.undo().now == first.now
 
 
 def test_turning_a_dial_on_and_on_is_one_step():
     start = History(Choices())
-    turned = start.turn("vividness", 0.1).turn("vividness", 0.2).turn("vividness", 0.3)
+    turned = start.turn("vividness", vividness=0.1).turn("vividness", vividness=0.2).turn("vividness", vividness=0.3)
     assert turned.now.vividness == 0.3
     assert turned.undo().now == start.now
-    both = turned.turn("strength", 1.5).turn("strength", 1.6)
+    both = turned.turn("strength", strength=1.5).turn("strength", strength=1.6)
     assert both.undo().now == turned.now
-    assert both.undo().turn("strength", 0.4).undo().now == turned.now
-    assert start.turn("strength", 1.0) is start
-    assert turned.choose(marks=("red",)).turn("vividness", 0.9).undo().now.marks == ("red",)
+    assert both.undo().turn("strength", strength=0.4).undo().now == turned.now
+    assert start.turn("strength", strength=1.0) is start
+    assert turned.choose(marks=("red",)).turn("vividness", vividness=0.9).undo().now.marks == ("red",)
 
 
 def test_repeating_a_choice_changes_nothing():

@@ -16,6 +16,7 @@ from PIL import Image
 from skimage import data
 
 from photochrom import Colorizer, Hint, Prediction, alternatives, photo, read_hints
+from photochrom.color.bands import small
 from photochrom.color.gamut import rgb_of_luma
 from photochrom.color.spaces import luma_of_rgb
 from photochrom.colorizer import suggestions
@@ -23,7 +24,7 @@ from photochrom.commands.main import main
 from photochrom.errors import OptionError, PhotoError
 from photochrom.photo.confidence import least_sure_places
 from photochrom.studio import photographs
-from photochrom.studio.photographs import read, read_in_color, small
+from photochrom.studio.photographs import read, read_in_color
 from photochrom.studio.pictures import PREVIEW
 from photochrom.studio.render import doubt_map
 from tests.helpers import profiles
@@ -483,9 +484,9 @@ def test_a_reference_is_read_in_srgb(name, tmp_path):
 
 def test_small_pictures_stay_and_16_bits_become_8():
     deep = np.arange(0, 65536, 64, np.uint16).reshape(32, 32)
-    assert small(deep).shape == (32, 32)
-    assert small(deep).dtype == np.uint8
-    assert small(np.zeros((10, 3000), np.uint8)).shape == (5, PREVIEW)
+    assert small(deep, PREVIEW).shape == (32, 32)
+    assert small(deep, PREVIEW).dtype == np.uint8
+    assert small(np.zeros((10, 3000), np.uint8), PREVIEW).shape == (5, PREVIEW)
 
 
 def test_metadata_and_transparency_survive(visitor):

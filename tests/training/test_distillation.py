@@ -1,11 +1,8 @@
 """Teaching the encoder grey pictures: what is taught, what stays, and that training goes on from it."""
 
-import importlib.util
 import shutil
 import signal
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -26,19 +23,14 @@ from photochrom.training.processes import accelerators, launch
 from photochrom.training.stop_signals import Stopped
 from photochrom.training.teaching import Pairs, Teaching
 from tests.helpers.other_device import OtherDevice
-
-_TOY = Path(__file__).parents[2] / "examples" / "train" / "toy.py"
+from tests.helpers.training_runs import toy
 
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory):
     """Return a folder of 40 crops of 96 pixels."""
-    spec = importlib.util.spec_from_file_location("toy", _TOY)
-    toy = importlib.util.module_from_spec(spec)
-    sys.modules["toy"] = toy
-    spec.loader.exec_module(toy)
     folder = tmp_path_factory.mktemp("photographs")
-    toy.write_crops(folder, 40, 96)
+    toy().write_crops(folder, 40, 96)
     return folder
 
 

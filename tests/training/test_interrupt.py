@@ -1,13 +1,13 @@
 """Ctrl+C in a separate process: the command saves a checkpoint, says how to continue, and continues."""
 
 import csv
-import importlib.util
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+
+from tests.helpers.training_runs import toy
 
 # The command presses Ctrl+C itself as it writes the losses of the first epoch, however busy the machine is.
 INTERRUPTED = """
@@ -21,7 +21,6 @@ def hear(event, arguments):
 sys.addaudithook(hear)
 run()
 """
-_TOY = Path(__file__).parents[2] / "examples" / "train" / "toy.py"
 
 
 def _losses(run):
@@ -31,13 +30,9 @@ def _losses(run):
 
 @pytest.mark.slow
 def test_ctrl_c(tmp_path):
-    spec = importlib.util.spec_from_file_location("toy", _TOY)
-    toy = importlib.util.module_from_spec(spec)
-    sys.modules["toy"] = toy
-    spec.loader.exec_module(toy)
     photographs, run = tmp_path / "photographs", tmp_path / "run"
     photographs.mkdir()
-    toy.write_crops(photographs, 40, 96)
+    toy().write_crops(photographs, 40, 96)
     arguments = ["train", str(photographs), "-o", str(run), "--size", "64", "--epochs", "30"]
     done = subprocess.run([sys.executable, "-c", INTERRUPTED, *arguments], stderr=subprocess.PIPE, text=True)
     assert done.returncode == 130, done.stderr

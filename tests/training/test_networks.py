@@ -20,7 +20,7 @@ from photochrom.training.data.feature_cache import DiskCache, Sides, cached_view
 from photochrom.training.data.simulated_hints import simulate_hints
 from photochrom.training.evaluation import metrics
 from photochrom.training.networks import losses
-from photochrom.training.networks.colorization import DistributionNetwork, build_head, downsample_hints
+from photochrom.training.networks.colorization import DistributionNetwork, downsample_hints, new_head
 from photochrom.training.networks.decoder import Attention, ColorDecoder
 from photochrom.training.networks.encoders import VGG16, SameConv, load_encoder
 from photochrom.training.networks.imagenet_classifier import LiteClassifier
@@ -454,7 +454,7 @@ def test_the_cache_key_depends_on_the_views(photographs, tmp_path):
 def test_the_encoders_early_part_and_depthwise_kernels_stay_frozen():
     encoder = load_encoder("efficientnet-lite2")
     bins = losses.ColorBins(torch.zeros(3, 2), torch.ones(3) / 3)
-    head = build_head(encoder, bins)
+    head = new_head(encoder, bins)
     assert not any(p.requires_grad for p in encoder.backbone.parameters())
     trained = {name for name, p in head.named_parameters() if p.requires_grad}
     assert any(name.startswith("stages.") for name in trained)

@@ -36,16 +36,6 @@ _MOST_REFUSED = 500  # maximum number of unreadable files that the report lists
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A file that was dropped on the page but could not be read."""
-
-    folder: str
-    name: str
-    message: str
-    """Error message for the visitor."""
-
-
-@dataclass(frozen=True)
 class _Entry:
     """A photograph and its item in the batch."""
 
@@ -75,7 +65,8 @@ class Archive:
 
     def __init__(self, state: AppState) -> None:
         self.job = Job()
-        self.refused: list[Refused] = []
+        self.refused: dict[tuple[str, str], str] = {}
+        """Error messages for the visitor, by folder and name of the files that could not be read."""
         self._state, self._lock = state, threading.Lock()
         self._folder: Path | None = None
         self._outcomes: dict[str, _Outcome] = {}  # by the id of the photograph
@@ -83,18 +74,23 @@ class Archive:
     def refuse(self, folder: str, name: str, message: str) -> None:
         """Record an error message for a file that could not be read; only the last 500 are kept."""
         self.accept(folder, name)
-        self.refused = [*self.refused, Refused(folder, name, message)][-_MOST_REFUSED:]
+        self.refused[folder, name] = message
+        while len(self.refused) > _MOST_REFUSED:
+            del self.refused[next(iter(self.refused))]
 
     def accept(self, folder: str, name: str) -> None:
         """Remove a file from the record of unreadable ones, because it has been read now."""
-        self.refused = [each for each in self.refused if (each.folder, each.name) != (folder, name)]
+        self.refused.pop((folder, name), None)
 
     def describe(self, photographs: Iterable[Photograph]) -> dict[str, Any]:
         """Return the job, the photographs' outcomes by id, and the unreadable files, as JSON for the page."""
         job = self.job.describe()  # first, since a finished job has all its outcomes
         outcomes = dict(self._outcomes)
         items = {each.id: self._facts(each, outcomes[each.id].row) for each in photographs if each.id in outcomes}
-        refused = [{"folder": each.folder, "name": each.name, "message": each.message} for each in self.refused]
+        refused = [
+            {"folder": folder, "name": name, "message": message}
+            for (folder, name), message in self.refused.copy().items()
+        ]
         return {"job": job, "items": items, "refused": refused}
 
     def _facts(self, photograph: Photograph, row: Row) -> dict[str, Any]:
@@ -226,7 +222,9 @@ class Archive:
             self._state.disk.check(sum((self._files / output).stat().st_size for output in outputs))
             for output in outputs:
                 archive.write(self._files / output, output)
-            found += [_Outcome(_row(each)) for each in self.refused]
+            for place, message in self.refused.copy().items():
+                key = str(PurePosixPath(*place))
+                found.append(_Outcome(Row(key, "error", key, error=message)))
             rows = [outcome.row for outcome in found]
             archive.writestr("report.csv", _csv(found))
             archive.writestr("report.jsonl", "".join(f"{row.to_json()}\n" for row in rows))
@@ -267,11 +265,6 @@ def _unique(path: PurePosixPath, taken: set[str]) -> str:
         found = path.with_name(f"{path.stem}-{number}{path.suffix}")
     taken.add(folded(str(found)))
     return str(found)
-
-
-def _row(refused: Refused) -> Row:
-    key = str(PurePosixPath(refused.folder, refused.name))
-    return Row(key, "error", key, error=refused.message)
 
 
 def _csv(outcomes: Iterable[_Outcome]) -> str:

@@ -60,7 +60,7 @@ class ArchiveRoutes:
         return await self._describe(request)
 
     async def _forget(self, request: Request) -> Response:
-        self.archive_of(self._visitor_of(request)).refused = []
+        self.archive_of(self._visitor_of(request)).refused.clear()
         return await self._describe(request)
 
     async def _zip(self, request: Request) -> Response:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..color.bands import small
 from ..colorizer.options import ColorOptions
 from ..errors import OptionError
 from ..film import FilmOptions, FilmReport, Progress, colorize_film
@@ -27,7 +28,7 @@ from .history import History
 from .items import Item, hiding_folder
 from .jobs import Job
 from .marks import Mark, hints_of, points_of
-from .pictures import Picture, small
+from .pictures import Picture
 from .render import jpeg
 from .state import AppState
 
@@ -188,7 +189,7 @@ class Film(Item[FilmChoices]):
             return super()._history_after_turn(dial, value, for_shot=False)
         shot = self._found_shot()
         others = (own for own in self._history.now.shots if (own.start, own.dial) != (shot.start, dial))
-        return self._history.turn_to(f"{dial} {shot.start}", shots=(*others, ShotDial(shot.start, dial, value)))
+        return self._history.turn(f"{dial} {shot.start}", shots=(*others, ShotDial(shot.start, dial, value)))
 
     def _history_without_own_dials(self) -> History[FilmChoices]:
         shot = self._found_shot()

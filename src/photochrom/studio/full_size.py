@@ -13,6 +13,7 @@ from ..colorizer.options import ColorOptions
 from ..colorizer.prediction import Prediction
 from ..errors import OptionError
 from ..photo import Photo
+from .render import grey as grey_rgb
 
 TILE = 512  # side of a tile, in pixels
 
@@ -51,7 +52,7 @@ class FullSize:
             raise OptionError("the picture has no such tile")
         luma = self.luma[top : top + TILE, left : left + TILE]
         if grey:
-            return np.repeat(luma[..., None], 3, axis=2)
+            return grey_rgb(luma)
         half = slice(top // 2, top // 2 + TILE // 2), slice(left // 2, left // 2 + TILE // 2)
         cb, cr = (_double(plane[half], luma.shape) for plane in (self.cb, self.cr))
         return rgb_of_luma(np.ascontiguousarray(luma), cb, cr)

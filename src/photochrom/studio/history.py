@@ -29,14 +29,10 @@ class History(Generic[Choices]):
             return self
         return replace(self, now=now, past=(*self.past[1 - _MOST :], self.now), future=(), dial="")
 
-    def turn(self, dial: str, value: float) -> Self:
-        """Return the history after a dial is turned. Consecutive turns of one dial are undone in one step."""
-        return self.turn_to(dial, **{dial: value})
-
-    def turn_to(self, dial: str, **changes: object) -> Self:
+    def turn(self, dial: str, **changes: object) -> Self:
         """Return the history after a dial is turned, given the fields that this changes.
 
-        As in ``turn``, consecutive turns of one dial are undone in one step.
+        Consecutive turns of one dial are undone in one step.
         """
         turned = self.choose(**changes)
         past = self.past if dial == self.dial else turned.past

@@ -15,12 +15,13 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from ..color.bands import small
 from ..colorizer.options import ColorOptions
 from ..colorizer.prediction import Prediction
 from ..errors import OptionError, renaming
 from .history import History
 from .marks import Mark, check_unchanged, parse_marks
-from .pictures import Picture, cached_prediction, small
+from .pictures import Picture, cached_prediction
 from .state import AppState
 
 _DIALS = {"vividness": 1.0, "strength": 2.0}  # maximum value of each dial
@@ -152,7 +153,7 @@ class Item(ABC, Generic[Choices]):
         raise OptionError(f"the studio cannot do {kind!r:.60}")
 
     def _history_after_turn(self, dial: str, value: float, *, for_shot: bool) -> History[Choices]:
-        return self._history.turn(dial, value)
+        return self._history.turn(dial, **{dial: value})
 
     def predicted(self) -> tuple[Picture, ColorOptions, Prediction]:
         """Return the displayed picture, the options of the current choices, and the prediction for them.

@@ -81,19 +81,15 @@ def hints_of(marks: Iterable[Mark], shape: tuple[int, ...]) -> tuple[Hint, ...]:
     return tuple(hints)
 
 
-def parse_marks(facts: Any, time: Fraction | None = None) -> tuple[Mark, ...]:
-    """Parse marks sent by the page.
-
-    Args:
-        facts: A list of objects in the form of ``Mark.to_json``.
-        time: Time of the marks in a film; None for a photograph.
+def parse_marks(facts: Any) -> tuple[Mark, ...]:
+    """Parse marks sent by the page, a list of objects in the form of ``Mark.to_json``; their times are left out.
 
     Raises:
         OptionError: ``facts`` is not a list of at most 1000 marks in this form.
     """
     if not isinstance(facts, list) or len(facts) > _MOST_HINTS:
         raise OptionError("the colours are not a list")
-    return tuple(_parse_mark(each, time) for each in facts)
+    return tuple(map(_parse_mark, facts))
 
 
 def check_unchanged(before: Iterable[Mark], now: Iterable[Mark]) -> None:
@@ -106,7 +102,7 @@ def check_unchanged(before: Iterable[Mark], now: Iterable[Mark]) -> None:
         raise OptionError("the colours were changed in another window", remedy="look at them, and repeat your change")
 
 
-def _parse_mark(facts: Any, time: Fraction | None) -> Mark:
+def _parse_mark(facts: Any) -> Mark:
     if not isinstance(facts, dict) or facts.get("kind") not in _KINDS:
         raise OptionError("a mark is not a point, a stroke or an area")
     places, color, radius = facts.get("places"), facts.get("color"), facts.get("radius", _POINT_RADIUS)
@@ -117,7 +113,7 @@ def _parse_mark(facts: Any, time: Fraction | None) -> Mark:
     if not _is_number(radius) or not 0 < radius <= 0.25:
         raise OptionError("the radius of a mark is out of range")
     found = tuple(_parse_place(place) for place in places)
-    return Mark(cast(Kind, facts["kind"]), parse_color(color), found, radius, facts.get("suggested") is True, time)
+    return Mark(cast(Kind, facts["kind"]), parse_color(color), found, radius, facts.get("suggested") is True)
 
 
 def _parse_place(facts: Any) -> Place:

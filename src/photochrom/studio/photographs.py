@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..color.bands import small
 from ..colorizer.alternative_captions import name_alternatives
 from ..colorizer.hints import Hint, hints_json, read_hints
 from ..colorizer.options import ColorOptions
@@ -23,7 +24,7 @@ from .full_size import FullSize
 from .history import History
 from .items import Item, hiding_folder
 from .marks import Mark, hints_of, points_of
-from .pictures import PREVIEW, Picture, cached_prediction, small
+from .pictures import PREVIEW, Picture, cached_prediction
 from .render import jpeg
 from .state import AppState
 
@@ -121,7 +122,7 @@ class Photograph(Item[Choices]):
         photo = read(self.source, self._state.max_pixels)
         self._size, self._format = photo.shape, photo.format
         thumbnail = self._colorizer.scan_thumbnail(photo.scene, detail=self._state.detail)
-        return Picture(small(as_displayed(photo).luma), thumbnail)
+        return Picture(small(as_displayed(photo).luma, PREVIEW), thumbnail)
 
     def guesses(self) -> Guesses:
         """Return other colourings (``alternatives``) that the model finds plausible, given the marks so far.

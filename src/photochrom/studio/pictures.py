@@ -10,7 +10,6 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from ..color import bands
 from ..colorizer.colorizer import Colorizer
 from ..colorizer.hints import Hint
 from ..colorizer.options import ColorOptions
@@ -70,11 +69,6 @@ class Picture:
     """Frame in its own colours, RGB, uint8 ``[h, w, 3]``, if it belongs to a shot in colour; otherwise None."""
     cached: CachedPrediction | None = None
     """Latest predictions, possibly for earlier choices; None before the first."""
-
-
-def small(picture: np.ndarray, longest: int = PREVIEW) -> np.ndarray:
-    """Return a picture for the page; see ``color.bands.small``."""
-    return bands.small(picture, longest)
 
 
 class Recent(Generic[Key, Value]):

@@ -20,6 +20,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from ..color.bands import small
 from ..colorizer.suggestions import likely_colors
 from ..errors import OptionError, PhotochromError, StudioError
 from ..json_text import parse_json
@@ -29,7 +30,7 @@ from .archive_routes import ArchiveRoutes
 from .films import Film
 from .items import hiding_folder
 from .photographs import Photograph
-from .pictures import PREVIEW, small
+from .pictures import PREVIEW
 from .queries import place, tray_order
 from .render import doubt_map, grey, jpeg
 from .responses import TemporaryFile, attachment

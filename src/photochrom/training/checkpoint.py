@@ -88,11 +88,6 @@ def _facts(file: Any) -> Facts:
     return dict(parse_json((file.metadata() or {})["facts"]))
 
 
-def describe_views(count: int, fingerprint: str) -> str:
-    """Return a text that identifies a set of views: its size and its fingerprint (``data.dataset.fingerprint``)."""
-    return f"{count:,} views, sha256 {fingerprint[:16]}"
-
-
 def recipe_of(facts: Facts) -> Recipe:
     """Return the recipe recorded in a checkpoint.
 

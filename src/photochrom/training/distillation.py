@@ -111,7 +111,7 @@ def _recipe(config: TrainingConfig, initial: InitialModel, each: int) -> Recipe:
 def _conditions(recipe: Recipe, initial: InitialModel, taught: Sequence[View], size: int) -> dict[str, object]:
     """Return the facts by name that must be equal when teaching is resumed; ``size`` is the side of the squares."""
     return asdict(recipe) | {
-        "set of photographs": checkpoint.describe_views(len(taught), fingerprint(taught)),
+        "set of photographs": fingerprint(taught),
         "initial model": initial.identity,
         "backbone": initial.backbone_identity,
         "side of the squares": size,

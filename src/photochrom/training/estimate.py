@@ -143,10 +143,17 @@ def process_memory(trainer: Trainer, source: Batches) -> int:
 
 
 def _saved_bytes(trainer: Trainer, batch: Batch, source: Batches) -> int:
-    """Return the number of bytes that autograd saves in one training step."""
-    with _SavedTensors() as saved:
+    """Return the number of bytes that autograd saves in one training step; shared memory counts once."""
+    sizes: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         trainer.update(source, batch)
-    return saved.bytes
+    return sum(sizes.values())
 
 
 def measure(trainer: Trainer, source: Batches, held_out: int) -> Costs:
@@ -180,27 +187,3 @@ def measure(trainer: Trainer, source: Batches, held_out: int) -> Costs:
     trainer.validate(source)
     seconds_per_view = (time.perf_counter() - start) / len(source)
     return Costs(crop, whole, _ROUND_SECONDS + held_out * seconds_per_view)
-
-
-class _SavedTensors:
-    """Counts the bytes that autograd saves for the backward pass during a block; shared memory counts once."""
-
-    def __init__(self) -> None:
-        self._seen: dict[int, int] = {}
-        self._hooks = torch.autograd.graph.saved_tensors_hooks(self._note, lambda tensor: tensor)
-
-    def _note(self, tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        self._seen[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    @property
-    def bytes(self) -> int:
-        return sum(self._seen.values())
-
-    def __enter__(self) -> _SavedTensors:
-        self._hooks.__enter__()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._hooks.__exit__(*exc)

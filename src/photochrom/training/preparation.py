@@ -60,10 +60,8 @@ class TrainingRun:
     def conditions(self) -> dict[str, object]:
         """Facts by name that must be equal in a resumed run, since its losses depend on them."""
         return asdict(self.recipe) | {
-            "set of photographs": checkpoint.describe_views(len(self.training), fingerprint(self.training)),
-            "held-out photographs": checkpoint.describe_views(
-                len(held_out := self.parts["validation"]), fingerprint(held_out)
-            ),
+            "set of photographs": fingerprint(self.training),
+            "held-out photographs": fingerprint(self.parts["validation"]),
             "initial model": self.initial.identity,
             "backbone": self.initial.backbone_identity,
             "number of processes": self.fabric.world_size,

@@ -188,9 +188,9 @@ def set_hash(photographs: Iterable[Photograph]) -> str:
 
 
 def fingerprint(views: Sequence[View]) -> str:
-    """Return a hash of the views and their order, in hexadecimal."""
+    """Return a text that identifies a set of views and their order: its size and a hash."""
     identities = [(v.photograph.sha1, v.photograph.converted, v.number, v.aged) for v in views]
-    return hashlib.sha256(json.dumps(identities).encode()).hexdigest()
+    return f"{len(views):,} views, sha256 {hashlib.sha256(json.dumps(identities).encode()).hexdigest()[:16]}"
 
 
 def square(rgb: np.ndarray, size: int, rng: np.random.Generator | None = None) -> np.ndarray:

@@ -9,8 +9,8 @@ import base64
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import simplejpeg
@@ -22,32 +22,6 @@ from .metrics import Scores
 from .report import Table, cell, sources, tables
 
 _QUALITY = 82  # JPEG quality; chroma is not subsampled, since colours matter here
-
-
-@dataclass(frozen=True)
-class _Figure:
-    """One picture of a photograph: the grey one, a model's, or the true one."""
-
-    kind: str
-    width: int
-    height: int
-    source: str
-    """The picture as a ``data:`` URL."""
-    lines: list[str]
-    """Figures shown below the picture."""
-
-
-@dataclass(frozen=True)
-class _Photograph:
-    name: str
-    figures: list[_Figure]
-
-
-@dataclass(frozen=True)
-class _Section:
-    title: str
-    note: str
-    photographs: list[_Photograph]
 
 
 def write_page(evaluation: Evaluation, path: Path, protocol: Mapping[str, object], count: int = 12) -> None:
@@ -67,7 +41,7 @@ def write_page(evaluation: Evaluation, path: Path, protocol: Mapping[str, object
     """
     ranked = list(_sections(evaluation, count))
     shown = {i: _photograph(evaluation, i) for i in sorted({i for _, _, rows in ranked for i in rows})}
-    sections = [_Section(title, note, [shown[i] for i in rows]) for title, note, rows in ranked]
+    sections = [(title, note, [shown[i] for i in rows]) for title, note, rows in ranked]
     page = _template().render(
         kinds=len(evaluation.scores),
         facts=_facts(evaluation, protocol),
@@ -122,17 +96,17 @@ def _sources(evaluation: Evaluation) -> Table:
     return Table("By source", ["source", "photographs", *evaluation.colorizers], rows, note)
 
 
-def _photograph(evaluation: Evaluation, index: int) -> _Photograph:
-    """Colour one photograph, and return its pictures of all kinds, each with its figures."""
+def _photograph(evaluation: Evaluation, index: int) -> tuple[str, list[dict[str, Any]]]:
+    """Colour one photograph, and return its name and its pictures of all kinds (``_figure``)."""
     photograph = evaluation.photographs[index]
     name = f"{photograph.source}/{photograph.name}" if photograph.source else photograph.name
     pictures = versions(evaluation.colorizers, load(photograph), evaluation.options)
     grey = evaluation.scores["grey"][index]
-    figures = [_figure(picture, kind, evaluation.scores[kind][index], grey) for kind, picture in pictures.items()]
-    return _Photograph(name, figures)
+    return name, [_figure(picture, kind, evaluation.scores[kind][index], grey) for kind, picture in pictures.items()]
 
 
-def _figure(picture: np.ndarray, kind: str, scores: Scores, grey: Scores) -> _Figure:
+def _figure(picture: np.ndarray, kind: str, scores: Scores, grey: Scores) -> dict[str, Any]:
+    """Return the fields of one picture in the template, among them its figures as lines of text."""
     jpeg = simplejpeg.encode_jpeg(np.ascontiguousarray(picture), _QUALITY, colorsubsampling="444")
     lines = [f"CF {scores.colorfulness:.0f}"]
     if kind != "truth":
@@ -141,4 +115,5 @@ def _figure(picture: np.ndarray, kind: str, scores: Scores, grey: Scores) -> _Fi
         lines[0] += f" ({scores.psnr - grey.psnr:+.1f})"
         lines[1] += f" (\u00d7{scores.ciede2000 / grey.ciede2000:.2f})"
     height, width = picture.shape[:2]
-    return _Figure(kind, width, height, f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}", lines)
+    source = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+    return {"kind": kind, "width": width, "height": height, "source": source, "lines": lines}

@@ -114,8 +114,10 @@ class DistributionNetwork(nn.Module):
 Network = ReferenceNetwork | DistributionNetwork
 
 
-def build_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0) -> nn.Module:
-    """Build the head of a colorizer, with an untrained decoder.
+def new_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0) -> nn.Module:
+    """Build the head of a colorizer, with an untrained decoder whose random weights are the same each time.
+
+    PyTorch's generator of random numbers is seeded.
 
     Args:
         encoder: The pretrained encoder.
@@ -126,17 +128,12 @@ def build_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0)
         A ``ReferenceDecoder`` if ``bins`` is None; else a ``ColorizationHead`` with a copy of the encoder's stages. The
         copy is trainable, except for the kernels of its depthwise convolutions.
     """
+    torch.manual_seed(0)
     if bins is None:
         return ReferenceDecoder(encoder.channels)
     stages = copy.deepcopy(encoder.stages)
     make_trainable(stages)
     return ColorizationHead(stages, ColorDecoder(encoder.channels, len(bins.centres), color_queries))
-
-
-def new_head(encoder: Encoder, bins: ColorBins | None, color_queries: int = 0) -> nn.Module:
-    """Build a head as ``build_head`` does, with the same random weights each time; seeds PyTorch's generator."""
-    torch.manual_seed(0)
-    return build_head(encoder, bins, color_queries)
 
 
 def build_network(
@@ -146,7 +143,7 @@ def build_network(
 
     Args:
         backbone: The encoder's backbone.
-        head: The head, as ``build_head`` returns it. A ``ColorizationHead`` that was trained with a
+        head: The head, as ``new_head`` returns it. A ``ColorizationHead`` that was trained with a
             ``rebalance_lambda`` other than ``DIAL_LAMBDA`` is copied and converted; any other head becomes part of the
             colorizer.
         bins: The head's bins; None for a ``ReferenceDecoder``.
