@@ -25,7 +25,7 @@ from photochrom.training.networks.colorization import new_head
 from photochrom.training.networks.encoders import VGG16, Encoder, load_encoder
 from photochrom.training.networks.losses import ColorBins
 from photochrom.training.processes import launch
-from photochrom.training.recipes import OWN, REFERENCE, Recipe
+from photochrom.training.recipes import DEFAULT_CPU, REFERENCE, Recipe
 from photochrom.training.steps import update_ema
 from photochrom.training.train import Trainer
 
@@ -35,7 +35,7 @@ ROWS, RUNS = 256, 8
 def main() -> None:
     keep_memory()
     rows = []
-    for recipe, encoder in ((REFERENCE, VGG16()), (OWN, load_encoder("efficientnet-lite2"))):
+    for recipe, encoder in ((REFERENCE, VGG16()), (DEFAULT_CPU, load_encoder("efficientnet-lite2"))):
         with tempfile.TemporaryDirectory() as folder:
             cache = random_features(recipe, encoder, Path(folder))
             plain, fabric, load = measure(recipe, encoder, cache)

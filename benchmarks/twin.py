@@ -18,7 +18,7 @@ from photochrom.training.initial_model import load_initial_model
 from photochrom.training.memory import keep_memory
 from photochrom.training.preparation import inspect_photographs, prepare_run
 from photochrom.training.processes import launch
-from photochrom.training.recipes import OWN
+from photochrom.training.recipes import DEFAULT_CPU
 
 RATE, SEED = 3e-4, 3
 
@@ -35,7 +35,7 @@ def main() -> None:
     )
     rows = [
         [name, *(f"{loss:.4f}" for loss in short_run(config, args.steps, hintless))]
-        for name, hintless in (("with hints on six of ten", OWN.hintless), ("without", 1.0))
+        for name, hintless in (("with hints on six of ten", DEFAULT_CPU.hintless), ("without", 1.0))
     ]
     print_table(["run", "loss before", "after"], rows)
 

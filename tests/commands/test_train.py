@@ -40,7 +40,7 @@ from photochrom.training.initial_model import load_initial_model
 from photochrom.training.memory import keep_memory
 from photochrom.training.preparation import inspect_photographs, prepare_run
 from photochrom.training.processes import launch
-from photochrom.training.recipes import DEFAULT, FINE_TUNING_RATE, OWN, RECIPES, fit_to_photographs
+from photochrom.training.recipes import DEFAULT, DEFAULT_CPU, FINE_TUNING_RATE, RECIPES, fit_to_photographs
 from photochrom.training.remaining_time import Costs
 from photochrom.training.run_folder import locked
 from photochrom.training.train import Trainer
@@ -191,7 +191,7 @@ class TestRun:
         assert main_of_training(["export", str(best), str(best), str(tmp_path / "model.onnx"), "--name", "mean"]) == 0
         assert Colorizer(tmp_path / "model.onnx").card.name == "mean"
         assert "MB, within" in capsys.readouterr().out
-        monkeypatch.setattr(export, "_TOLERANCE", -1)
+        monkeypatch.setattr(export, "TOLERANCE", -1)
         assert main_of_training(["export", str(best), str(tmp_path / "wrong.onnx")]) == 1
         assert "differs from PyTorch by" in capsys.readouterr().err
         assert not list(tmp_path.glob("*wrong*")) + list(tmp_path.glob("*.part"))
@@ -476,7 +476,7 @@ class TestBadInput:
 
     def test_a_published_recipe_does_not_start_from_another_network(self, photographs, tmp_path):
         config = TrainingConfig(str(photographs), tmp_path, recipe="reference", initial="run")
-        start = SimpleNamespace(head=torch.nn.Identity(), recipe=OWN, label="run")
+        start = SimpleNamespace(head=torch.nn.Identity(), recipe=DEFAULT_CPU, label="run")
         with pytest.raises(
             OptionError, match="the recipe 'reference' trains vgg16, but run has efficientnet-lite2: leave out"
         ):
@@ -484,7 +484,7 @@ class TestBadInput:
 
     def test_a_published_recipe_starts_from_a_model_with_its_numbers_at_a_lower_rate(self, photographs, tmp_path):
         config = TrainingConfig(str(photographs), tmp_path, recipe="default", initial="model.onnx", epochs=0.5)
-        start = SimpleNamespace(head=torch.nn.Identity(), recipe=fit_to_photographs(OWN, 50, 1))
+        start = SimpleNamespace(head=torch.nn.Identity(), recipe=fit_to_photographs(DEFAULT_CPU, 50, 1))
         recipe = config.recipe_for(start, 1000, 1)
         assert (recipe.epochs, recipe.per_source) == (0.5, DEFAULT.per_source)
         assert recipe.learning_rate == pytest.approx(FINE_TUNING_RATE * DEFAULT.learning_rate)

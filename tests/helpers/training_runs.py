@@ -19,12 +19,12 @@ from photochrom.training.networks.colorization import new_head
 from photochrom.training.networks.encoders import load_encoder
 from photochrom.training.networks.losses import ColorBins
 from photochrom.training.processes import launch, leave_process_group
-from photochrom.training.recipes import OWN, REFERENCE
+from photochrom.training.recipes import DEFAULT_CPU, REFERENCE
 from photochrom.training.train import Trainer
 
 RECIPES = {
     "reference": replace(REFERENCE, epochs=30, batch=4),
-    "default": replace(OWN, epochs=6, batch=4, grid=16, crop=8, stages_rate=0.3),
+    "default": replace(DEFAULT_CPU, epochs=6, batch=4, grid=16, crop=8, stages_rate=0.3),
 }
 SHORT = {"epochs": 2, "learning_rate": 2e-4}  # for a faster run
 

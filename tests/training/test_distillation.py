@@ -14,6 +14,7 @@ from photochrom.training.config import BEST, CHECKPOINT, TrainingConfig
 from photochrom.training.data.curation import inspect
 from photochrom.training.data.dataset import split, views
 from photochrom.training.distillation import distill, verdict
+from photochrom.training.distillation_trainer import DistillationTrainer, Pairs
 from photochrom.training.export import load_trained
 from photochrom.training.initial_model import load_initial_model
 from photochrom.training.networks.encoders import load_encoder, stored_weights
@@ -21,7 +22,6 @@ from photochrom.training.networks.feature_distillation import FeatureDistillatio
 from photochrom.training.preparation import prepare_run
 from photochrom.training.processes import accelerators, launch
 from photochrom.training.stop_signals import Stopped
-from photochrom.training.teaching import Pairs, Teaching
 from tests.helpers.other_device import OtherDevice
 from tests.helpers.training_runs import toy
 
@@ -125,7 +125,7 @@ def test_a_seed_determines_the_result(photographs, tmp_path):
 @pytest.mark.parametrize("count", [8, 80])
 def test_held_out_photographs_are_never_learnt_from(count, photographs, tmp_path, monkeypatch):
     shown = []
-    monkeypatch.setattr(distillation, "teach", lambda _, taught, *others: shown.extend(taught.views))
+    monkeypatch.setattr(distillation, "fit", lambda _, taught, *others: shown.extend(taught.views))
     distill(config(photographs, tmp_path / "start", batch=4), count)
     training, _ = split(inspect(photographs, tmp_path / "photographs.csv").photographs)
     assert len(set(shown)) == count
@@ -138,7 +138,8 @@ def test_networks_pictures_variances_and_state_are_on_the_accelerator(photograph
     options = config(photographs, tmp_path / "start", batch=4)
     expected = distill(replace(options, run_folder=tmp_path / "plain"), 12)
     with monkeypatch.context() as patch, OtherDevice(patch) as device:
-        patch.setattr(Teaching, "save", once(lambda teaching: press() or check_moved(teaching, device), Teaching.save))
+        stop = once(lambda trainer: press() or check_moved(trainer, device), DistillationTrainer.save)
+        patch.setattr(DistillationTrainer, "save", stop)
         with pytest.raises(Stopped, match="step 2 of 3"):
             distill(replace(options, minutes=1e-9), 12)
         found = distill(replace(options, resume=True), 12)
@@ -146,10 +147,10 @@ def test_networks_pictures_variances_and_state_are_on_the_accelerator(photograph
     assert (tmp_path / "start" / BEST).read_bytes() == (tmp_path / "plain" / BEST).read_bytes()
 
 
-def check_moved(teaching, device):
-    statistics = [value for state in teaching.optimizer.state.values() for value in state.values() if value.ndim]
-    networks = (teaching.student, teaching.distillation.teacher)
-    tensors = [*statistics, *teaching.ema.values(), *(p for network in networks for p in network.parameters())]
+def check_moved(trainer, device):
+    statistics = [value for state in trainer.optimizer.state.values() for value in state.values() if value.ndim]
+    networks = (trainer.student, trainer.distillation.teacher)
+    tensors = [*statistics, *trainer.ema.values(), *(p for network in networks for p in network.parameters())]
     assert statistics
     assert all(map(device.holds, tensors))
 
@@ -216,7 +217,7 @@ def stopped(photographs, tmp_path_factory):
     """Return the folder of a command that was stopped at step 2 of 4."""
     start = tmp_path_factory.mktemp("stopped") / "start"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Teaching, "save", once(lambda _: press(signal.SIGTERM), Teaching.save))
+        patch.setattr(DistillationTrainer, "save", once(lambda _: press(signal.SIGTERM), DistillationTrainer.save))
         with pytest.raises(Stopped, match="stopped at step 2 of 4: go on with resume=True") as told:
             distill(config(photographs, start, batch=4, size=64, minutes=1e-9), 16)
     assert told.value.status == 128 + signal.SIGTERM
@@ -228,8 +229,8 @@ class TestResumed:
     def test_a_stopped_command_goes_on_to_the_same_bytes(self, stopped, photographs, tmp_path, monkeypatch):
         whole, resumed, saved = tmp_path / "whole", tmp_path / "resumed", []
         shutil.copytree(stopped, resumed)
-        save = Teaching.save
-        monkeypatch.setattr(Teaching, "save", lambda *a: saved.append(a[0].step) or save(*a))
+        save = DistillationTrainer.save
+        monkeypatch.setattr(DistillationTrainer, "save", lambda *a: saved.append(a[0].step) or save(*a))
         for folder in (whole, resumed, resumed):  # the last one has nothing left to learn
             options = config(photographs, folder, batch=4, size=64, resume=folder == resumed)
             distill(options, 16)
@@ -259,7 +260,7 @@ class TestResumed:
 
     def test_another_model_is_refused(self, stopped, photographs, monkeypatch):
         monkeypatch.setattr(distillation, "load_initial_model", untaught_model)
-        with pytest.raises(TrainingError, match=r"other options \(initial model \(.*\), backbone \(sha256 \w+ then"):
+        with pytest.raises(TrainingError, match=r"other options \(initial model \(.*sha256 \w+ then"):
             distill(config(photographs, stopped, batch=4, size=64, resume=True), 16)
 
 

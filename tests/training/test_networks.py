@@ -18,7 +18,6 @@ from photochrom.training.data import feature_cache as features
 from photochrom.training.data.curation import inspect
 from photochrom.training.data.feature_cache import DiskCache, Sides, cached_views
 from photochrom.training.data.simulated_hints import simulate_hints
-from photochrom.training.evaluation import metrics
 from photochrom.training.networks import losses
 from photochrom.training.networks.colorization import DistributionNetwork, downsample_hints, new_head
 from photochrom.training.networks.decoder import Attention, ColorDecoder
@@ -46,23 +45,6 @@ def photographs(tmp_path_factory):
     cv2.imwrite(str(folder / "grey.png"), data.moon()[:64, :96])
     (folder / "notes.txt").write_text("not a photograph")
     return folder
-
-
-def test_photographs_are_found_and_grey_ones_dropped(photographs):
-    found = inspect(photographs)
-    assert (len(found.photographs), found.dropped) == (24, {"nearly grey": 1})
-    training, held_out = dataset.split(found.photographs)
-    assert set(found.photographs) == {*training, *held_out}
-    assert not {p.sha1 for p in training} & {p.sha1 for p in held_out}
-
-
-def test_an_empty_folder_and_a_broken_file_are_named(tmp_path):
-    with pytest.raises(TrainingError, match="contains no photographs"):
-        inspect(tmp_path)
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 nothing")
-    assert inspect(tmp_path).faulty == {tmp_path / "broken.jpg": "damaged"}
-    with pytest.raises(TrainingError, match=r"broken\.jpg: cannot be decoded"):
-        dataset.Photograph(tmp_path / "broken.jpg", "", "", 0.0).decode()
 
 
 def test_no_source_rules_and_the_draw_is_fixed():
@@ -112,13 +94,6 @@ def test_colorfulness_is_hasler_and_suesstruenks():
     halves[:4, :, 0] = halves[4:, :, 1] = 255  # red and green: rg is +-255, yb is 127.5 everywhere
     assert dataset.colorfulness(halves) == pytest.approx(255 + 0.3 * 127.5)
     assert dataset.colorfulness(halves, absolute=True) == pytest.approx(0.3 * np.hypot(255, 127.5))
-
-
-def test_ciede2000_and_psnr_of_known_pairs():
-    black, white = np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 255, np.uint8)
-    assert metrics.ciede2000(black, white) == pytest.approx(100, abs=0.01)
-    assert metrics.psnr(black, white) == pytest.approx(0)
-    assert metrics.psnr(np.full_like(black, 16), black) == pytest.approx(10 * np.log10(255**2 / 256))
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from photochrom.training.recipes import OWN, REFERENCE
+from photochrom.training.recipes import DEFAULT_CPU, REFERENCE
 from photochrom.training.remaining_time import Costs, Forecast, duration
 from photochrom.training.schedule import Schedule
 
 
-@pytest.mark.parametrize("recipe", [OWN, REFERENCE])
+@pytest.mark.parametrize("recipe", [DEFAULT_CPU, REFERENCE])
 @pytest.mark.parametrize("count", [100, 3_333])
 @pytest.mark.parametrize("epochs", [0.4, 7])
 def test_remaining_parts_are_counted(recipe, count, epochs):
@@ -23,11 +23,11 @@ def test_remaining_parts_are_counted(recipe, count, epochs):
 
 
 def test_the_learning_rate_rises_in_a_tenth_of_the_steps_and_falls_along_a_cosine():
-    schedule = Schedule(replace(OWN, batch=1, epochs=1, learning_rate=2.0), 1_000)
+    schedule = Schedule(replace(DEFAULT_CPU, batch=1, epochs=1, learning_rate=2.0), 1_000)
     rates = np.array([schedule.learning_rate(step) for step in range(schedule.steps)])
     np.testing.assert_allclose(rates[:100], np.arange(1, 101) / 50)
     np.testing.assert_allclose(rates[100:], 1 + np.cos(np.linspace(0, np.pi, 900, endpoint=False)))
-    long = Schedule(replace(OWN, batch=1, epochs=1, learning_rate=2.0), 100_000)
+    long = Schedule(replace(DEFAULT_CPU, batch=1, epochs=1, learning_rate=2.0), 100_000)
     assert [long.learning_rate(step) for step in (0, 199, 200)] == [0.01, 2, 2]
 
 

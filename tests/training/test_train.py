@@ -1,11 +1,12 @@
 """The training loop: it learns, resumes to the same losses, and several processes agree."""
 
+import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -187,27 +188,6 @@ def test_checkpoints_come_by_the_clock_too(tmp_path):
     log = training_runs.MemoryLog(trainer, None)
     train.fit(trainer, features("reference"), features("reference"), log, 1e-9, 0)
     assert log.saves == [1, 2, 3, 4, 5, 6]
-
-
-@pytest.mark.slow
-def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(tmp_path, monkeypatch):
-    trainer = new_trainer("reference", tmp_path, epochs=3)
-    written = []
-
-    def full(*arguments):
-        written.append(arguments)
-        if len(written) == 2:
-            raise OSError(28, "No space left on device")
-        return serialize(*arguments)
-
-    serialize = checkpoint.serialize
-    monkeypatch.setattr(checkpoint, "serialize", full)
-    with pytest.raises(TrainingError, match="the previous checkpoint is kept"):
-        run(trainer, features("reference"), features("reference"), tmp_path)
-    assert checkpoint.load(tmp_path / CHECKPOINT)[1]["step"] == 3
-    resumed = new_trainer("reference", tmp_path, epochs=3)
-    resumed.resume(tmp_path / CHECKPOINT)
-    assert resumed.step == 3
 
 
 @pytest.mark.slow
@@ -540,3 +520,13 @@ def test_unknown_choices_are_refused(option, tmp_path):
     (name, value), *_ = option.items()
     with pytest.raises(OptionError, match=f"{name} is '{value}': choose one of [a-z0-9]+, "):
         TrainingConfig(str(tmp_path), tmp_path / "run", **option)
+
+
+def test_the_benchmark_of_a_step_runs(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    benchmark = importlib.import_module("training")
+    for name, count in (("ROWS", 4), ("RUNS", 1)):
+        monkeypatch.setattr(benchmark, name, count)
+    recipe = replace(training_runs.RECIPES["reference"], batch=2, size=64, grid=16)
+    cache = benchmark.random_features(recipe, training_runs.Tiny(), tmp_path)
+    assert len(benchmark.measure(recipe, training_runs.Tiny(), cache)) == 3

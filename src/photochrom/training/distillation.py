@@ -21,6 +21,7 @@ from ..errors import OptionError
 from . import checkpoint
 from .config import ACCELERATORS, BEST, CHECKPOINT, PRECISIONS, TrainingConfig
 from .data.dataset import View, fingerprint, sample, views
+from .distillation_trainer import DistillationTrainer, Pairs, fit, measure
 from .initial_model import INITIAL_MODELS, InitialModel, load_initial_model
 from .memory import explain_memory_errors, keep_memory
 from .networks.colorization import ColorizationHead
@@ -31,7 +32,6 @@ from .processes import accelerators, decoding_processes, launch, process_counts
 from .recipes import Recipe
 from .run_folder import locked
 from .schedule import Schedule
-from .teaching import Pairs, Teaching, measure, teach
 
 VIEWS, BATCH, SIZE = 35_000, 32, 224  # views in all and in a step, and the side of their squares in pixels
 LEARNING_RATE = 6e-5  # 4e-4 destroyed the features
@@ -80,11 +80,11 @@ def distill(config: TrainingConfig, view_count: int = VIEWS) -> tuple[Figures, F
         distillation = FeatureDistillation(initial.encoder, initial.head.stages, fabric)
         checked = Pairs(views(held_out, 1), recipe.size, processes)
         before = measure(distillation, checked)
-        teaching = Teaching(distillation, Schedule(recipe, len(taught)), conditions)
+        trainer = DistillationTrainer(distillation, Schedule(recipe, len(taught)), conditions)
         latest = config.run_folder / CHECKPOINT
         if resumes:
-            teaching.resume(latest)
-        teach(teaching, Pairs(taught, size, processes), latest, config.minutes)
+            trainer.resume(latest)
+        fit(trainer, Pairs(taught, size, processes), latest, config.minutes)
         facts = {"recipe": asdict(recipe), "photographs": len(photographs), "conditions": conditions}
         checkpoint.save(config.run_folder / BEST, _tensors(initial), facts)
         return before, measure(distillation, checked)
@@ -113,7 +113,6 @@ def _conditions(recipe: Recipe, initial: InitialModel, taught: Sequence[View], s
     return asdict(recipe) | {
         "set of photographs": fingerprint(taught),
         "initial model": initial.identity,
-        "backbone": initial.backbone_identity,
         "side of the squares": size,
     }
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError, TrainingError
@@ -18,7 +17,7 @@ from .networks.colorization import new_head, shift_class_weights
 from .networks.encoders import Encoder, load_encoder, stored_weights
 from .networks.losses import ColorBins
 from .published_weights import load_part, read_bins, read_model
-from .recipes import DEFAULT, OWN, REFERENCE, Recipe, at_size, fine_tuning
+from .recipes import DEFAULT, DEFAULT_CPU, REFERENCE, Recipe, at_size, fine_tuning
 
 INITIAL_MODELS = ("default", "reference", "scratch")
 _VIVIDNESS = 0.5  # default for models that recommend none
@@ -45,22 +44,12 @@ class InitialModel:
 
     @property
     def identity(self) -> str:
-        """Label and, if the head is trained, a hash of its weights."""
-        if self.head is None:
-            return self.label
-        return f"{self.label}, {_hash(self.head.state_dict())}"
-
-    @property
-    def backbone_identity(self) -> str:
-        """Hash of the weights of the backbone, if checkpoints hold them."""
-        return _hash(stored_weights(self.encoder))
-
-
-def _hash(weights: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name, value in weights.items():
-        digest.update(name.encode() + value.cpu().numpy().tobytes())
-    return f"sha256 {digest.hexdigest()[:16]}"
+        """Label, and a hash of the weights of the backbone and of the head, as far as there are any."""
+        digest = hashlib.sha256()
+        head = {} if self.head is None else self.head.state_dict()
+        for name, value in (head | stored_weights(self.encoder)).items():
+            digest.update(name.encode() + value.cpu().numpy().tobytes())
+        return f"{self.label}, sha256 {digest.hexdigest()[:16]}"
 
 
 def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | None) -> InitialModel:
@@ -97,7 +86,7 @@ def load_initial_model(name: str, encoder: str | None, encoder_weights: Path | N
 
 def _scratch(name: str, weights: Path | None) -> InitialModel:
     encoder = load_encoder(name, weights)
-    recipe = REFERENCE if name == REFERENCE.encoder else replace(OWN, encoder=name)
+    recipe = REFERENCE if name == REFERENCE.encoder else replace(DEFAULT_CPU, encoder=name)
     vividness = None if recipe.rebalance_lambda is None else _VIVIDNESS
     return InitialModel(f"{name} and an untrained decoder", recipe, encoder, None, None, vividness, "default")
 
@@ -122,7 +111,7 @@ def _model(path: Path, compared: str | Path, encoder_weights: Path | None) -> In
     head = new_head(encoder, bins, checkpoint.color_queries_of(weights, "head."))
     load_part(encoder.backbone, "backbone.", weights, path)
     load_part(head, "head.", weights, path)
-    recipe = fine_tuning(at_size(OWN, card.working_size))
+    recipe = fine_tuning(at_size(DEFAULT_CPU, card.working_size))
     return InitialModel(f"{card.name} {card.version}", recipe, encoder, head, bins, card.vividness, compared)
 
 
@@ -144,6 +133,6 @@ def _earlier_run(folder: Path, encoder_weights: Path | None) -> InitialModel:
     model = folder / "model.onnx"
     vividness = None if bins is None else read_model(model)[0].vividness if model.is_file() else _VIVIDNESS
     compared = model if model.is_file() else "default"
-    base = REFERENCE if bins is None else replace(OWN, encoder=recipe.encoder)
+    base = REFERENCE if bins is None else replace(DEFAULT_CPU, encoder=recipe.encoder)
     recipe = fine_tuning(at_size(base, recipe.size))
     return InitialModel(folder.name, recipe, encoder, head, bins, vividness, compared)

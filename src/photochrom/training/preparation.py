@@ -63,7 +63,6 @@ class TrainingRun:
             "set of photographs": fingerprint(self.training),
             "held-out photographs": fingerprint(self.parts["validation"]),
             "initial model": self.initial.identity,
-            "backbone": self.initial.backbone_identity,
             "number of processes": self.fabric.world_size,
         }
 

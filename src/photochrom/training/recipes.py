@@ -118,7 +118,7 @@ DEFAULT = Recipe(
 
 # Trains the decoder of DEFAULT's network only, on features of the frozen encoder: for machines without a GPU, and for
 # users' own photographs.
-OWN = replace(
+DEFAULT_CPU = replace(
     DEFAULT,
     name="default-cpu",
     views=2,
@@ -139,7 +139,7 @@ OWN = replace(
 # For many photographs, each of which is seen in one view only. Whole pictures take four times as long as crops of a
 # quarter, but the held-out loss fell faster on them in the same time (docs/experiments.md, version 12).
 BROAD = replace(
-    OWN,
+    DEFAULT_CPU,
     name="broad",
     photographs=1_000_000,
     per_source=1_000_000,
@@ -153,7 +153,7 @@ BROAD = replace(
     color_queries=32,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT, OWN, BROAD)}
+RECIPES = {recipe.name: recipe for recipe in (REFERENCE, DEFAULT, DEFAULT_CPU, BROAD)}
 
 
 def fine_tuning(recipe: Recipe) -> Recipe:

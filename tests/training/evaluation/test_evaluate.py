@@ -122,11 +122,6 @@ class TestCommand:
         assert main(["evaluate", str(folder), *outputs]) == 2
         assert "two of --json, --sheet and --html name the same file" in capsys.readouterr().err
 
-    def test_equal_photographs_count_once(self, photographs, folder, tmp_path):
-        shutil.copytree(folder, tmp_path / "set")
-        shutil.copy(tmp_path / "set" / "cats" / "chelsea.png", tmp_path / "set" / "cats" / "again.png")
-        assert len(evaluate.chosen(tmp_path / "set", held_out=False, limit=10)) == 4
-
     def test_photographs_that_are_left_out_are_counted(self, photographs, folder, tmp_path):
         shutil.copytree(folder, tmp_path / "set")
         said = []
@@ -145,17 +140,6 @@ class TestCommand:
         colorize_file(source, source.with_name("a.color.jpg"), output=output)
         kept = evaluate.chosen(tmp_path / "set", held_out=False, limit=10, note=said.append)
         assert (len(kept), said) == (4, ["5 photographs, 4 usable; left out: 1 made by Photochrom"])
-
-    def test_damaged_photographs_are_reported_and_not_counted_as_duplicates(self, folder, tmp_path):
-        shutil.copytree(folder, tmp_path / "set")
-        picture = cv2.imread(str(folder / "cats" / "chelsea.png"))[:200]
-        image = bytearray(cv2.imencode(".jpg", picture)[1].tobytes())
-        third = len(image) // 3
-        image[third : third + 1000] = bytes(1000)
-        (tmp_path / "set" / "damaged.jpg").write_bytes(image)
-        said, told = [], []
-        kept = evaluate.chosen(tmp_path / "set", held_out=False, limit=10, skip=told.append, note=said.append)
-        assert (len(kept), len(told), said) == (4, 1, ["5 photographs, 4 usable; left out: 1 damaged"])
 
     def test_a_folder_of_grey_photographs_is_refused(self, tmp_path):
         cv2.imwrite(str(tmp_path / "grey.png"), np.full((64, 64, 3), 99, np.uint8))

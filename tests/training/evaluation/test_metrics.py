@@ -27,6 +27,10 @@ class TestFidelity:
         for pair in ((dark, bright), (bright, dark)):
             assert metrics.psnr(*pair) == pytest.approx(10 * np.log10(255**2 / 200**2))
 
+    def test_ciede2000_of_black_and_white_is_100(self):
+        black, white = np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 255, np.uint8)
+        assert metrics.ciede2000(black, white) == pytest.approx(100, abs=0.01)
+
     def test_ssim_of_equal_and_of_flat_pictures(self, truth):
         assert metrics.ssim(truth, truth) == pytest.approx(1)
         a, b, c1 = 100, 150, (0.01 * 255) ** 2

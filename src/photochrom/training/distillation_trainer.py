@@ -1,4 +1,4 @@
-"""Teaches a student step by step, and compares it with its teacher; the step is shorter than that of ``train.py``."""
+"""Trains a student step by step, and compares it with its teacher; the step is shorter than that of ``train.py``."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def _load_pair(views: Sequence[View], size: int, indices: np.ndarray) -> tuple[T
     return torch.from_numpy(rgb).permute(0, 3, 1, 2), torch.from_numpy(lightness_of_luma(luma) / 100)[:, None]
 
 
-class Teaching:
-    """Teaches a student step by step, and holds the state: weights, EMA, optimizer and step.
+class DistillationTrainer:
+    """Trains a student step by step, and holds the state: weights, EMA, optimizer and step.
 
     Args:
         distillation: The student and its teacher.
         schedule: Numbers of steps, and the learning rate and the views of each.
-        conditions: Facts by name that must be equal when teaching is resumed.
+        conditions: Facts by name that must be equal when training is resumed.
     """
 
     def __init__(self, distillation: FeatureDistillation, schedule: Schedule, conditions: Mapping[str, object]) -> None:
@@ -107,7 +107,7 @@ class Teaching:
         return TrainingError(f"{problem} at step {self.step + 1:,}", remedy=remedy)
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint from which teaching can be resumed.
+        """Write a checkpoint from which training can be resumed.
 
         Raises:
             TrainingError: The checkpoint cannot be written; an older one is kept.
@@ -127,12 +127,12 @@ class Teaching:
             self.step = facts["step"]
 
 
-def teach(teaching: Teaching, taught: Pairs, path: Path, minutes: float) -> None:
-    """Teach to the last step; then the student gets the EMA of its weights.
+def fit(trainer: DistillationTrainer, training: Pairs, path: Path, minutes: float) -> None:
+    """Train to the last step; then the student gets the EMA of its weights.
 
     Args:
-        teaching: At its first step, or resumed.
-        taught: The views to learn from.
+        trainer: At its first step, or resumed.
+        training: The views to learn from.
         path: Where to write checkpoints: from time to time, before stopping, and after the last step.
         minutes: Maximum minutes between two checkpoints.
 
@@ -142,23 +142,23 @@ def teach(teaching: Teaching, taught: Pairs, path: Path, minutes: float) -> None
         Stopped: A signal arrived; a checkpoint was written.
         KeyboardInterrupt: Ctrl+C was pressed again before the step ended.
     """
-    steps, clock = teaching.schedule.steps, Clock()
-    bar = tqdm(desc="teaching", total=steps, initial=teaching.step, unit="step", disable=None)
-    batches = taught.stream(teaching.schedule.view_indices(teaching.step, 0))
+    steps, clock = trainer.schedule.steps, Clock()
+    bar = tqdm(desc="teaching", total=steps, initial=trainer.step, unit="step", disable=None)
+    batches = training.stream(trainer.schedule.view_indices(trainer.step, 0))
     with stopping(*SIGNALS) as signal_number, bar, closing(batches):
-        known = Pairs(taught.views[:_FOR_VARIANCES], taught.size)
-        variances = teaching.distillation.fabric.to_device(measure(teaching.distillation, known).variances)
+        known = Pairs(training.views[:_FOR_VARIANCES], training.size)
+        variances = trainer.distillation.fabric.to_device(measure(trainer.distillation, known).variances)
         for pictures in batches:
-            loss = teaching.update(pictures, variances)
+            loss = trainer.update(pictures, variances)
             bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
             bar.update()
             stop = signal_number()
-            if stop or teaching.step == steps or clock.since_saved() > 60 * minutes:
-                teaching.save(path)
+            if stop or trainer.step == steps or clock.since_saved() > 60 * minutes:
+                trainer.save(path)
                 clock.saved()
             if stop:
-                raise Stopped(f"stopped at step {teaching.step:,} of {steps:,}", 128 + stop)
-    teaching.student.load_state_dict(teaching.ema)
+                raise Stopped(f"stopped at step {trainer.step:,} of {steps:,}", 128 + stop)
+    trainer.student.load_state_dict(trainer.ema)
 
 
 @torch.no_grad()
