@@ -149,7 +149,7 @@ class TestDiskCache:
         assert counted["views"] == 5
 
     @pytest.mark.slow
-    def test_those_that_are_missing_are_computed_in_one_go(self, make, counted, monkeypatch):
+    def test_missing_views_are_computed_in_one_go(self, make, counted, monkeypatch):
         monkeypatch.setattr(feature_cache, "_CHUNK", 1)
         encoder, shown, run = make[1:]
         make[0]().batch(np.array([5, 7]))

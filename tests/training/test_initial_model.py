@@ -94,7 +94,7 @@ class TestTaughtBackbone:
             for key, value in expected.items():
                 torch.testing.assert_close(found[key], value, rtol=tolerance, atol=tolerance / 100)
 
-    def test_it_belongs_to_the_identity_of_the_model(self, taught):
+    def test_the_identity_of_a_model_includes_its_backbone(self, taught):
         one, other = (load_initial_model(name, None, None) for name in ("default", str(taught[1])))
         one.head.load_state_dict(other.head.state_dict())
         assert one.identity.split("sha256")[1] != other.identity.split("sha256")[1]
