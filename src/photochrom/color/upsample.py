@@ -8,7 +8,6 @@ and was worse than bicubic interpolation (``benchmarks/upsampling.py``).
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import cv2
@@ -278,16 +277,9 @@ def _room(darkest: np.ndarray, brightest: np.ndarray, coding: Coding) -> np.ndar
 
     At limited range, luma beyond black or white counts as black or white.
     """
-    shape, dtype = darkest.shape, darkest.dtype
-    black, white = (_constant(shape, dtype, value) for value in (coding.black, coding.black + coding.luma_span))
-    room: np.ndarray = cv2.min(cv2.subtract(darkest, black), cv2.subtract(white, brightest))  # neither is below 0
-    return room.reshape(shape)
-
-
-@functools.lru_cache(maxsize=4)
-def _constant(shape: tuple[int, ...], dtype: np.dtype[Any], value: int) -> np.ndarray:
-    """Return an array of equal values, which must not be changed."""
-    return np.full(shape, value, dtype)
+    black, white = coding.black, coding.black + coding.luma_span
+    above, below = np.clip(darkest, black, white) - black, white - np.clip(brightest, black, white)
+    return np.minimum(above, below, out=above)
 
 
 def _on_chroma_scale(luma: np.ndarray, coding: Coding) -> np.ndarray:
