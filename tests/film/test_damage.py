@@ -691,13 +691,18 @@ def test_gaps_between_frames_are_named_unless_they_are_usual(steps, said):
     assert all(text in found[0] for text in said)
 
 
-def test_one_time_stamp_that_is_far_ahead_does_not_stop_a_film(tmp_path, fake_colorizer):
-    """Behind damage, AVI's packets get such time stamps; here, that of a Matroska block is overwritten."""
-    source = write_film(tmp_path / "a.mkv", pan(40), codec="ffv1")
-    content = bytearray(source.read_bytes())
-    at = bytes(content).index(packets(source, 0)[10]) - 3  # the block's time stamp and flags come before its packet
+def put_ahead(path):
+    """Overwrite the time stamp of the eleventh block of a Matroska file by one that is far ahead."""
+    content = bytearray(path.read_bytes())
+    at = bytes(content).index(packets(path, 0)[10]) - 3  # the block's time stamp and flags come before its packet
     content[at : at + 2] = (30_000).to_bytes(2, "big")
-    source.write_bytes(content)
+    path.write_bytes(content)
+
+
+def test_one_time_stamp_that_is_far_ahead_does_not_stop_a_film(tmp_path, fake_colorizer):
+    """Behind damage, AVI's packets get such time stamps."""
+    source = write_film(tmp_path / "a.mkv", pan(40), codec="ffv1")
+    put_ahead(source)
     report = colorize_film(source, None, LOSSLESS, colorizer=fake_colorizer)
     assert report.notes == ["the time stamps of track 0 went back at 0:00:00.375 and were repaired"]
     assert seconds(report.output) == pytest.approx([number / 24 for number in range(40)], abs=0.002)

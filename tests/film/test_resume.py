@@ -16,7 +16,7 @@ from photochrom.film import FilmOptions, Progress, colorize_film
 from photochrom.film.hints import FilmHint
 from photochrom.film.output import resume
 from photochrom.film.output.resume import work_folder
-from tests.film.test_damage import spoil
+from tests.film.test_damage import put_ahead, spoil
 from tests.helpers.films import all_packets, decoded, other_shot, pan, write_film
 from tests.helpers.interruptions import Stop, stop_at, varied_model
 
@@ -383,12 +383,13 @@ def test_a_folder_that_must_not_be_written_is_not_called_a_full_disk(film, tmp_p
 
 
 @pytest.mark.slow
-def test_damage_is_reported_also_by_the_job_that_resumes(tmp_path, short_segments):
-    film = write_film(tmp_path / "a.mkv", pan(96), rate=Fraction(24000, 1001), options={"g": "12"})
-    spoil(film, [20])
+@pytest.mark.parametrize(("codec", "damage"), [("libx264", lambda film: spoil(film, [20])), ("ffv1", put_ahead)])
+def test_damage_is_reported_also_by_the_job_that_resumes(codec, damage, tmp_path, short_segments):
+    film = write_film(tmp_path / "a.mkv", pan(120), rate=Fraction(24000, 1001), codec=codec, options={"g": "12"})
+    damage(film)
     whole = colorize_film(film, tmp_path / "whole.mkv", FAST, colorizer=varied_model(tmp_path))
     with pytest.raises(Stop):
-        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(80))
+        colorize_film(film, None, FAST, colorizer=varied_model(tmp_path), progress=stop_at(118))
     report = colorize_film(film, None, FAST, colorizer=varied_model(tmp_path))
     assert report.notes == whole.notes
     assert len(report.notes) == 1

@@ -74,7 +74,7 @@ def color_frames(
             segments = _fill_gap(frame_colorizer, folder, plan, damage, label, segments, progress)
     finally:
         pool.clear()
-    damage.restore(segments[-1].damaged, segments[-1].ends_early, segments[-1].other_fields)
+    damage.restore(segments[-1].damage)
     return segments
 
 
@@ -97,7 +97,7 @@ def _fill_gap(
     first, warm_up = plan.first, plan.first
     if segments:
         last = segments[-1]
-        damage.restore(last.damaged, last.ends_early, last.other_fields)
+        damage.restore(last.damage)
         assert last.next is not None  # the film's last segment leaves no gap
         assert last.warm_up is not None
         first, warm_up = last.next, last.warm_up
@@ -256,9 +256,7 @@ class _SegmentWriter:
             shots=self._shots,
             delay=self._encoder.delay,
             end=self._end,
-            damaged=[str(time) for time in self._damage.packets],
-            ends_early=self._damage.ends_early if following is None else "",
-            other_fields=self._damage.other_fields,
+            damage=self._damage.facts() | ({} if following is None else {"ends_early": ""}),
             next=following,
             warm_up=None if following is None else self._lately[0],
         )

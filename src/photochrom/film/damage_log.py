@@ -6,9 +6,10 @@ example while a decoder with several threads is closed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -42,17 +43,23 @@ class Damage:
         if seconds not in self.packets:
             self.packets.append(seconds)
 
-    def restore(self, packets: Iterable[str], ends_early: str, other_fields: str) -> None:
-        """Add damage that an earlier run found.
+    def facts(self) -> dict[str, Any]:
+        """Return the damage to the picture as JSON data, from which ``restore`` can add it to that of a later run."""
+        return {
+            "packets": [str(time) for time in self.packets],
+            "ends_early": self.ends_early,
+            "other_fields": self.other_fields,
+            "clocks": {track: str(time) for track, time in list(self.clocks.items())},
+            "side_data": sorted(self.side_data),
+        }
 
-        Args:
-            packets: As the field ``packets``, in the notation of ``str(Fraction)``.
-            ends_early: As the field ``ends_early``, which it replaces.
-            other_fields: As the field ``other_fields``, which it replaces.
-        """
-        for seconds in packets:
+    def restore(self, facts: Mapping[str, Any]) -> None:
+        """Add damage that an earlier run found, as ``facts`` returned it; its texts replace those found so far."""
+        for seconds in facts["packets"]:
             self.note(Fraction(seconds))
-        self.ends_early, self.other_fields = ends_early, other_fields
+        self.ends_early, self.other_fields = facts["ends_early"], facts["other_fields"]
+        self.clocks |= {int(track): Fraction(time) for track, time in facts["clocks"].items()}
+        self.side_data |= frozenset(facts["side_data"])
 
     def lines(self) -> list[str]:
         """Return one line of text for each kind of damage. Lost side data is not among them."""

@@ -46,12 +46,8 @@ class FinishedSegment:
     """Greatest number of places by which a frame comes later in decoding order than in display order."""
     end: int
     """Time at which the last frame ends, in the source's time base."""
-    damaged: list[str]
-    """Times, in seconds, of the packets found damaged so far, in the notation of ``str(Fraction)``."""
-    ends_early: str
-    """As ``Damage.ends_early``; empty unless the segment is the last."""
-    other_fields: str
-    """As ``Damage.other_fields``, for the frames so far."""
+    damage: dict[str, Any]
+    """Result of ``Damage.facts`` so far; ``ends_early`` is empty unless the segment is the last."""
     next: int | None
     """pts of the next segment's first frame; None at the end of the film."""
     warm_up: int | None
