@@ -2,6 +2,8 @@
 
 import functools
 import os
+import shutil
+import subprocess
 from importlib.util import find_spec
 
 import cv2
@@ -82,6 +84,19 @@ def no_settings(tmp_path_factory, monkeypatch):
     config = tmp_path_factory.getbasetemp() / "no-config.toml"
     config.touch()
     monkeypatch.setenv("PHOTOCHROM_CONFIG", str(config))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Return a file system of 2 MB."""
+    if shutil.which("mount") is None or os.geteuid():
+        pytest.skip("only root may mount a small disk")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("this machine does not let a disk be mounted")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
 
 
 @pytest.fixture

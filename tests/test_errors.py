@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from photochrom import OptionError, PhotochromError, PhotoError, errors, read_hints
+from photochrom import ModelError, OptionError, PhotochromError, PhotoError, errors, read_hints
 from photochrom.commands.messages import error_text, note_text
+from photochrom.errors import system_errors
 
 
 def test_a_message_is_path_problem_remedy():
@@ -26,6 +27,14 @@ def test_parts_may_be_missing():
 def test_errors_go_between_processes_whole():
     error = pickle.loads(pickle.dumps(OptionError("is 3", path="a.json", remedy="give 2")))
     assert (str(error), error.path, error.remedy) == ("a.json: is 3: give 2", Path("a.json"), "give 2")
+
+
+def test_a_system_error_becomes_one_line_with_a_remedy(tmp_path):
+    with pytest.raises(ModelError) as error, system_errors(ModelError, tmp_path, "choose a file"):
+        tmp_path.read_bytes()
+    assert str(error.value) == f"{tmp_path}: cannot be read (Is a directory): choose a file"
+    assert error.value.path == tmp_path
+    assert isinstance(error.value.__cause__, IsADirectoryError)
 
 
 def test_an_error_of_a_file_of_hints_carries_its_path(tmp_path):

@@ -1,7 +1,10 @@
 """JSON whose author is not trusted: whatever is wrong with it raises ValueError, and those who read it say so."""
 
+from pathlib import Path
+
 import pytest
 
+import photochrom
 from photochrom.errors import ModelError
 from photochrom.json_text import parse_json
 from photochrom.models.registry import CARD_KEY, ModelCard
@@ -24,3 +27,9 @@ def test_invalid_json(text):
 def test_the_card_of_a_model(text):
     with pytest.raises(ModelError, match="is not a model of Photochrom"):
         ModelCard.of({CARD_KEY: text}, None)
+
+
+def test_json_is_parsed_by_one_function():
+    package = Path(photochrom.__file__).parent
+    parsing = [path.name for path in package.rglob("*.py") if "json.load" in path.read_text(encoding="utf-8")]
+    assert parsing == ["json_text.py"]

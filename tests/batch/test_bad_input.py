@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import shutil
 import subprocess
 import sys
@@ -28,22 +27,6 @@ from photochrom.label import is_labelled
 from photochrom.photo.job import colorize_photo
 from photochrom.photo.sidecars import outdated
 from tests.batch.conftest import XMP, scan
-from tests.helpers.permissions import NOBODY, is_root
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """Return a disk of 2 MB."""
-    if not is_root or sys.platform != "linux":
-        pytest.skip("only root mounts disks")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=False).returncode:
-        pytest.skip("no disk may be mounted here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.slow
@@ -69,34 +52,6 @@ def test_a_full_disk_ends_the_batch_and_it_resumes_when_there_is_room(small_disk
 def test_errors_of_the_items_are_not_taken_for_errors_of_the_report(tmp_path):
     with pytest.raises(OSError, match="no memory"), _report_writer(tmp_path, BatchOptions()):
         raise OSError("no memory")
-
-
-CHILD = """
-import os, sys
-if {user}: os.setgid({user}); os.setuid({user})
-from photochrom.commands.main import main
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
-def test_a_target_without_the_right_to_write(tmp_path, tree, model):
-    target = tmp_path / "target"
-    target.mkdir(mode=0o555)
-    for folder in (model.parent, *tmp_path.parents, tmp_path):
-        if is_root and folder.stat().st_mode & 0o777 == 0o700:  # pytest's own folder, which other users cannot read
-            folder.chmod(0o755)
-    code = CHILD.format(user=NOBODY if is_root else 0)
-    command = [sys.executable, "-c", code, "batch", str(tree), "-o", str(target), "--model", str(model)]
-    environment = {name: value for name, value in os.environ.items() if name != "PHOTOCHROM_HOME"}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment | {"HOME": "/nonexistent"}
-    )
-    if "ModuleNotFoundError" in done.stderr or "Permission denied: '/root" in done.stderr:
-        pytest.skip("another user cannot read this checkout")
-    assert done.returncode in (1, 2), done.stderr
-    assert "cannot be written (Permission denied): ask for permission, or choose another output" in done.stderr
 
 
 @pytest.mark.parametrize("wrong", ["unreadable model", "missing model", "no source", "no device"])
@@ -129,17 +84,8 @@ def test_a_report_of_another_version(tree, tmp_path, options):
     report.write_text("\n".join([json.dumps(json.loads(lines[0]) | {"schema": 99}), *lines[1:]]) + "\n")
     with pytest.raises(OptionError, match=r"report\.jsonl: the rows have schema 99, and this version reads 1: update"):
         color_batch(tree, tmp_path / "out", options)
-    older = json.loads(lines[0])
-    del older["remedy"], older["schema"]  # written before these fields existed
-    report.write_text("\n".join([json.dumps(older | {"future": 1}), *lines[1:]]) + "\n")
+    report.write_text("\n".join([json.dumps(json.loads(lines[0]) | {"future": 1}), *lines[1:]]) + "\n")
     assert color_batch(tree, tmp_path / "out", options).done_before == 4
-
-
-def test_a_bag_is_never_coloured_into(tree, tmp_path, options):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "bagit.txt").write_text("BagIt-Version: 1.0\n")
-    with pytest.raises(OptionError, match="is a bag, which must not be changed"):
-        color_batch(tree, tmp_path / "out", options)
 
 
 def test_a_bag_that_was_not_finished_is_reported_and_can_be_resumed(tree, tmp_path, options, monkeypatch):
@@ -272,13 +218,6 @@ def test_a_json_file_that_is_no_manifest(text, tmp_path, options):
         r"is neither an IIIF manifest" if text == "null" else r"is not JSON \(.*\): give an IIIF manifest or info.json"
     )
     with pytest.raises(OptionError, match=rf"list\.json: {said}"):
-        color_batch(str(path), tmp_path / "out", options)
-
-
-def test_a_line_of_a_manifest_that_is_nested_too_deeply(tmp_path, options):
-    path = tmp_path / "list.jsonl"
-    path.write_text("[" * 100_000)
-    with pytest.raises(OptionError, match=r"list\.jsonl: line 1 is not JSON \(nested too deeply\)"):
         color_batch(str(path), tmp_path / "out", options)
 
 

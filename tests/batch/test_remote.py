@@ -13,9 +13,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from photochrom.batch import BatchOptions, Item, color_batch
-from photochrom.batch.coloring import BatchJob, prepare
-from photochrom.batch.listing import Filter, list_items
+from photochrom.batch import Item, color_batch
+from photochrom.batch.listing import list_items
 from photochrom.batch.report import read_rows
 from photochrom.errors import OptionError, PhotochromError
 from photochrom.label import is_labelled
@@ -218,22 +217,6 @@ def test_two_machines_in_turns_lose_no_rows(s3, remote, tmp_path):
 def test_a_memory_of_one_process_is_not_for_a_batch(places, tmp_path, options):
     with pytest.raises(OptionError, match="is visible to one process only, and a batch has several: name a folder"):
         color_batch(*places, options)
-
-
-def test_in_memory(tree, model):
-    """A fast variant, in this process."""
-    import fsspec
-
-    system = fsspec.filesystem("memory")
-    system.store.clear()
-    system.put(str(tree), "/scans", recursive=True)
-    items = list(list_items("memory://scans", Filter(exclude=("1934",))))
-    assert [item.key for item in items] == ["a.jpg", "b.png"]
-    color = prepare(BatchJob("memory://out", BatchOptions(model=str(model), device="cpu")))
-    rows = [color(item).row for item in items]
-    assert [row.status for row in rows] == ["ok", "ok"]
-    assert system.isfile("/out/a.color.jpg")
-    system.store.clear()
 
 
 def test_a_list_on_the_web(web, options, tmp_path):

@@ -56,18 +56,6 @@ def test_a_large_heic_can_still_be_decoded_once_it_is_signed(tmp_path, model, id
     assert "tiling" not in opened.info
 
 
-def test_a_manifest_of_the_source_is_carried_on(tmp_path, model, identity):
-    import c2pa
-
-    from photochrom import Colorizer
-
-    colorizer, output = Colorizer(str(model)), OutputOptions(c2pa=identity)
-    first = colorize_file(scan(tmp_path / "old.jpg"), colorizer=colorizer, output=output)
-    second = colorize_file(first, tmp_path / "again.jpg", colorizer=colorizer, output=output)
-    with second.open("rb") as file, c2pa.Reader("image/jpeg", file) as reader:
-        assert reader.json().count('"claim_generator_info"') == 2
-
-
 @pytest.mark.slow
 def test_a_batch_is_signed_and_another_signer_recolours(tree, tmp_path, options, identity):
     target = tmp_path / "out"

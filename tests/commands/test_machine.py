@@ -148,19 +148,6 @@ def test_a_closed_output(verb, work, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """Return a file system of 2 MB."""
-    if shutil.which("mount") is None or os.geteuid():
-        pytest.skip("only root may mount a small disk")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True).returncode:
-        pytest.skip("this machine does not let a disk be mounted")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.slow
 def test_a_full_disk(verb, work, small_disk):

@@ -116,7 +116,9 @@ def test_a_wrong_name_of_a_model_is_reported_even_if_nothing_is_to_be_coloured(v
     Image.open(photograph).save(photograph.with_name("old.color.png"))
     source = photograph if verb == "photo" else film.with_name("none.mkv")
     assert main([verb, str(source), "--model", "artistic"]) == 1
-    assert "there is no model 'artistic'" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "there is no model 'artistic': give an .onnx file, or one of default, reference" in error
+    assert error.count("\n") == 1
 
 
 def test_the_address_of_the_studio_is_checked_first(no_model, capsys):

@@ -12,9 +12,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from photochrom import (
-    Colorizer,
-)
+from photochrom import Colorizer
 from photochrom.commands.main import main
 from tests.helpers.command_line import (
     facts,
@@ -23,14 +21,6 @@ from tests.helpers.command_line import (
     pixels,
     run,
 )
-
-
-@pytest.mark.slow
-def test_outputs_stand_beside_their_sources(folder):
-    assert main(["photo", str(folder / "a.jpg"), str(folder / "b.png")]) == 0
-    assert is_colored(folder / "a.color.jpg")
-    assert is_colored(folder / "b.color.png")
-    assert sorted(p.name for p in folder.iterdir()) == ["a.color.jpg", "a.jpg", "b.color.png", "b.png"]
 
 
 @pytest.mark.slow
@@ -121,11 +111,6 @@ def test_an_output_that_is_another_input_is_refused(folder, capsys):
     assert (folder / "a.color.jpg").read_bytes() == before
 
 
-@pytest.mark.slow
-def test_an_input_given_twice_is_coloured_once(folder):
-    assert main(["photo", str(folder / "a.jpg"), str(folder / "a.jpg")]) == 0
-
-
 def test_the_root_of_the_disk_gives_a_one_line_error(capsys):
     assert main(["photo", "/"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
@@ -175,18 +160,6 @@ def test_output_file_folder_and_format(folder):
     assert facts(folder / "x.tif")[0] == "TIFF"
     assert main(["photo", str(folder / "a.jpg"), str(folder / "b.png"), "-o", str(folder / "out")]) == 0
     assert sorted(p.name for p in (folder / "out").iterdir()) == ["a.color.jpg", "b.color.png"]
-
-
-def test_two_inputs_never_share_an_output(folder, capsys):
-    for name in ("x", "y"):
-        (folder / name).mkdir()
-        (folder / "a.jpg").rename(folder / name / "a.jpg") if name == "x" else (folder / "y" / "a.jpg").write_bytes(
-            (folder / "x" / "a.jpg").read_bytes()
-        )
-    (folder / "out").mkdir()
-    assert main(["photo", str(folder / "x" / "a.jpg"), str(folder / "y" / "a.jpg"), "-o", str(folder / "out")]) == 2
-    assert "rename one, or choose another output" in capsys.readouterr().err
-    assert list((folder / "out").iterdir()) == []
 
 
 def test_several_inputs_need_a_folder(folder, capsys):
@@ -244,13 +217,6 @@ def test_streams(folder):
 def test_wrong_options_are_named(folder, capsys, option, message):
     assert main(["photo", str(folder / "a.jpg"), *option]) == 2
     assert message in capsys.readouterr().err
-
-
-def test_a_missing_model_gives_a_one_line_error(folder, capsys):
-    assert main(["photo", str(folder / "a.jpg"), "--model", "artistic"]) == 1
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert "default, reference" in error
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from PIL import Image
 
 from photochrom import Hint, __version__, photo
 from photochrom.colorizer.hints import credit
-from photochrom.label import DIGITAL_SOURCE_TYPE, statement
+from photochrom.label import DIGITAL_SOURCE_TYPE, has_label, statement
 from photochrom.photo.formats.xmp import Packet
 from photochrom.photo.metadata import label
 from tests.helpers.photographs import COLOR_FORMATS, MODEL, coloured, neutral, saved, smooth
@@ -64,6 +64,7 @@ def test_every_file_is_labelled(format: str) -> None:
     assert found[NAMES["own"] + "Statement"] == sentence
     assert found[NAMES["ext"] + "AISystemUsed"] == "Photochrom, model tiny 1.0, sha256 0123abcd"
     assert found[NAMES["ext"] + "AISystemVersionUsed"] == __version__
+    assert has_label(data)
 
 
 def test_pillow_reads_the_label() -> None:

@@ -38,7 +38,7 @@ _AGAIN: Final = "start the batch again"
 _THUMBNAIL: Final = 192  # long side in pixels
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-_ATOMIC: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "memory")  # protocols that write files atomically
+_ATOMIC: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs")  # protocols that write files atomically
 
 
 @dataclass(frozen=True)

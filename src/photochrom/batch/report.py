@@ -46,7 +46,7 @@ class Row:
     output_sha256: str = ""
     """SHA-256 of the output, hexadecimal; empty if the item was not coloured."""
     output_size: int = -1
-    """Size of the output in bytes; -1 if the item was not coloured, or by a version that did not record it."""
+    """Size of the output in bytes; -1 if the item was not coloured."""
     width: int | None = None
     """Width of the upright output, in pixels."""
     height: int | None = None
@@ -137,7 +137,6 @@ class ReportWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         _mend(path)
         self._file = path.open("ab")
 

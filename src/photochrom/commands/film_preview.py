@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from ..errors import FilmError, OptionError, counted, system_errors
+from ..errors import FilmError, OptionError, counted
 from ..output_folders import check_folder
 from .arguments import ModelLoader
 from .console import Console
@@ -17,16 +17,12 @@ from .film_arguments import print_shots
 from .messages import note_text
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from ..film.colored_stills import Still
     from ..film.frames import FrameColorizer
     from ..film.hints import FilmHint
     from ..film.options import FilmOptions
     from ..film.plan import Plan
     from ..film.reader import FilmReader
-
-_REMEDY: Final = "make room, or choose another output"
 
 
 @dataclass(frozen=True)
@@ -93,14 +89,24 @@ def show_without_coloring(film: str, request: Request, load: ModelLoader, claim:
 
 def _write_preview(frame_colorizer: FrameColorizer, plan: Plan, request: Request, path: Path) -> None:
     """Write a sheet or a short film of the shots, with the colours of all hints and stills."""
-    from ..film.preview import preview
+    import av
+
+    from ..atomic import new_path
+    from ..film.preview import preview, preview_film
 
     hints = [*request.hints, *(hint for shot in frame_colorizer.options.shots for hint in shot.hints)]
     frame_colorizer = frame_colorizer.with_stills({still.pts: still.ab for still in request.stills})
-    if path.suffix.lower() == ".png":
-        _save(preview(frame_colorizer, plan, hints, request.stills), path, overwrite=request.args.overwrite)
-    else:
-        _save_film(frame_colorizer, plan, hints, request.stills, path, overwrite=request.args.overwrite)
+    is_sheet = path.suffix.lower() == ".png"
+    sheet = preview(frame_colorizer, plan, hints, request.stills) if is_sheet else None
+    try:
+        with new_path(path, overwrite=request.args.overwrite, suffix=path.suffix) as part:
+            if sheet is not None:
+                sheet.save(part, "PNG")
+            else:
+                preview_film(frame_colorizer, plan, part, hints, request.stills)
+    except (OSError, av.error.FFmpegError) as exc:
+        remedy = "make room, or choose another output"
+        raise FilmError(f"cannot be written ({exc.strerror})", path=path, remedy=remedy) from exc
 
 
 def _preview_path(reader: FilmReader, output: Path | None) -> Path:
@@ -129,34 +135,6 @@ def _check_preview(path: Path, reader: FilmReader, stills: list[Path], *, overwr
     if path.exists() and not overwrite:
         raise FilmError("exists", path=path, remedy="choose another output, or overwrite=True")
     check_folder(path, FilmError)
-
-
-def _save(sheet: Image.Image, path: Path, *, overwrite: bool) -> None:
-    from ..atomic import new_file
-
-    with system_errors(FilmError, path, _REMEDY, "written"), new_file(path, overwrite=overwrite) as stream:
-        sheet.save(stream, "PNG")
-
-
-def _save_film(
-    frame_colorizer: FrameColorizer,
-    plan: Plan,
-    hints: Sequence[FilmHint],
-    stills: Sequence[Still],
-    path: Path,
-    *,
-    overwrite: bool,
-) -> None:
-    import av
-
-    from ..atomic import new_path
-    from ..film.preview import preview_film
-
-    try:
-        with new_path(path, overwrite=overwrite, suffix=path.suffix) as part:
-            preview_film(frame_colorizer, plan, part, hints, stills)
-    except (OSError, av.error.FFmpegError) as exc:
-        raise FilmError(f"cannot be written ({exc.strerror})", path=path, remedy=_REMEDY) from exc
 
 
 def _print_plan(reader: FilmReader, plan: Plan, frame_colorizer: FrameColorizer) -> None:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, TextIO
 
 from ..colorizer.hints import Hint, credit, page_of, read_hints
 from ..colorizer.options import ColorOptions
@@ -336,8 +336,8 @@ class _Work:
         begun = time.monotonic()
         with job.needed_folder():
             report = colorize_photo(
-                _standard_input() if job.is_stream else job.source,
-                _standard_output() if job.destination == STREAM else job.destination,
+                _binary(sys.stdin, "input") if job.is_stream else job.source,
+                _binary(sys.stdout, "output") if job.destination == STREAM else job.destination,
                 self.options,
                 colorizer=self.load,
                 output=self.output,
@@ -387,13 +387,7 @@ class _Work:
         return f"{self.colored} coloured, {self.skipped} skipped, {self.failed} failed, in {clock(seconds)}"
 
 
-def _standard_input() -> BinaryIO:
-    if sys.stdin is None:
-        raise PhotoError("the standard input is closed", remedy="name a file")
-    return sys.stdin.buffer
-
-
-def _standard_output() -> BinaryIO:
-    if sys.stdout is None:
-        raise PhotoError("the standard output is closed", remedy="name a file")
-    return sys.stdout.buffer
+def _binary(stream: TextIO | None, name: str) -> BinaryIO:
+    if stream is None:
+        raise PhotoError(f"the standard {name} is closed", remedy="name a file")
+    return stream.buffer
