@@ -24,8 +24,8 @@ from photochrom import photo
 from photochrom.colorizer.colorizer import Colorizer
 from photochrom.colorizer.options import DEFAULT_QUALITY
 from photochrom.errors import OptionError, PhotoError
-from photochrom.photo.formats.image import Metadata, Planes, check_format, color_pixels
-from photochrom.photo.write import write_output
+from photochrom.photo.formats.image import Metadata, Planes, color_pixels
+from photochrom.photo.write import check_picture, write_output
 from tests.helpers.photographs import (
     COLOR_FORMATS,
     MODEL,
@@ -246,7 +246,7 @@ def test_the_longest_avif_can_be_read() -> None:
     with pytest.raises(
         PhotoError, match=r"has more pixels than AVIF can hold \(268,435,456\): write JPEG, PNG or TIFF"
     ):
-        check_format("AVIF", (16_385, 16_384), transparent=False)
+        check_picture(picture_of(np.broadcast_to(np.uint8(0), (16_385, 16_384))), "AVIF")
 
 
 def test_a_photograph_that_does_not_fit_the_format_is_refused_before_it_is_coloured(

@@ -230,7 +230,7 @@ def _color_with_companions(
     prediction = colorizer.predict(luma, options)
     confidence = _confidence_map(colorizer, photo, prediction, output) if output.confidence else None
     others = _alternatives(colorizer, luma, options, prediction, output.alternatives)
-    report = _color_and_write(colorizer, photo, target, options, prediction, output, may_be_negative=True)
+    report = color_and_write(colorizer, photo, target, options, prediction, output, may_be_negative=True)
     if not isinstance(target, Path):
         return report
     if others:
@@ -251,6 +251,8 @@ def color_and_write(
     options: ColorOptions,
     prediction: Prediction | None = None,
     output: OutputOptions | None = None,
+    *,
+    may_be_negative: bool = False,
 ) -> PhotoReport:
     """Predict a photograph's colours if they are not given, compute its chroma, write it, and report on it.
 
@@ -264,6 +266,8 @@ def color_and_write(
         options: How to colour.
         prediction: Result of ``Colorizer.predict`` for this photograph and these options, if already computed.
         output: How to write, and whether to write a sidecar.
+        may_be_negative: Whether to warn of a photograph that looks like a negative, for which the network may run
+            again.
 
     Raises:
         PhotoError: The file cannot be written.
@@ -271,21 +275,7 @@ def color_and_write(
         PhotochromError: The output cannot be signed.
         OSError: The open file cannot be written.
     """
-    return _color_and_write(colorizer, photo, destination, options, prediction, output or OutputOptions())
-
-
-def _color_and_write(
-    colorizer: Colorizer,
-    photo: Photo,
-    destination: Path | BinaryIO,
-    options: ColorOptions,
-    prediction: Prediction | None,
-    output: OutputOptions,
-    *,
-    may_be_negative: bool = False,
-) -> PhotoReport:
-    """Do the work of ``color_and_write``; the last argument is that of ``color``."""
-    format = _check_size(photo, destination)
+    format, output = _check_size(photo, destination), output or OutputOptions()
     prediction = prediction or colorizer.predict(photo.scene, options)
     cb, cr, report = color(colorizer, photo, options, prediction, format, output, may_be_negative=may_be_negative)
     files = write_output(photo, cb, cr, destination, format, credit(colorizer.label, options.hints), output)
@@ -325,6 +315,6 @@ def _write_alternatives(
     reports = []
     for number, (options, prediction) in enumerate(others, 1):
         picture, hints = alternative_paths(path, number)
-        reports.append(_color_and_write(colorizer, photo, picture, options, prediction, output))
+        reports.append(color_and_write(colorizer, photo, picture, options, prediction, output))
         write_data(hints_json(options.hints).encode(), hints, overwrite=output.overwrite)
     return reports

@@ -18,9 +18,9 @@ from PIL import Image
 from ..atomic import new_file
 from ..color.bands import at_8_bits
 from ..colorizer.options import DEFAULT_QUALITY
-from ..errors import OptionError
+from ..errors import OptionError, PhotoError
 from .formats import heif, jpeg, png, tiff_writer, webp
-from .formats.image import Metadata, Planes, check_format, color_pixels
+from .formats.image import Metadata, Planes, color_pixels, obstacle
 from .library_errors import encoding, naming
 from .metadata import metadata_for
 from .names import EXTENSIONS, check_destination, sidecar_path
@@ -56,9 +56,13 @@ def check_picture(photo: Photo, format: str) -> None:
     Raises:
         PhotoError: It cannot; the message names formats that can.
     """
-    if format not in ("PNG", "TIFF"):  # which hold every picture
-        transparent = photo.alpha is not None and at_8_bits(photo.alpha).min() < 255
-        check_format(format, photo.shape, transparent=transparent)
+    if format in ("PNG", "TIFF"):  # which hold every picture
+        return
+    transparent = photo.alpha is not None and at_8_bits(photo.alpha).min() < 255
+    if problem := obstacle(format, photo.shape, transparent=transparent):
+        usual = ("JPEG", "PNG", "TIFF", "WebP")
+        names = [name for name in usual if not obstacle(name.upper(), photo.shape, transparent=transparent)]
+        raise PhotoError(problem, remedy=f"write {', '.join(names[:-1])} or {names[-1]}")
 
 
 def encode_photo(

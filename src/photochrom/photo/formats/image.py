@@ -144,25 +144,8 @@ def at_most(pixels: int) -> Iterator[None]:
         _most_pixels.reset(token)
 
 
-def check_format(format: str, shape: tuple[int, int], *, transparent: bool) -> None:
-    """Check that a format can hold a picture.
-
-    Args:
-        format: A key of ``names.EXTENSIONS``.
-        shape: Height and width in pixels.
-        transparent: Whether the picture is transparent anywhere.
-
-    Raises:
-        PhotoError: It cannot; the message names formats that can.
-    """
-    if problem := _obstacle(format, shape, transparent=transparent):
-        usual = ("JPEG", "PNG", "TIFF", "WebP")
-        names = [name for name in usual if not _obstacle(name.upper(), shape, transparent=transparent)]
-        raise PhotoError(problem, remedy=f"write {', '.join(names[:-1])} or {names[-1]}")
-
-
-def _obstacle(format: str, shape: tuple[int, int], *, transparent: bool) -> str:
-    """Return why a format cannot hold a picture; empty if it can."""
+def obstacle(format: str, shape: tuple[int, int], *, transparent: bool) -> str:
+    """Return why a format, a key of ``names.EXTENSIONS``, cannot hold a picture of this shape; empty if it can."""
     if format == "JPEG" and transparent:
         return "has transparency, which JPEG cannot hold"
     if max(shape) > (longest := LONGEST_SIDES.get(format, MAX_PIXELS)):
