@@ -72,14 +72,6 @@ def test_a_bucket_is_coloured_into_a_bucket_and_resumes(s3, remote, tmp_path):
     assert color_batch("s3://archive/scans", "s3://archive/colored", remote).cut_short == ["b.png"]
 
 
-def test_the_report_is_in_the_bucket_too_and_another_machine_resumes_from_it(s3, remote, tmp_path):
-    color_batch("s3://archive/scans", "s3://archive/colored", remote)
-    assert body(s3, "colored/report.jsonl").count(b"\n") == 4
-    elsewhere = replace(remote, report=tmp_path / "another machine")
-    again = color_batch("s3://archive/scans", "s3://archive/colored", elsewhere)
-    assert (again.colored, again.done_before) == (0, 4)
-
-
 @pytest.mark.slow
 def test_sidecars_and_labels_beside_outputs_go_to_the_bucket(s3, remote):
     color_batch(
@@ -100,12 +92,6 @@ def test_a_manifest_in_a_bucket(s3, remote, tmp_path):
     assert summary.colored == 2
     assert (local / "first.jpg").is_file()
     assert is_labelled(local / "1934" / "deep" / "c.color.tif")
-
-
-@pytest.mark.slow
-def test_a_local_folder_goes_to_a_bucket(s3, remote, tree):
-    assert color_batch(tree, "s3://archive/up", remote).colored == 4
-    assert "1934/a.color.jpg" in objects(s3, "up/")
 
 
 def test_a_bucket_that_does_not_exist(s3, remote):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import sys
 from dataclasses import replace
 
 import pytest
@@ -83,10 +82,3 @@ def test_the_flags(tree, tmp_path, model, identity, capsys):
     assert main(["photo", str(tree / "b.png"), *base, "--tsa", "http://127.0.0.1:1"]) == 1
     assert "cannot be written" in capsys.readouterr().err
     assert not (tree / "b.color.png").exists()
-
-
-def test_without_the_package(tree, identity, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "c2pa", None)
-    monkeypatch.setitem(sys.modules, "cryptography", None)
-    assert main(["photo", str(tree / "a.jpg"), "--c2pa", str(identity.certificate), str(identity.key)]) == 1
-    assert "pip install 'photochrom[c2pa]'" in capsys.readouterr().err

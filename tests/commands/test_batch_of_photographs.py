@@ -290,11 +290,7 @@ def test_an_output_below_a_file_is_reported_as_such(shoebox, tmp_path, capsys):
     assert f"{below}: is a file, not a folder: choose another output" in capsys.readouterr().err
     assert main(["photo", photograph, "-o", str(below / "deep" / "new.png")]) == 1
     assert f"{below / 'deep'}: {below} is a file, not a folder: choose another output" in capsys.readouterr().err
-
-
-def test_a_file_that_is_meant_as_a_folder_is_named(shoebox, tmp_path, capsys):
-    (tmp_path / "out").write_text("mine")
-    assert main(["photo", str(shoebox), "-o", str(tmp_path / "out")]) == 2
+    assert main(["photo", str(shoebox), "-o", str(below.rename(tmp_path / "out"))]) == 2
     assert "out: is a file, not a folder" in capsys.readouterr().err
 
 

@@ -30,10 +30,10 @@ from .naming import Outputs, clash_error, possible_name
 from .options import BatchOptions
 from .remote_files import in_full, is_remote
 from .remote_report import ReportCopy
-from .report import ReportWriter, Row, compact, date_back, read_rows, report_paths, reported_items
+from .report import Row, compact, date_back, read_rows, report_paths, report_writer, reported_items
 from .report_folder import locked_report_folder, report_path
 from .summary import BatchSummary
-from .thumbnails import ThumbnailWriter
+from .thumbnails import thumbnail_writer
 from .workers import NAME
 
 if TYPE_CHECKING:
@@ -305,14 +305,15 @@ def _report_writer(folder: Path, options: BatchOptions) -> Iterator[Callable[[Co
     path = report_path(folder, options)
     writing = partial(system_errors, PhotochromError, path, "make room and start again to resume", "written")
     with writing(), ExitStack() as opened:
-        rows = opened.enter_context(ReportWriter(path))
-        thumbnails = opened.enter_context(ThumbnailWriter(path.with_suffix(".thumbnails")))
+        append_row = opened.enter_context(report_writer(path))
+        append_thumbnails = opened.enter_context(thumbnail_writer(path.with_suffix(".thumbnails")))
         files = opened.pop_all()  # closed here only if one of them cannot be opened
 
     def write(colored: Colored) -> None:
         with writing():
-            thumbnails.append(colored.row.key, colored.before, colored.after)
-            rows.append(colored.row)
+            if colored.before:
+                append_thumbnails(colored.row.key, colored.before, colored.after)
+            append_row(colored.row)
 
     try:
         yield write

@@ -42,7 +42,7 @@ def write_failures(folder: Path, items: Iterable[Item]) -> Path | None:
         if row.status == "error":
             failed[row.key] = row.key, row.problem, row.source, row.finished
     listed = {item.key for item in items if item.key in failed}
-    failed = {key: row for key, row in failed.items() if key in listed or _may_exist(row[2])}
+    failed = {key: row for key, row in failed.items() if key in listed or is_remote(row[2]) or os.path.lexists(row[2])}
     if not failed:
         with system_errors(PhotochromError, path, "remove it", "removed"):
             path.unlink(missing_ok=True)
@@ -52,7 +52,3 @@ def write_failures(folder: Path, items: Iterable[Item]) -> Path | None:
     with report_file(path) as stream:
         stream.write(text.getvalue().encode("utf-8-sig", "backslashreplace"))
     return path
-
-
-def _may_exist(source: str) -> bool:
-    return is_remote(source) or os.path.lexists(source)

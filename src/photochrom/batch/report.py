@@ -11,7 +11,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, get_type_hints
@@ -126,36 +127,25 @@ _TYPES: Final = get_type_hints(Row) | {"warnings": tuple, "seconds": int | float
 _TYPES.update(dict.fromkeys(("colorfulness", "confidence"), int | float | None))  # other programs write 1.0 as 1
 
 
-class ReportWriter:
-    """Context manager that appends rows to a report, and closes it at the end of the block.
+@contextmanager
+def report_writer(path: Path) -> Iterator[Callable[[Row], None]]:
+    """Yield a function that appends a row to a report, and flushes it, so that it survives the end of this process.
 
     Args:
         path: The report; if its last line is incomplete because a process was killed, the line is removed.
 
     Raises:
-        OSError: The report cannot be opened or written.
+        OSError: The report cannot be opened or written; the function may raise it, too.
     """
+    _mend(path)
+    with path.open("ab") as file:
 
-    def __init__(self, path: Path) -> None:
-        _mend(path)
-        self._file = path.open("ab")
+        def append(row: Row) -> None:
+            file.write(row.to_json().encode() + b"\n")
+            file.flush()
 
-    def append(self, row: Row) -> None:
-        """Write a row and flush it, so that it survives the end of this process.
-
-        Raises:
-            OSError: The row cannot be written.
-        """
-        self._file.write(row.to_json().encode() + b"\n")
-        self._file.flush()
-
-    def __enter__(self) -> ReportWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        yield append
+        os.fsync(file.fileno())
 
 
 def _mend(path: Path) -> None:
@@ -271,10 +261,10 @@ def merge(other: Path, path: Path) -> None:
         PhotochromError: The report cannot be written.
     """
     last = {row.key: row.finished for row in read_rows(path)} if path.exists() else {}
-    with system_errors(PhotochromError, path, "make room, or move it away", "written"), ReportWriter(path) as report:
+    with system_errors(PhotochromError, path, "make room, or move it away", "written"), report_writer(path) as append:
         for row in read_rows(other):
             if row.key not in last or row.finished > last[row.key]:  # ISO 8601 in UTC sorts by time
-                report.append(row)
+                append(row)
 
 
 def compact(path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -19,44 +19,33 @@ from ..errors import OptionError, system_errors
 _LENGTHS: Final = struct.Struct("<III")
 
 
-class ThumbnailWriter:
-    """Context manager that appends thumbnails to a file, and closes it at the end of the block.
+@contextmanager
+def thumbnail_writer(path: Path) -> Iterator[Callable[[str, bytes, bytes], None]]:
+    """Yield a function that appends the thumbnails of an item, given its key and the JPEGs of its source and output.
 
     Args:
         path: The file; if its last record is incomplete because a process was killed, the record is removed.
 
     Raises:
         OptionError: The file cannot be read.
-        OSError: The file cannot be written.
+        OSError: The file cannot be written; the function may raise it, too.
     """
+    end = max((stop for _, _, stop in _records(path)), default=0)
+    with path.open("ab") as file:
+        file.truncate(end)
 
-    def __init__(self, path: Path) -> None:
-        end = max((stop for _, _, stop in _records(path)), default=0)
-        self._file = path.open("ab")
-        self._file.truncate(end)
-
-    def append(self, key: str, before: bytes, after: bytes) -> None:
-        """Append an item's thumbnails of source and output, both JPEG data; do nothing if either is empty.
-
-        Raises:
-            OSError: The file cannot be written.
-        """
-        if before and after:
+        def append(key: str, before: bytes, after: bytes) -> None:
             name = key.encode("utf-8", "surrogateescape")
-            self._file.write(_LENGTHS.pack(len(name), len(before), len(after)) + name + before + after)
+            file.write(_LENGTHS.pack(len(name), len(before), len(after)) + name + before + after)
 
-    def __enter__(self) -> ThumbnailWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+        yield append
 
 
 class Thumbnails:
     """Reads thumbnails by the items' keys; only their positions in the files are in memory.
 
     Args:
-        paths: Files written by ``ThumbnailWriter``; missing ones are ignored.
+        paths: Files written by ``thumbnail_writer``; missing ones are ignored.
 
     Raises:
         OptionError: A file cannot be read.
