@@ -1,6 +1,7 @@
 """Initial models of a run: published models, earlier runs, and errors for missing ones."""
 
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -215,7 +216,7 @@ def test_a_model_whose_encoder_is_omitted_is_published_once_and_without_it(tmp_p
         part.replace(path)
 
     monkeypatch.setattr("photochrom.atomic.publish", publish)
-    monkeypatch.setattr(export, "load_mean", lambda *_: export.Trained(REFERENCE, None, 20))
+    monkeypatch.setattr(export, "load_mean", lambda *_: SimpleNamespace(recipe=REFERENCE, network=None, photographs=20))
     for name, result in (("capabilities", {"vividness": None}), ("model_of", model), ("difference", 0.0)):
         monkeypatch.setattr(export, name, lambda *_, result=result: result)
     assert export.run(["best.safetensors", str(tmp_path / "model.onnx"), "--strip-encoder"]) == 0

@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import onnx
@@ -37,18 +38,25 @@ _SIZES = ((224, 224), (256, 320), (416, 192))  # heights and widths in pixels at
 TOLERANCE = 0.05  # in units of a*b*; results differ slightly because numbers are added in another order
 
 
-@dataclass(frozen=True)
+@dataclass
 class Trained:
-    """A trained colorizer in PyTorch, ready to run."""
+    """A trained colorizer in PyTorch, with its EMA weights."""
 
     recipe: Recipe
-    network: Network
+    encoder: Encoder
+    head: nn.Module
+    bins: ColorBins | None
     photographs: int
-    """Number of photographs that the network was trained on."""
+    """Number of photographs that it was trained on."""
+
+    @cached_property
+    def network(self) -> Network:
+        """The whole network, ready to run."""
+        return build_network(self.encoder.backbone, self.head, self.bins, self.recipe.rebalance_lambda)
 
 
 def load_trained(path: Path, encoder_weights: Path | None = None) -> Trained:
-    """Load the network of a checkpoint, with its EMA weights.
+    """Load a colorizer from a checkpoint.
 
     Args:
         path: Path of the checkpoint.
@@ -60,24 +68,6 @@ def load_trained(path: Path, encoder_weights: Path | None = None) -> Trained:
             weights of EfficientNet are not installed.
         ModelError: The weights of VGG16 cannot be downloaded or read.
     """
-    loaded = load_parts(path, encoder_weights)
-    network = build_network(loaded.encoder.backbone, loaded.head, loaded.bins, loaded.recipe.rebalance_lambda).cpu()
-    return Trained(loaded.recipe, network, loaded.photographs)
-
-
-class Parts(NamedTuple):
-    """The parts of a checkpoint's network, with its EMA weights."""
-
-    recipe: Recipe
-    encoder: Encoder
-    head: nn.Module
-    bins: ColorBins | None
-    photographs: int
-    """Number of photographs that the network was trained on."""
-
-
-def load_parts(path: Path, encoder_weights: Path | None) -> Parts:
-    """Load the parts of a checkpoint's network; arguments and errors are those of ``load_trained``."""
     tensors, facts = checkpoint.load(path)
     recipe = checkpoint.recipe_of(facts)
     with checkpoint.reading(path):
@@ -87,7 +77,7 @@ def load_parts(path: Path, encoder_weights: Path | None) -> Parts:
     if backbone := checkpoint.under("backbone.", tensors):  # none of VGG16, which is never trained
         _load(encoder.backbone, backbone, path)
     _load(head, checkpoint.under("ema.", tensors), path)
-    return Parts(recipe, encoder, head, bins, photographs)
+    return Trained(recipe, encoder, head, bins, photographs)
 
 
 @torch.no_grad()
@@ -118,7 +108,8 @@ def load_mean(paths: Sequence[Path], encoder_weights: Path | None = None) -> Tra
             )
         for name, value in other.network.named_parameters():
             mean[name].lerp_(value, 1 / count)
-    return replace(first, photographs=max(trained.photographs for trained in (first, *others)))
+    first.photographs = max(trained.photographs for trained in (first, *others))
+    return first
 
 
 def _difference(one: Trained, other: Trained) -> str | None:

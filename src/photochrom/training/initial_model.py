@@ -12,7 +12,7 @@ from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError, TrainingError
 from ..models.registry import WEIGHTS, find_model, get_reference, reference_path
 from . import checkpoint
-from .export import load_parts
+from .export import load_trained
 from .networks.colorization import new_head, shift_class_weights
 from .networks.encoders import Encoder, load_encoder, stored_weights
 from .networks.losses import ColorBins
@@ -127,7 +127,8 @@ def _reference(encoder_weights: Path | None) -> InitialModel:
 
 
 def _earlier_run(folder: Path, encoder_weights: Path | None) -> InitialModel:
-    recipe, encoder, head, bins, _ = load_parts(folder / "best.safetensors", encoder_weights)
+    trained = load_trained(folder / "best.safetensors", encoder_weights)
+    recipe, head, bins = trained.recipe, trained.head, trained.bins
     if bins is not None and recipe.rebalance_lambda is not None:
         shift_class_weights(head, bins, recipe.rebalance_lambda, DIAL_LAMBDA)
     model = folder / "model.onnx"
@@ -135,4 +136,4 @@ def _earlier_run(folder: Path, encoder_weights: Path | None) -> InitialModel:
     compared = model if model.is_file() else "default"
     base = REFERENCE if bins is None else replace(DEFAULT_CPU, encoder=recipe.encoder)
     recipe = fine_tuning(at_size(base, recipe.size))
-    return InitialModel(folder.name, recipe, encoder, head, bins, vividness, compared)
+    return InitialModel(folder.name, recipe, trained.encoder, head, bins, vividness, compared)

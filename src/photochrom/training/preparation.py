@@ -29,7 +29,7 @@ from .data.sources import copy_here
 from .initial_model import InitialModel
 from .networks.colorization import ColorizationHead, new_head, shift_class_weights
 from .networks.compilation import Compiled, for_any_shape
-from .networks.encoders import Backbone, EfficientNetLite, FrozenLite, stored_weights
+from .networks.encoders import Backbone, EfficientNetLite, stored_weights
 from .networks.losses import ColorBins
 from .processes import decoding_processes, in_first_process, uses_bf16
 from .recipes import Recipe
@@ -77,8 +77,9 @@ class TrainingRun:
         encoder, head = self.initial.encoder, self.initial.head
         if self.recipe.stages_rate > 0 or not isinstance(encoder, EfficientNetLite):
             return encoder.backbone
-        stages = head.stages if isinstance(head, ColorizationHead) else encoder.stages
-        whole = FrozenLite(encoder.backbone, copy.deepcopy(stages), encoder.channels)
+        whole = copy.deepcopy(encoder)
+        if isinstance(head, ColorizationHead):
+            whole.stages = copy.deepcopy(head.stages)
         return whole.eval().requires_grad_(False)
 
     @property

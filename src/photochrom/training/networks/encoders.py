@@ -190,7 +190,7 @@ class EfficientNetLite(nn.Module):
             stages.append(nn.Sequential(*blocks))
         first = self.taps[0] + 1
         self.backbone = LiteBackbone(SameConv(3, 32, 3, 2), stages[:first], self.channels[0])
-        self.stages = LiteStages(stages[first:], [tap - first for tap in self.taps[1:]])
+        self.stages: nn.Module = LiteStages(stages[first:], [tap - first for tap in self.taps[1:]])
 
     def forward(self, lightness: Tensor) -> list[Tensor]:
         return self.features(((255 * lightness - 127) / 128).expand(-1, 3, -1, -1))
@@ -269,28 +269,8 @@ def fold(conv: nn.Conv2d, state: State, kernel: str, norm: str) -> None:
         conv.bias.copy_(state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale)
 
 
-class FrozenLite(nn.Module):
-    """EfficientNet-Lite as a frozen backbone: lightness ``[N, 1, H, W]`` to feature maps at strides 8, 16 and 32.
-
-    Args:
-        backbone: The first stages.
-        stages: The later stages.
-        channels: Number of channels of each feature map.
-    """
-
-    strides = (8, 16, 32)
-
-    def __init__(self, backbone: LiteBackbone, stages: nn.Module, channels: tuple[int, ...]) -> None:
-        super().__init__()
-        self.backbone, self.stages, self.channels = backbone, stages, channels
-
-    def forward(self, lightness: Tensor) -> list[Tensor]:
-        maps: list[Tensor] = self.stages(self.backbone(lightness))
-        return maps
-
-
 Encoder = VGG16 | EfficientNetLite
-Backbone = VGG16 | LiteBackbone | FrozenLite
+Backbone = VGG16 | LiteBackbone | EfficientNetLite
 
 
 def constant_maps(maps: Sequence[Tensor]) -> list[int]:
