@@ -151,12 +151,6 @@ class TestBlindEncoder:
         with pytest.raises(TrainingError, match=r"stride 32 have become the same"):
             run(resumed, cache, cache)
 
-    def test_a_run_from_a_blind_one_goes_on(self, tmp_path):
-        cache, trainer = features("default"), new_trainer("default", tmp_path, epochs=1)
-        self.blind(trainer)
-        run(trainer, cache, cache)
-        assert trainer.step == trainer.steps
-
 
 @pytest.mark.parametrize(
     "exc",

@@ -90,8 +90,6 @@ def fit(
     forecast = Forecast(schedule.guessed_costs(len(validation)) if costs is None else costs)
     clock, batches = Clock(), training.stream(trainer.view_indices())
     with explain_memory_errors(), stopping(*SIGNALS) as signal_number, bar, closing(batches):
-        if trainer.constant_before is None:
-            trainer.constant_before = sorted(trainer.constant_strides(validation))
         for batch in clock.timed(batches):
             # Early stopping comes before the step, because a resumed run may already have ended.
             if 0 < patience <= trainer.rounds_without_gain:
@@ -172,8 +170,6 @@ class Trainer:
         """Losses of the steps since the last row of the history."""
         self.history: list[dict[str, float]] = []
         """One row per round: epoch, training and validation loss, seconds, and seconds spent waiting for data."""
-        self.constant_before: list[int] | None = None
-        """Strides at which the features were already constant when training began; None if not measured yet."""
 
     def _parameter_groups(self) -> list[dict[str, object]]:
         """Return the trained parameters in groups, each with its weight decay and its rate relative to the decoder's.
@@ -295,24 +291,10 @@ class Trainer:
         return (losses / weights).sum().item()
 
     @torch.no_grad()
-    def constant_strides(self, source: Batches) -> set[int]:
-        """Return the strides at which the encoder's features are the same for all pictures of the first batch.
-
-        There are none if the source has only one view, or if the head contains no stages.
-
-        Raises:
-            TrainingError: A photograph cannot be read or decoded.
-        """
-        indices = np.arange(min(len(source), self.recipe.batch))
-        if len(indices) < 2 or not isinstance(self.head, ColorizationHead):
-            return set()
-        inputs = self.fabric.to_device(source.batch(indices).inputs)
-        with self.fabric.autocast():
-            features = self.head.features(source.backbone_features(inputs))  # [[N, C, h, w], ...] at _STRIDES
-        return {_STRIDES[i] for i in constant_maps([f.float() for f in features])}
-
     def check_features(self, source: Batches) -> None:
-        """Check that training has not made the encoder's features independent of the picture.
+        """Check that training has not made the encoder's features the same for all pictures of the first batch.
+
+        Nothing is checked if the source has only one view, or if the head contains no stages.
 
         Args:
             source: Source of the held-out views.
@@ -321,9 +303,15 @@ class Trainer:
             TrainingError: The features have become the same for all pictures at some stride, or a photograph cannot be
                 read or decoded.
         """
-        if constant := self.constant_strides(source).difference(self.constant_before or ()):
+        indices = np.arange(min(len(source), self.recipe.batch))
+        if len(indices) < 2 or not isinstance(self.head, ColorizationHead):
+            return
+        inputs = self.fabric.to_device(source.batch(indices).inputs)
+        with self.fabric.autocast():
+            features = self.head.features(source.backbone_features(inputs))  # [[N, C, h, w], ...] at _STRIDES
+        for i in constant_maps([f.float() for f in features])[:1]:
             raise TrainingError(
-                f"the encoder's features at stride {min(constant)} have become the same for all pictures at step "
+                f"the encoder's features at stride {_STRIDES[i]} have become the same for all pictures at step "
                 f"{self.step:,}",
                 remedy=f"start another run with a learning rate below {self.recipe.learning_rate:g}",
             )
@@ -380,7 +368,7 @@ class Trainer:
     def _facts(self) -> dict[str, Any]:
         photographs = self.schedule.count // self.recipe.views
         facts = {"recipe": asdict(self.recipe), "photographs": photographs, "conditions": self.conditions}
-        return facts | {"step": self.step, "history": self.history, "constant strides": self.constant_before}
+        return facts | {"step": self.step, "history": self.history}
 
     def resume(self, path: Path) -> None:
         """Restore the state from a checkpoint written by ``save``.
@@ -392,4 +380,3 @@ class Trainer:
         facts = checkpoint.restore(path, self.conditions, self.head, self.ema, self.optimizer)
         with checkpoint.reading(path):
             self.step, self.history, self.losses = facts["step"], facts["history"], facts["losses"]
-            self.constant_before = facts["constant strides"]
