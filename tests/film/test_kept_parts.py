@@ -13,7 +13,7 @@ from photochrom.film.frames import FrameColorizer
 from photochrom.film.hints import FilmHint
 from photochrom.film.plan import make_plan
 from photochrom.film.reader import FilmReader
-from photochrom.film.shots.shot_plan import make_shot_plan
+from photochrom.film.shots.planning import make_shot_plan
 from tests.film.test_resume import PUT_TOGETHER, run_in_a_process, write_reel
 from tests.helpers.films import all_packets, decoded, other_shot, pan, plane, still_frame, write_film, write_frames
 from tests.helpers.interruptions import Stop, stop_at, varied_model

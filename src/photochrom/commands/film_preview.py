@@ -53,7 +53,7 @@ def show_without_coloring(film: str, request: Request, load: ModelLoader, claim:
     from ..film.plan import check, check_pictures, make_plan, resolved
     from ..film.sequences.reader import open_film
     from ..film.shots.already_in_color import leaving_colored_shots
-    from ..film.shots.shot_plan import make_shot_plan
+    from ..film.shots.planning import make_shot_plan
     from ..film.shots.titles import keeping_titles
 
     args = request.args

@@ -37,7 +37,7 @@ from .reader import FilmReader
 from .sequences.reader import SequenceReader, open_film
 from .sequences.writer import first_existing, publish_frames
 from .shots.already_in_color import leaving_colored_shots
-from .shots.shot_plan import make_shot_plan
+from .shots.planning import make_shot_plan
 from .shots.titles import keeping_titles
 from .source import side_data
 from .source.opening import RESUMES

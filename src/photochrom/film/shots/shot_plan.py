@@ -1,25 +1,18 @@
-"""``ShotPlan``: where each shot of a film begins and how it is coloured, decided before the film is coloured."""
+"""``ShotPlan``: where each shot of a film begins and how it is coloured; converts times of shots and hints to pts."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from ...colorizer.options import ColorOptions
-from ...errors import FilmError
 from ..hints import FilmHint
 from ..options import FilmOptions
 from ..reader import FilmReader
 from ..times import ROUNDED
-from .options import ShotOptions
-
-if TYPE_CHECKING:
-    from ..frames import FrameColorizer
-    from ..plan import Plan
 
 
 @dataclass(frozen=True)
@@ -67,54 +60,6 @@ class ShotPlan:
             f"{color.vividness}, {color.strength}, {number in self.left_out}, {sorted(own[number])}"
             for number, color in enumerate(self.colors)
         ]
-
-
-def make_shot_plan(
-    frame_colorizer: FrameColorizer,
-    plan: Plan,
-    known: Sequence[int] = (),
-    on_frame: Callable[[], None] = lambda: None,
-) -> ShotPlan | None:
-    """Decide where the shots of a film begin and how each of them is coloured.
-
-    Args:
-        frame_colorizer: Prepares the frames of the film, and has the options for its shots.
-        plan: The part of the film to colour.
-        known: pts of the first frame of each shot, if an earlier run has recorded them; otherwise empty.
-        on_frame: Called before each frame that is read; an exception that it raises ends the reading.
-
-    Returns:
-        The plan; None if all shots are coloured alike, so that they can be detected during colouring.
-
-    Raises:
-        FilmError: ``only_shots`` has a number that is too great, the last shot in the options begins after the film's
-            end, or the film cannot be read.
-    """
-    options, reader = frame_colorizer.options, frame_colorizer.reader
-    if options.shots and not known:
-        _check_end(options.shots, reader)
-    starts = known or starts_in_options(options, reader)
-    if not starts and options.only_shots:
-        starts = [prepared.pts for prepared, start in frame_colorizer.prepared_part(plan, on_frame) if start]
-    if not starts:
-        return None
-    numbers = frozenset(number - 1 for number in options.only_shots)
-    entries = entries_of(starts, options, reader) if options.shots else range(len(starts))
-    count = len(options.shots or starts)
-    if numbers and max(numbers) >= count:
-        found = "1 shot" if count == 1 else f"{count} shots"
-        raise FilmError(f"has {found}, and not {max(numbers) + 1}", path=reader.path, remedy="list them first")
-    left_out = frozenset(i for i, entry in enumerate(entries) if numbers and entry not in numbers)
-    return ShotPlan(tuple(starts), colors_of(starts, options, reader), left_out)
-
-
-def _check_end(shots: Sequence[ShotOptions], reader: FilmReader) -> None:
-    """Raise an error if the last shot in the options begins after the film's end."""
-    try:
-        reader.pts_at(shots[-1].start)
-    except FilmError as exc:
-        problem = f"shot {len(shots)} of the list: {exc.problem}"
-        raise FilmError(problem, path=exc.path, remedy=exc.remedy) from exc
 
 
 def starts_in_options(options: FilmOptions, reader: FilmReader) -> list[int]:
