@@ -147,10 +147,10 @@ class TestInspection:
         """A stand-in is used, because tests may run as root, who can read every file."""
         read = sources.read
 
-        def refuse(place):
-            if place.path.name == "5.jpg":
-                raise PermissionError(13, "Permission denied", str(place.path))
-            return read(place)
+        def refuse(path, *part):
+            if path.name == "5.jpg":
+                raise PermissionError(13, "Permission denied", str(path))
+            return read(path, *part)
 
         monkeypatch.setattr(inspection, "read", refuse)
         assert inspect(folder, table(tmp_path)).dropped == {"unreadable": 1}
@@ -174,7 +174,7 @@ class TestInspection:
         changed = folder / "a" / "5.jpg"
         changed.write_bytes(jpeg(crops(30)[-1]))
         seen = []
-        monkeypatch.setattr(inspection, "read", lambda place: seen.append(place.path) or sources.read(place))
+        monkeypatch.setattr(inspection, "read", lambda path, *part: seen.append(path) or sources.read(path, *part))
         second = inspect(folder, table(tmp_path))
         assert seen == [changed]
         kept = [p for p in second.photographs if p.path != changed]
@@ -396,8 +396,8 @@ def test_evaluation_measures_what_training_holds_out(folder, tmp_path):
 
 def test_evaluation_reads_each_photograph_once_to_choose(folder, monkeypatch):
     read = []
-    monkeypatch.setattr(inspection, "read", lambda place: read.append(place.path) or sources.read(place))
-    monkeypatch.setattr("photochrom.training.data.dataset.read", lambda place: read.append(place.path))
+    monkeypatch.setattr(inspection, "read", lambda path, *part: read.append(path) or sources.read(path, *part))
+    monkeypatch.setattr("photochrom.training.data.dataset.read", lambda path, *_: read.append(path))
     chosen(folder, held_out=False, limit=1)
     assert sorted(read) == sorted(folder.rglob("*.jpg"))
 

@@ -157,7 +157,7 @@ def fit(trainer: DistillationTrainer, training: Pairs, path: Path, minutes: floa
                 trainer.save(path)
                 clock.saved()
             if stop:
-                raise Stopped(f"stopped at step {trainer.step:,} of {steps:,}", 128 + stop)
+                raise Stopped(trainer.step, steps, stop)
     trainer.student.load_state_dict(trainer.ema)
 
 

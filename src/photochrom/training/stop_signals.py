@@ -9,8 +9,9 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 class Stopped(Exception):  # noqa: N818
     """Raised when a signal has stopped the run; what the remedy needs, such as a checkpoint, was written before."""
 
-    def __init__(self, problem: str, status: int, remedy: str = "go on with resume=True") -> None:
-        super().__init__(f"{problem}: {remedy}")
-        self.remedy = remedy
-        self.status = status
+    remedy = "go on with resume=True"
+
+    def __init__(self, step: int, steps: int, signal_number: int) -> None:
+        super().__init__(f"stopped at step {step:,} of {steps:,}: {self.remedy}")
+        self.status = 128 + signal_number
         """Exit status by the shells' convention, 128 + signal: 130, 143 or 129."""

@@ -121,7 +121,7 @@ def fit(
                 log.save()
                 clock.saved()
             if stop:
-                raise Stopped(f"stopped at step {trainer.step:,} of {trainer.steps:,}", 128 + stop)
+                raise Stopped(trainer.step, trainer.steps, stop)
 
 
 class Trainer:

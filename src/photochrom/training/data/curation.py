@@ -170,8 +170,8 @@ def _inspect_file(file: File, known: dict[tuple[str, str, int, str], InspectedFi
         before = known.get((row.file, row.member, row.offset, row.stamp))
         if before is not None and before.dropped != "unreadable":  # such a file may be readable now
             return replace(before, dropped="") if "duplicate" in before.dropped else before
-        data = read(file)
-        if is_own_output(file, data):
+        data = read(file.path, file.offset, file.size)
+        if is_own_output(file.path, data):
             return replace(row, dropped="made by Photochrom")
     except OSError:
         return replace(row, dropped="unreadable")

@@ -68,7 +68,7 @@ class Photograph:
             TrainingError: The file cannot be read.
         """
         with system_errors(TrainingError, self.path, "give access to it, or remove it"):
-            return read(self)
+            return read(self.path, self.offset, self.size)
 
     def decode(self) -> np.ndarray:
         """Read and decode the photograph to sRGB, uint8 ``[H, W, 3]``; see ``decoding.decode``.

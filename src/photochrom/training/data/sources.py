@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tqdm import tqdm
 
@@ -29,17 +29,6 @@ HEIF_SUFFIXES = (".heic", ".heif", ".avif")  # photographs that training does no
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")  # train-{000..146}.tar, in WebDataset's notation
 
 
-class Place(Protocol):
-    """Location of an image file's bytes: a file, or a part of a tar shard."""
-
-    @property
-    def path(self) -> Path: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def size(self) -> int: ...
-
-
 @dataclass(frozen=True)
 class File:
     """A file, or a member of a tar shard, that may be a photograph; see ``data.dataset.Photograph`` for the fields."""
@@ -52,24 +41,24 @@ class File:
     size: int = -1
 
 
-def read(place: Place) -> bytes:
-    """Read an image file, or a part of a tar shard.
+def read(path: Path, offset: int, size: int) -> bytes:
+    """Read ``size`` bytes of a file from ``offset`` on, such as a member of a tar shard; all bytes if ``size`` is -1.
 
     Raises:
         OSError: The file cannot be read.
     """
-    with place.path.open("rb") as file:
-        file.seek(place.offset)
-        return file.read(place.size)
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(size)
 
 
-def is_own_output(place: Place, data: bytes) -> bool:
+def is_own_output(path: Path, data: bytes) -> bool:
     """Return whether Photochrom made an image file with content ``data``, whose colours are then not true ones.
 
     Raises:
         OSError: The sidecar beside the file cannot be read.
     """
-    sidecar = sidecar_path(place.path)
+    sidecar = sidecar_path(path)
     return has_label(data) or (sidecar.is_file() and is_labelled(sidecar))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -30,22 +29,11 @@ _VIVIDNESS = 0.5  # vividness at which colours are decoded for the losses
 _COLORFULNESS_WEIGHT = 12.0  # colour difference that costs as much as a colourfulness wrong by a factor of e
 
 
-class Objective(Protocol):
-    """Maps a head's output, true a*b* and small lightness to the terms of the loss and their weights, ``[K]`` both.
-
-    The K terms, such as the cross-entropy and the perceptual loss, are summed and minimised. The weights are for
-    combining parts of a batch: each term of the whole batch is the weighted mean of the parts' terms.
-    """
-
-    def __call__(self, output: Tensor, chroma: Tensor, small_lightness: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the terms and their weights.
-
-        Args:
-            output: Logits ``[N, bins, h, w]``, or a*b* ``[N, 2, h, w]``.
-            chroma: True a*b*, ``[N, 2, H, W]``, not smaller than the output.
-            small_lightness: ``L*/100`` for the perceptual loss, ``[N, 1, S, S]``; S is 0 without that loss.
-        """
-        ...
+# Function from a head's output (logits ``[N, bins, h, w]`` or a*b* ``[N, 2, h, w]``), true a*b* ``[N, 2, H, W]``, not
+# smaller than the output, and small lightness, ``L*/100``, ``[N, 1, S, S]``, S 0 without the perceptual loss, to the
+# terms of the loss and their weights, ``[K]`` both. The terms are summed and minimised. The weights are for combining
+# parts of a batch: each term of the whole batch is the weighted mean of the parts' terms.
+Objective = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def build_objective(
