@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ..errors import TrainingError
 from ..machine import free_memory
-from .data.batches import Batch, Batches, Pictures, Sides
-from .data.feature_cache import few_features
+from .data.batches import Batch, Pictures, Sides
+from .data.feature_cache import Batches, few_features
 from .memory import explain_memory_errors
 from .preparation import REPORTED, TrainingRun, gigabytes
 from .processes import in_first_process, process_counts

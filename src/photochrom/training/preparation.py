@@ -21,10 +21,10 @@ from ..colorizer.vividness import DIAL_LAMBDA
 from ..errors import OptionError, TrainingError
 from . import checkpoint
 from .config import TrainingConfig
-from .data.batches import Batches, Pictures, Sides
+from .data.batches import Pictures, Sides
 from .data.curation import Inspection, inspect_for_training
 from .data.dataset import Photograph, View, fingerprint, sample, split, views
-from .data.feature_cache import DiskCache, cached_views, compile_backbone, few_features, view_bytes
+from .data.feature_cache import Batches, DiskCache, cached_views, compile_backbone, few_features, view_bytes
 from .data.sources import copy_here
 from .initial_model import InitialModel
 from .networks.colorization import ColorizationHead, new_head, shift_class_weights

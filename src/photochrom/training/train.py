@@ -30,7 +30,8 @@ from tqdm import tqdm
 from ..errors import TrainingError
 from ..signals import stopping
 from . import checkpoint
-from .data.batches import Batch, Batches
+from .data.batches import Batch
+from .data.feature_cache import Batches
 from .data.simulated_hints import simulate_hints
 from .memory import explain_memory_errors
 from .networks.colorization import ColorizationHead

@@ -1,4 +1,4 @@
-"""Batches of training data, the interface of their sources, and a source that decodes photographs (``Pictures``)."""
+"""Batches of training data, and a source of them that decodes photographs (``Pictures``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -47,39 +47,11 @@ class Batch(NamedTuple):
     """The views of one training step."""
 
     inputs: list[Tensor]
-    """Input of ``Batches.backbone_features``: lightness or cached features, float32 ``[N, C, h, w]`` each."""
+    """Input of the source's ``backbone_features``: lightness or cached features, float32 ``[N, C, h, w]`` each."""
     chroma: Tensor
     """True a*b*, float32 ``[N, 2, grid, grid]``."""
     small_lightness: Tensor
     """``L*/100`` of the pictures for the perceptual loss, float32 ``[N, 1, thumbnail, thumbnail]``."""
-
-
-class Batches(Protocol):
-    """A source of training data: views, by their indices."""
-
-    def __len__(self) -> int:
-        """Return the number of views."""
-        ...
-
-    def stream(self, indices: Iterator[np.ndarray]) -> Generator[Batch]:
-        """Yield one batch per array of indices; the next batches are loaded while one is in use.
-
-        Raises:
-            TrainingError: A photograph cannot be read or decoded, or a cache on disk cannot be written.
-        """
-        ...
-
-    def batch(self, indices: np.ndarray) -> Batch:
-        """Return the batch of the views with the given indices, int ``[N]``.
-
-        Raises:
-            TrainingError: A photograph cannot be read or decoded, or a cache on disk cannot be written.
-        """
-        ...
-
-    def backbone_features(self, inputs: list[Tensor]) -> list[Tensor]:
-        """Return the features of the encoder's backbone, ``[N, C, h, w]`` each, given ``Batch.inputs``."""
-        ...
 
 
 @dataclass(frozen=True)

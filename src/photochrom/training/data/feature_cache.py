@@ -29,7 +29,7 @@ from ...json_text import parse_json
 from ..atomic_files import writing
 from ..networks.compilation import Compiled, compiled
 from ..networks.encoders import Backbone
-from .batches import Batch, Sides, load_ahead, load_view
+from .batches import Batch, Pictures, Sides, load_ahead, load_view
 from .dataset import View, fingerprint
 
 _BATCH = 32  # views encoded at once
@@ -144,6 +144,10 @@ class DiskCache(FeatureCache):
             with new_file(self._folder / "there.npy", overwrite=True) as file:
                 np.save(file, self._computed)
         self._unrecorded = 0
+
+
+Batches = Pictures | FeatureCache
+"""A source of training data: of views by their indices, whose features are computed at every step or cached."""
 
 
 def few_features(encoder: Backbone, encode: Compiled, views: Sequence[View], sides: Sides) -> FeatureCache:
