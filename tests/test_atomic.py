@@ -82,17 +82,22 @@ def test_code_that_writes_nothing_is_an_error(tmp_path):
     assert not names(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def ended() -> int:
+    """Return the number of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        return process.pid
+
+
 def part_of(process: int, host: str | None = None) -> str:
     return f".photochrom-{host or atomic._host()}-{process}-00000000.part"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are not looked for there")
-def test_files_left_by_a_killed_process_are_removed_by_the_next(tmp_path):
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    other_machine = part_of(ended.pid, host="feedbeef")
+def test_files_left_by_a_killed_process_are_removed_by_the_next(ended, tmp_path):
+    other_machine = part_of(ended, host="feedbeef")
     old = part_of(os.getpid(), host="0ddba11a")
-    for name in (part_of(ended.pid), part_of(os.getpid()), part_of(1), other_machine, old):
+    for name in (part_of(ended), part_of(os.getpid()), part_of(1), other_machine, old):
         (tmp_path / name).write_text("half")
     os.utime(tmp_path / old, (0, 0))
     write(tmp_path / "a.txt", "whole")
@@ -100,11 +105,9 @@ def test_files_left_by_a_killed_process_are_removed_by_the_next(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are not looked for there")
-def test_a_temporary_file_that_disappears_meanwhile_does_not_keep_the_others(tmp_path, monkeypatch):
+def test_a_temporary_file_that_disappears_meanwhile_does_not_keep_the_others(ended, tmp_path, monkeypatch):
     """Other processes give their files their final names at any time."""
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        ended.wait()
-    left = [tmp_path / f"{part_of(ended.pid)}{number}" for number in range(3)]
+    left = [tmp_path / f"{part_of(ended)}{number}" for number in range(3)]
     for path in left:
         path.write_text("half")
     is_abandoned, seen = atomic._is_abandoned, []
@@ -170,12 +173,10 @@ def copy_a_remote_photograph(folder, _):
     ("name", "work"),
     [("film", color_a_film), ("jpeg", color_a_jpeg_with_colours), ("batch", copy_a_remote_photograph)],
 )
-def test_temporary_folders_of_killed_processes_are_removed(name, work, tmp_path, fake_colorizer, monkeypatch):
+def test_temporary_folders_of_killed_processes_are_removed(name, work, ended, tmp_path, fake_colorizer, monkeypatch):
     system = tmp_path / "system"
     monkeypatch.setattr("tempfile.tempdir", str(system))
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        ended.wait()
-    left = system / f"photochrom-{name}-{atomic._host()}-{ended.pid}-0123abcd"
+    left = system / f"photochrom-{name}-{atomic._host()}-{ended}-0123abcd"
     left.mkdir(parents=True)
     work(tmp_path, fake_colorizer)
     assert not list(system.iterdir())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import shutil
 import subprocess
 import sys
@@ -101,16 +100,7 @@ def test_a_bag_that_was_not_finished_is_reported_and_can_be_resumed(tree, tmp_pa
     for path in (target / "data").iterdir():
         path.rename(target / path.name)
     (target / "data").rmdir()
-    assert color_batch(tree, target, options).done_before == 4
-    assert bagit.Bag(str(make_bag(target))).is_valid()
-
-
-def test_a_bag_is_made_though_the_folders_of_an_unfinished_one_were_left_empty(tree, tmp_path, options):
-    """As after a process was killed, and the user has moved everything up, as advised."""
-    bagit = pytest.importorskip("bagit")
-    target = tmp_path / "out"
-    color_batch(tree, target, options)
-    (target / "unfinished-bag" / "data").mkdir(parents=True)
+    (target / "unfinished-bag" / "data").mkdir(parents=True)  # as if the process had been killed
     assert color_batch(tree, target, options).done_before == 4
     assert bagit.Bag(str(make_bag(target))).is_valid()
     assert not (target / "unfinished-bag").exists()
@@ -310,12 +300,6 @@ def test_an_empty_source_is_an_error_unless_it_is_one_shard_of_several(tree, tmp
         assert not (tmp_path / "out").exists()
     summary = color_batch(tmp_path / "nothing", tmp_path / "out", replace(options, shard=(1, 2)))
     assert (summary.listed, summary.status) == (0, 0)
-
-
-@pytest.mark.parametrize("most", [-1, 1.5, math.nan])
-def test_the_limit_of_errors_is_a_number_or_a_share(most):
-    with pytest.raises(OptionError, match=f"max_errors is {most}: give a number, or a share from 0 to 1"):
-        BatchOptions(max_errors=most)
 
 
 def test_a_model_that_has_disappeared_is_found_before_any_item(model, tmp_path):

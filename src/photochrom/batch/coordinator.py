@@ -162,7 +162,8 @@ def listed_items(
         place, target = in_full(os.fspath(source)), in_full(target)
         items = partial(list_items, place, Filter(options.include, options.exclude, below(place, target)))
     else:
-        items = partial(iter, [_in_full(item) for item in source])
+        full = (replace(i, source=in_full(i.source), hints=in_full(i.hints) if i.hints else "") for i in source)
+        items = partial(iter, list(full))
     outputs, (number, count) = Outputs(options.name), options.shard or (1, 1)
     listed = [with_local_state(item) for item in outputs.note(items()) if item.shard(count) == number - 1]
     if keys := outputs.repeated(items):
@@ -177,10 +178,6 @@ def listed_items(
             "holds no photographs that can be coloured", path=source, remedy="check the path and the patterns"
         )
     return [item for item in listed if not item.is_unread], [item for item in listed if item.is_unread]
-
-
-def _in_full(item: Item) -> Item:
-    return replace(item, source=in_full(item.source), hints=in_full(item.hints) if item.hints else "")
 
 
 def extensions(items: Iterable[Item]) -> Counter[str]:
@@ -337,7 +334,7 @@ def _colored(
         return map(coloring(job, colorizer), itertools.takewhile(lambda _: not stop(), items))
     if job.options.ray:
         return by_ray(items, job, stop)
-    return by_processes(items, job, min(worker_count(job.options.workers), max(1, len(items))), stop)
+    return by_processes(items, job, min(worker_count(job.options.workers), len(items)), stop)
 
 
 def _too_many(summary: BatchSummary, most: int | float | None) -> str:

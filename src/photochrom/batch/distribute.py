@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import pickle
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,14 +87,14 @@ def _failed(item: Item, job: BatchJob, reason: str) -> Colored:
     return Colored(row)
 
 
-def by_ray(items: Iterable[Item], job: BatchJob, stop: Stop) -> Iterator[Colored]:
+def by_ray(items: Sequence[Item], job: BatchJob, stop: Stop) -> Iterator[Colored]:
     """Colour items with actors of a Ray cluster, to which no pixels are sent, only paths and report rows.
 
     Each actor colours in a separate process, so that if a file crashes the process, only this file's item fails. If an
     actor or its node is lost, Ray repeats the unfinished items elsewhere.
 
     Args:
-        items: The items. Sources and target must be accessible from every node.
+        items: At least one item. Sources and target must be accessible from every node.
         job: How to colour; its options name the cluster, and limit the number of actors.
         stop: Called between results; once it returns True, no more are yielded.
 
@@ -112,9 +111,8 @@ def by_ray(items: Iterable[Item], job: BatchJob, stop: Stop) -> Iterator[Colored
         raise PhotochromError(
             f"Ray cannot be reached at {address or 'this machine'} ({exc})", remedy="check the address"
         ) from exc
-    blocks = list(_blocks(items))
-    if not blocks:
-        return
+    # Pickled in small groups, since Ray would convert plain items to Arrow tables.
+    blocks = [pickle.dumps(items[start : start + _BLOCK]) for start in range(0, len(items), _BLOCK)]
     most = job.options.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     dataset = ray.data.from_items([{"block": block} for block in blocks], override_num_blocks=len(blocks))
     colored = dataset.map_batches(
@@ -132,13 +130,6 @@ def by_ray(items: Iterable[Item], job: BatchJob, stop: Stop) -> Iterator[Colored
             yield from result
         if stop():
             return
-
-
-def _blocks(items: Iterable[Item]) -> Iterator[bytes]:
-    """Yield the items in small groups, pickled, since Ray would convert plain items to Arrow tables."""
-    remaining = iter(items)
-    while block := list(itertools.islice(remaining, _BLOCK)):
-        yield pickle.dumps(block)
 
 
 class _RayColorist:

@@ -115,7 +115,7 @@ def estimate_batch(source: str | os.PathLike[str], target: str, options: BatchOp
         OSError: The system's temporary folder cannot be written.
     """
     items, unread = listed_items(source, target, options)
-    job, folder = BatchJob(target, options), report_folder(target, options, make=False)
+    job, folder = BatchJob(target, options), report_folder(target, options)
     states = list(pending_items(items, reported_items(folder), job))
     pending = [item for item, state in states if state == "to do"]
     chosen = [] if options.recolor else _to_check(pending)

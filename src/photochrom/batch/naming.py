@@ -118,7 +118,7 @@ class Outputs:
         for item in items:
             self._keys.append(_hash(item.key))
             if name := possible_name(item, self._template):
-                self._marks.append(_mark(name))
+                self._marks.append(_hash(folded(name)))
             yield item
 
     def repeated(self, items: Callable[[], Iterable[Item]]) -> list[str]:
@@ -140,7 +140,7 @@ class Outputs:
         doubled, first, clashes = _doubled(self._marks), dict[int, Item](), list[tuple[Item, Item]]()
         for item in items() if doubled else ():
             name = possible_name(item, self._template)
-            mark = _mark(name)
+            mark = _hash(folded(name))
             if not name or mark not in doubled:
                 continue
             if mark in first:
@@ -168,11 +168,6 @@ def clash_error(clashes: Sequence[tuple[Item, Item]], template: str) -> OptionEr
 def folded(name: str) -> str:
     """Return a name in a form that is equal for names that differ only in case or Unicode normalisation."""
     return unicodedata.normalize("NFC", name).casefold()
-
-
-def _mark(name: str) -> int:
-    """Return a hash of a folded name."""
-    return _hash(folded(name))
 
 
 def _hash(text: str) -> int:

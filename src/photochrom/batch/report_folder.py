@@ -27,14 +27,14 @@ UNFINISHED_BAG: Final = "unfinished-bag"
 _TEST_S: Final = 2.0  # seconds after which a lock counts as that of a batch; other shards only test it for a moment
 
 
-def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> Path:
-    """Return the folder of the report, and create it if ``make`` is set.
+def report_folder(target: str, options: BatchOptions) -> Path:
+    """Return the folder of the report, which need not exist.
 
     By default, that folder is the target. The report of a remote target is in a cache folder that is named after the
     target's address; ``ReportCopy`` copies the report to the target.
 
     Raises:
-        OptionError: The folder cannot be created, or it or the target is a bag, perhaps an unfinished one.
+        OptionError: It or the target is a bag, perhaps an unfinished one, or cannot be examined.
     """
     folder = options.report or (_cached(target) if is_remote(target) else Path(target))
     with system_errors(OptionError, folder, "name another target"):
@@ -47,8 +47,6 @@ def report_folder(target: str, options: BatchOptions, *, make: bool = True) -> P
                 )
             if (place / "bagit.txt").exists():
                 raise OptionError("is a bag, which must not be changed", path=place, remedy="name another target")
-    if make:
-        create_folder(folder, OptionError)
     return folder
 
 
@@ -94,12 +92,12 @@ def locked_report_folder(target: str, options: BatchOptions) -> Iterator[Path]:
         OptionError: The folder cannot be created or is a bag, or another batch is running in it.
         PhotochromError: The folder cannot be written.
     """
-    folder = report_folder(target, options, make=False)
+    folder = report_folder(target, options)
     created = [path for path in (folder, *folder.parents) if not path.exists()]
-    report_folder(target, options)
+    create_folder(folder, OptionError)
     with locked(folder, options.shard):
         try:
-            report_folder(target, options, make=False)  # another batch may have made a bag before it released the lock
+            report_folder(target, options)  # another batch may have made a bag before it released the lock
             yield folder
         except BaseException:
             _remove_unless_reported(folder, options, created)

@@ -26,7 +26,6 @@ from .parser import Verbs
 
 if TYPE_CHECKING:
     from ..film.colored_stills import Still
-    from ..film.hints import FilmHint
     from ..film.options import FilmOptions
 
 
@@ -156,11 +155,14 @@ def run(args: argparse.Namespace) -> int:
     """
     limit_blas_threads()
     reuse_freed_memory(LARGEST_REUSED_IN_FILMS)
+    from ..film.hints import read_film_hints
+
     films = args.inputs = _films(args)
     options = _options(args)
     if (args.hints or args.still) and len(films) > 1:
         raise OptionError("hints and stills belong to one film", remedy="name one film, or leave them out")
-    hints, stills = _read_hints(args), _read_stills(args, films[0], options)
+    hints = [hint for path in args.hints for hint in read_film_hints(path)]
+    stills = _read_stills(args, films[0], options)
     with _output(args.output, several=len(films) > 1) as output, _shared_cores(args):
         return _process_all(films, Request(args, output, options, hints, stills))
 
@@ -322,12 +324,6 @@ def _output(text: str | None, *, several: bool) -> Iterator[Path | None]:
         raise OptionError("is not a folder, which several films need as output", path=output, remedy="name a folder")
     with needed_folder(output, OptionError):
         yield output
-
-
-def _read_hints(args: argparse.Namespace) -> list[FilmHint]:
-    from ..film.hints import read_film_hints
-
-    return [hint for path in args.hints for hint in read_film_hints(path)]
 
 
 def _read_stills(args: argparse.Namespace, film: str, options: FilmOptions) -> list[Still]:

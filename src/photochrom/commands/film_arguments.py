@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,16 +93,13 @@ def numbers_of(text: str | None) -> tuple[int, ...]:
     return tuple(dict.fromkeys(numbers))
 
 
-def print_shots(
-    args: argparse.Namespace, frame_colorizer: FrameColorizer, plan: Plan, write: Callable[[str], object] = print
-) -> None:
+def print_shots(args: argparse.Namespace, frame_colorizer: FrameColorizer, plan: Plan) -> None:
     """Print the shots of a film as a table, or in the format that ``--json``, ``--csv`` or ``--edl`` requests.
 
     Args:
         args: The arguments of ``photochrom film``.
         frame_colorizer: Prepares the frames of the film.
         plan: The part of the film to examine.
-        write: Prints a text and a line end.
 
     Raises:
         FilmError: The film cannot be read.
@@ -116,12 +112,12 @@ def print_shots(
     found = list_shots(frame_colorizer, plan)
     settings = frame_colorizer.options.shots
     if args.json:
-        write(shots_json(with_settings(found, settings)).removesuffix("\n"))
+        print(shots_json(with_settings(found, settings)).removesuffix("\n"))
     elif args.csv:
-        write(shots_csv(with_settings(found, settings)).removesuffix("\n"))
+        print(shots_csv(with_settings(found, settings)).removesuffix("\n"))
     elif args.edl:
         reader = frame_colorizer.reader
-        write(write_edl(found, clock_of(reader), reader.stem).removesuffix("\n"))
+        print(write_edl(found, clock_of(reader), reader.stem).removesuffix("\n"))
     else:
         for number, shot in enumerate(found, 1):
-            write(f"{number:5}  {time_text(shot.start)}  {time_text(shot.end)}  {shot.frames:6} frames")
+            print(f"{number:5}  {time_text(shot.start)}  {time_text(shot.end)}  {shot.frames:6} frames")
