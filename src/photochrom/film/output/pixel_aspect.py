@@ -66,7 +66,7 @@ def _in_mxf(header: bytes, square: Fraction, aspect: Fraction) -> tuple[int, byt
     stated, wanted = (
         _MXF_RATIO + struct.pack(">II", ratio.numerator, ratio.denominator) for ratio in (square, square * aspect)
     )
-    at = max(header.find(wanted), header.find(stated))
+    at = header.find(wanted if wanted in header else stated)
     return None if at < 0 else (at, wanted)
 
 
