@@ -522,27 +522,41 @@ def fax(compression: str) -> bytes:
 FAXES = ("group3", "group4", "tiff_ccitt")
 
 
-@pytest.mark.parametrize("compression", FAXES)
-def test_an_intact_fax_in_tiles_is_not_called_damaged(compression: str) -> None:
-    """Unlike libtiff, FFmpeg does not read it."""
-    tiff = exif.open_tiff(fax(compression))
-    strips = {entry.tag: entry for entry in tiff.directory(tiff.first)[0]}
-    tiles = {Tag.TileWidth: tiff.entry(Tag.TileWidth, exif.LONG, [160])}
+def in_tiles(data: bytes) -> bytes:
+    """Return a fax of ``fax`` in tiles, two of which are side by side."""
+    image = Image.open(io.BytesIO(data))
+    halves = [image.crop((left, 0, left + 80, 208)) for left in (0, 80)]
+    strips = np.concatenate([np.asarray(half) for half in halves])
+    tiff = exif.open_tiff(
+        saved(strips, "TIFF", compression=image.info["compression"], tiffinfo={Tag.RowsPerStrip: 208})
+    )
+    tags = {entry.tag: entry for entry in tiff.directory(tiff.first)[0]}
     for old, new in ((Tag.RowsPerStrip, Tag.TileLength), (Tag.StripOffsets, Tag.TileOffsets),
                      (Tag.StripByteCounts, Tag.TileByteCounts)):  # fmt: skip
-        tiles[new] = replace(strips.pop(old), tag=new)
-    data = page_file(tiff, [entry for _, entry in sorted((strips | tiles).items())])
-    whole = photo.read_photo(bytes(tiff.data))
-    tiled = photo.read_photo(data)
-    assert np.array_equal(tiled.luma, whole.luma)
-    assert tiled.warnings == whole.warnings
+        tags[new] = replace(tags.pop(old), tag=new)
+    for tag, size in ((Tag.TileWidth, 80), (Tag.ImageWidth, 160), (Tag.ImageLength, 208)):
+        tags[tag] = tiff.entry(tag, exif.LONG, [size])
+    return page_file(tiff, [tags[tag] for tag in sorted(tags)])
 
 
+def with_palette(data: bytes) -> bytes:
+    """Return a fax whose colours are in a palette."""
+    tiff = exif.open_tiff(data)
+    tags = {entry.tag: entry for entry in tiff.directory(tiff.first)[0]}
+    tags[Tag.ColorMap] = tiff.entry(Tag.ColorMap, exif.SHORT, [0, 65535] * 3)
+    tags[Tag.PhotometricInterpretation] = tiff.entry(Tag.PhotometricInterpretation, exif.SHORT, [3])
+    return page_file(tiff, [tags[tag] for tag in sorted(tags)])
+
+
+@pytest.mark.parametrize("change", [bytes, in_tiles, with_palette])
 @pytest.mark.parametrize(("compression", "share"), [*zip(FAXES, (0.8, 0.7, 0.8), strict=True)])
-def test_a_fax_with_a_changed_bit_is_coloured_with_a_warning(compression: str, share: float) -> None:
+def test_a_fax_with_a_changed_bit_is_coloured_with_a_warning(
+    compression: str, share: float, change: Callable[[bytes], bytes]
+) -> None:
     """libtiff reports an error or a warning, guesses the line and succeeds. Group 4 has no end-of-line codes."""
-    data = fax(compression)
+    data = change(fax(compression))
     whole = photo.read_photo(data)
+    assert np.array_equal(whole.luma, photo.read_photo(fax(compression)).luma)
     assert DAMAGED not in whole.warnings
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         start, size = file.pages[0].dataoffsets[0], file.pages[0].databytecounts[0]

@@ -162,8 +162,9 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
         planes = (
             _read_by_pillow(file, page, icc) if _suits_pillow(page) else _planes_of(*_read_by_others(file, page), page)
         )
-        if _is_plain_fax(entries, page):
-            damages = damage.in_fax(file, planes.luma)
+        if page.compression in _FAXES and page.bits == page.samples == 1:
+            plain = tiff_repair.plain_fax(file)
+            damages = damage.in_fax(plain, planes.luma if plain is file else _read_by_pillow(plain, page, None).luma)
         if page.compression == _JPEG:
             damages = damage.in_jpegs(exif.find(entries, Tag.JPEGTables), (data[a:b] for a, b in places))
     linear = page.photometric == _LINEAR_RAW
@@ -176,12 +177,6 @@ def _decoded(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> D
         warnings=(*_warnings(entries, page, planes.extra), *damages),
         extra=planes.extra,
     )
-
-
-def _is_plain_fax(entries: list[Entry], page: _Page) -> bool:
-    """Return whether a page is a fax that FFmpeg reads like libtiff, in strips and without a palette."""
-    is_bilevel = page.bits == page.samples == 1 and page.photometric in _GREY_OR_RGB
-    return page.compression in _FAXES and is_bilevel and exif.find(entries, Tag.TileOffsets) is None
 
 
 def _single_page_file(data: bytes, tiff: Tiff, entries: list[Entry], is_first: bool) -> bytes:

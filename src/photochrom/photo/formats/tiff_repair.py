@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from PIL.ExifTags import Base as Tag
 
 from ...errors import PhotoError
-from .exif import SHORT, Entry, Tiff
+from .exif import LONG, SHORT, Entry, Tiff, open_tiff
+from .tiff_cut import page_file
 
 _OLD_JPEG, _JPEG = 6, 7
 _RGB, _YCBCR, _LINEAR_RAW, _MIN_IS_BLACK = 2, 6, 34892, 1
+_IN_STRIPS: Final = {  # tag by that of a page in tiles
+    Tag.TileWidth: Tag.ImageWidth,
+    Tag.TileLength: Tag.RowsPerStrip,
+    Tag.TileOffsets: Tag.StripOffsets,
+    Tag.TileByteCounts: Tag.StripByteCounts,
+}
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of a JPEG's frame header
 
 
@@ -45,6 +53,28 @@ def repaired(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> list[Entry]:
             entry = tiff.entry(Tag.PhotometricInterpretation, SHORT, [_MIN_IS_BLACK])
         kept.append(entry)
     return kept
+
+
+def plain_fax(data: bytes) -> bytes:
+    """Return a fax as FFmpeg reads it, in strips and without a palette: ``data`` itself if possible.
+
+    Tiles become strips, which stand one below the other.
+
+    Raises:
+        PhotoError: The tags are damaged, or a strip or tile lies outside the file.
+        struct.error: The page has more than 4 GB, or tiles too high for a TIFF of strips.
+    """
+    tiff = open_tiff(data)
+    tags = {entry.tag: entry for entry in tiff.directory(tiff.first)[0]}
+    if not (tiff.big or Tag.TileOffsets in tags or Tag.ColorMap in tags):
+        return data
+    if tags.pop(Tag.ColorMap, None):
+        tags[Tag.PhotometricInterpretation] = tiff.entry(Tag.PhotometricInterpretation, SHORT, [_MIN_IS_BLACK])
+    if Tag.TileOffsets in tags:
+        height = tiff.number(tags.values(), Tag.TileLength, 0) * tags[Tag.TileOffsets].count
+        tags[Tag.ImageLength] = tiff.entry(Tag.ImageLength, LONG, [height])
+        tags |= {strip: replace(tags.pop(tile), tag=strip) for tile, strip in _IN_STRIPS.items() if tile in tags}
+    return page_file(tiff, [tags[tag] for tag in sorted(tags)])
 
 
 def old_jpeg(data: bytes, tiff: Tiff, entries: Sequence[Entry]) -> bytes | None:
