@@ -354,3 +354,13 @@ class TestColorQueries:
             reexport.reexport(old, old)
         assert old.read_bytes() == before
         assert list(tmp_path.iterdir()) == [old]
+
+    @pytest.mark.slow
+    def test_an_error_names_the_new_file_and_not_its_temporary_name(self, model, tmp_path, monkeypatch):
+        def full(*_):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr("photochrom.training.export.onnx.save", full)
+        with pytest.raises(TrainingError, match=r"/new\.onnx: cannot be written \(No space"):
+            reexport.reexport(model[0], tmp_path / "new.onnx")
+        assert not list(tmp_path.iterdir())

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..atomic import new_path
 from ..colorizer.vividness import DIAL_LAMBDA
-from ..errors import OptionError, TrainingError
+from ..errors import OptionError, TrainingError, renaming
 from ..models.engines import OnnxRuntimeEngine
 from .atomic_files import writing
 from .export import TOLERANCE, example_inputs, export
@@ -45,7 +45,7 @@ def reexport(old: Path, new: Path) -> float:
     assert initial.bins is not None
     network = DistributionNetwork(initial.encoder.backbone, initial.head, initial.bins, DIAL_LAMBDA).eval()
     network.log_class_weights.copy_(weights["log_class_weights"])  # those of the bins are rounded another time
-    with writing(new), new_path(new, overwrite=True) as part:
+    with writing(new), new_path(new, overwrite=True) as part, renaming(str(part), str(new)):
         export(network, card, part)
         return _difference(network, old, part)
 
