@@ -1,6 +1,7 @@
 """A stopped job resumes, and gives the same film as an uninterrupted one."""
 
 import errno
+import itertools
 import subprocess
 import sys
 import textwrap
@@ -281,10 +282,13 @@ def with_a_flipped_bit(content):
 
 
 DAMAGES = [lambda content: content[:100], lambda _: b"", with_a_flipped_bit, None]
+KINDS = [
+    *itertools.product(["00000.nut", "00001.nut", "00002.npz", "00001.json"], DAMAGES),
+    ("00001.json", lambda content: content.replace(b"packets", b"qackets")),
+]
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=["cut short", "empty", "flipped bit", "missing"])
-@pytest.mark.parametrize("name", ["00000.nut", "00001.nut", "00002.npz", "00001.json"])
+@pytest.mark.parametrize(("name", "damage"), KINDS)
 @pytest.mark.slow
 def test_a_damaged_segment_is_coloured_again(name, damage, film, whole, tmp_path, short_segments):
     """A missing record is that of an unfinished segment; its file is then silently written anew."""

@@ -28,6 +28,7 @@ from ...atomic import new_file, remove_folder, sweep, sync
 from ...errors import FilmError
 from ...json_text import parse_json
 from ...models.download import digest
+from ..damage_log import Damage
 from ..sequences.names import is_pattern
 
 _SUFFIX = ".photochrom"
@@ -327,9 +328,11 @@ def _remove(record: Path) -> None:
 def _segment(record: Path) -> FinishedSegment:
     facts = _read(record)
     try:
-        return FinishedSegment(**facts)
-    except TypeError as exc:
+        segment = FinishedSegment(**facts)
+        Damage().restore(segment.damage)
+    except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError) as exc:
         raise _damaged(record) from exc
+    return segment
 
 
 def _read(path: Path) -> dict[str, Any]:
