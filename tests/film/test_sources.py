@@ -265,6 +265,44 @@ def test_the_rate_of_a_raw_stream_that_states_none_is_given_or_assumed(rate, fou
     assert [note for note in report.notes if "rate" in note] == ([] if rate else [assumed])
 
 
+@pytest.mark.parametrize("codec", ["h261", "h263"])
+@pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(15000, 1001), Fraction(10000, 1001)])
+def test_a_raw_h261_or_h263_stream_states_its_rate_by_the_numbers_of_its_pictures(rate, codec, tmp_path):
+    path = write_film(tmp_path / f"a.{codec}", pan(140, 176, 144), codec=codec, rate=rate, format=codec)
+    with FilmReader(path) as film:
+        assert (film.rate, film.states_rate) == (rate, True)
+        assert [frame.pts * film.time_base for frame in film.frames()] == [i / rate for i in range(140)]
+
+
+@pytest.mark.parametrize("codec", ["h261", "h263"])
+def test_a_raw_h261_or_h263_stream_of_another_rate_than_its_clock_gets_the_given_rate(codec, tmp_path):
+    path = write_film(tmp_path / f"a.{codec}", pan(12, 176, 144), codec=codec, rate=24, format=codec)
+    for given, rate in ((None, 25), (Fraction(24), 24), (Fraction(18), 18)):
+        with FilmReader(path, rate=given) as film:
+            assert (film.rate, film.states_rate) == (rate, given is not None)
+            times = [film.seconds(frame.pts) for frame in film.frames()]
+            assert times == pytest.approx([Fraction(i, rate) for i in range(12)], abs=1e-6)
+
+
+def test_the_pictures_of_raw_h261_may_begin_between_two_bytes(tmp_path):
+    path = write_film(tmp_path / "a.h261", pan(12, 176, 144), codec="h261", rate=Fraction(15000, 1001), format="h261")
+    data = path.read_bytes()
+    shifted = int.from_bytes(data, "big") << 5
+    path.write_bytes(shifted.to_bytes(len(data) + 1, "big"))
+    with FilmReader(path) as film:
+        assert (film.rate, film.states_rate) == (Fraction(15000, 1001), True)
+        assert len(list(film.frames())) == 12
+
+
+def test_raw_h261_is_coloured_at_its_own_rate(tmp_path, red):
+    rate = Fraction(10000, 1001)
+    path = write_film(tmp_path / "a.h261", pan(30, 176, 144), codec="h261", rate=rate, format="h261")
+    report = colorize_film(path, tmp_path / "b.mp4", colorizer=red)
+    assert seconds(report.output) == pytest.approx([i / rate for i in range(30)], abs=1e-4)
+    part = colorize_film(path, tmp_path / "c.mp4", FilmOptions(start=1, end=2), colorizer=red)
+    assert part.frames == 10
+
+
 def test_a_raw_mpeg_2_stream_begins_at_0(tmp_path, red):
     """FFmpeg's first time stamp is later by the delay of B-frames."""
     path = write_film(tmp_path / "a.m2v", pan(12), codec="mpeg2video", format="mpeg2video", options={"bf": "2"})

@@ -13,13 +13,13 @@ import av
 
 from ..errors import FilmError
 from .damage_log import Damage
+from .source import raw_streams
 from .source.decoding import decoded, is_avi
 from .source.keyframes import keyframe_pairs, lone_keyframes
 from .source.opening import main_stream, open_container
 from .source.side_data import display_matrix, fields, kinds
 from .source.time_code import reel_name_of, time_code_of
 from .source.timing import (
-    RAW_STREAMS,
     clock_start,
     frame_rate,
     increasing,
@@ -134,7 +134,7 @@ class FilmReader:
         self._open()
 
     def _reopened_at_own_rate(self, given: Fraction | None) -> av.VideoFrame | None:
-        """Reopen a raw stream at the frame rate that its codec states, or at a given one, and return its first frame.
+        """Reopen a raw stream at the frame rate that it states, or at a given one, and return its first frame.
 
         Args:
             given: Frame rate for a stream that states none.
@@ -145,9 +145,9 @@ class FilmReader:
         Raises:
             FilmError: The file cannot be read any more.
         """
-        if self.container.format.name not in RAW_STREAMS:
+        if self.container.format.name not in raw_streams.NAMES:
             return None
-        rate = self.video.codec_context.framerate or given
+        rate = raw_streams.stated_rate(self.container, self.video, self._container) or given
         self.states_rate = rate is not None
         if rate in (None, self.video.average_rate):
             return None
@@ -261,7 +261,7 @@ class FilmReader:
 
         The result is empty if this fails, or if the film is interlaced, since a keyframe may then be only one field.
         """
-        if self.fields:
+        if self.fields or raw_streams.is_clocked(self.container):
             return []
         return lone_keyframes(self.container, self.video, times)
 
@@ -274,6 +274,8 @@ class FilmReader:
         Raises:
             FilmError: The file of a numbered frame cannot be read.
         """
+        if raw_streams.is_clocked(self.container):
+            return iter(())
         return keyframe_pairs(self.container, self.video, times, lambda: self._decoded(Damage()))
 
     def pts_at(self, seconds: Fraction, *, or_last: bool = False) -> int:
@@ -311,8 +313,8 @@ class FilmReader:
 
     def _from_keyframe(self, pts: int, damage: Damage) -> Iterator[av.VideoFrame]:
         """Decode frames from the keyframe at or before a pts; yield none if the film is not seekable."""
-        if self.is_avi and self.video.codec_context.has_b_frames:
-            return  # presentation times depend on the delay from the beginning
+        if raw_streams.is_clocked(self.container) or (self.is_avi and self.video.codec_context.has_b_frames):
+            return  # presentation times depend on the packets, or the delay, from the beginning
         try:
             self.container.seek(pts, stream=self.video, backward=True)
         except av.error.FFmpegError:

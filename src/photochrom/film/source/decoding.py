@@ -9,6 +9,7 @@ import av
 
 from ..damage_log import Damage
 from ..times import time_text
+from . import raw_streams
 from .packet_damage import PacketCheck
 
 
@@ -42,7 +43,7 @@ def decoded(
     first: int | None = None  # time stamp of the first packet
     delay: int | None = None
     check = PacketCheck(video.codec_context.name)
-    packets = container.demux(video)
+    packets = raw_streams.packets(container, video)
     while True:
         try:
             packet = next(packets)

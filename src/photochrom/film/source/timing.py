@@ -12,15 +12,11 @@ import av
 
 from ...errors import OptionError
 from ..times import parse_time
+from . import raw_streams
 from .decoding import is_avi, time_of
 
 _STATE_LENGTH = ("matroska", "mov")  # containers whose header states the length; for others FFmpeg guesses
-RAW_STREAMS = (
-    *("h261", "h263", "h264", "hevc", "m4v", "mpegvideo", "vc1", "av1", "obu", "cavsvideo"),
-    *("vvc", "evc", "avs2", "avs3", "apv", "dirac", "mjpeg", "dnxhd"),
-)
-"""FFmpeg's names of raw streams, for all of which it assumes 25 frames per second."""
-_FREE_CLOCKS = ("mpegts", "mpeg", *RAW_STREAMS)  # formats whose times count from no beginning
+_FREE_CLOCKS = ("mpegts", "mpeg", *raw_streams.NAMES)  # formats whose times count from no beginning
 _MOST_RATE = 10_000  # frames per second; of raw DV, FFmpeg states 60,000, its ticks per second
 
 
@@ -121,7 +117,7 @@ def irregular_pts(
     """
     found: list[int | None] = []
     with contextlib.suppress(av.error.FFmpegError):  # colouring reports damage
-        found += [time_of(packet) for packet in container.demux(video) if packet.size]
+        found += [time_of(packet) for packet in raw_streams.packets(container, video) if packet.size]
     times = sorted(pts for pts in found if pts is not None)
     for number, pts in enumerate(times, found.count(None)):  # those without a time come first
         if abs(pts - first - number * step) > step / 2:
