@@ -645,6 +645,17 @@ def test_a_report_from_the_future_does_not_hide_later_rows(tree, tmp_path, optio
 
 
 @pytest.mark.slow
+def test_a_stop_finishes_the_items_in_progress(tree, tmp_path, process_options):
+    seen = []
+    summary = color_batch(
+        tree, tmp_path / "out", process_options, progress=lambda _, row: seen.append(row), stop=lambda: len(seen) > 2
+    )
+    assert summary.finished < 4
+    assert summary.ended_early.startswith("stopped with")
+    assert color_batch(tree, tmp_path / "out", process_options).status == 0
+
+
+@pytest.mark.slow
 def test_a_script_that_calls_it_without_a_guard_is_told_to_add_one(tree, tmp_path, model):
     unguarded = KILLED.replace('if __name__ == "__main__":', "if True:")
     (tmp_path / "script.py").write_text(unguarded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from dataclasses import replace
 
 import pytest
@@ -55,6 +56,18 @@ def test_a_large_heic_can_still_be_decoded_once_it_is_signed(tmp_path, model, id
     assert "tiling" not in opened.info
 
 
+def test_a_manifest_of_the_source_is_carried_on(tmp_path, model, identity):
+    import c2pa
+
+    from photochrom import Colorizer
+
+    colorizer, output = Colorizer(str(model)), OutputOptions(c2pa=identity)
+    first = colorize_file(scan(tmp_path / "old.jpg"), colorizer=colorizer, output=output)
+    second = colorize_file(first, tmp_path / "again.jpg", colorizer=colorizer, output=output)
+    with second.open("rb") as file, c2pa.Reader("image/jpeg", file) as reader:
+        assert reader.json().count('"claim_generator_info"') == 2
+
+
 @pytest.mark.slow
 def test_a_batch_is_signed_and_another_signer_recolours(tree, tmp_path, options, identity):
     target = tmp_path / "out"
@@ -82,3 +95,10 @@ def test_the_flags(tree, tmp_path, model, identity, capsys):
     assert main(["photo", str(tree / "b.png"), *base, "--tsa", "http://127.0.0.1:1"]) == 1
     assert "cannot be written" in capsys.readouterr().err
     assert not (tree / "b.color.png").exists()
+
+
+def test_without_the_package(tree, identity, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "c2pa", None)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    assert main(["photo", str(tree / "a.jpg"), "--c2pa", str(identity.certificate), str(identity.key)]) == 1
+    assert "pip install 'photochrom[c2pa]'" in capsys.readouterr().err
