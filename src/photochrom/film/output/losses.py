@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 
+from ...errors import counted
 from ..options import FilmOptions
 from ..planes import PlaneFormat
 from ..reader import FilmReader
@@ -104,7 +105,7 @@ def lost_metadata(reader: FilmReader, film: Path, container: str, span: Span) ->
         found = [f"metadata of the film ({', '.join(lost)})"] if lost else []
         chapters = len([chapter for chapter in reader.container.chapters() if span.chapter(chapter)])
         if chapters and not written.chapters():
-            found.append(f"{chapters} chapter{'' if chapters == 1 else 's'}")
+            found.append(counted(chapters, "chapter"))
         if languages := _lost_languages(reader, container):
             found.append(f"languages of tracks ({', '.join(languages)})")
         titles = {found["title"] for found in map(tracks.tags, reader.container.streams) if "title" in found}
@@ -176,5 +177,5 @@ def _not_in_frames(reader: FilmReader, codec: str) -> list[str]:
     if names := ", ".join(sorted(name.lower() for name in metadata_to_copy(reader.container))):
         found.append(f"not kept: metadata of the film ({names}), which frames cannot hold")
     if chapters := len(reader.container.chapters()):
-        found.append(f"not kept: {chapters} chapter{'' if chapters == 1 else 's'}, which frames cannot hold")
+        found.append(f"not kept: {counted(chapters, 'chapter')}, which frames cannot hold")
     return found

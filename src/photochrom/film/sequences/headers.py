@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL.ExifTags import Base as Tag
 from simplejpeg import decode_jpeg_header
 
-from ...errors import FilmError, PhotoError, system_errors
+from ...errors import FilmError, PhotoError, counted, system_errors
 from ...photo.formats import exif, jpeg, png
 from . import dpx
 
@@ -72,7 +72,7 @@ def read_header(path: Path, format: str, *, is_first: bool) -> Header | None:
 
 
 def _kind(samples: int, bits: int) -> str:
-    return f"{samples} sample{'' if samples == 1 else 's'} of {bits} bits a pixel"
+    return f"{counted(samples, 'sample')} of {bits} bits a pixel"
 
 
 def _png(data: mmap.mmap, whole: bool) -> Header:

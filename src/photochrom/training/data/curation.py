@@ -22,7 +22,7 @@ import numpy as np
 import simplejpeg
 from tqdm import tqdm
 
-from ...errors import PhotoError, TrainingError
+from ...errors import PhotoError, TrainingError, counted
 from ...photo.formats.image import check_size, open_image
 from ..atomic_files import write
 from .dataset import MIN_COLORFULNESS, Photograph, colorfulness, from_index, is_held_out
@@ -89,7 +89,7 @@ class Inspection:
     def __str__(self) -> str:
         total = len(self.photographs) + sum(self.dropped.values())
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.dropped.items()))
-        usable = f"{total:,} photograph{'' if total == 1 else 's'}, {len(self.photographs):,} usable"
+        usable = f"{counted(total, 'photograph')}, {len(self.photographs):,} usable"
         return f"{usable}; left out: {reasons}" if reasons else usable
 
 
