@@ -115,9 +115,11 @@ def openvino_settings(exact: bool) -> dict[str, str]:
     """Return OpenVINO's settings for ``compile_model``.
 
     They ask for low latency, for float32 if ``exact`` (else bfloat16 is used if available), and for at most as many
-    threads as ``thread_limit`` allows.
+    threads as ``thread_limit`` allows. Only weights are stored as int8: activations must not be quantised as well.
     """
-    settings = {"PERFORMANCE_HINT": "LATENCY"} | ({"INFERENCE_PRECISION_HINT": "f32"} if exact else {})
+    settings = {"PERFORMANCE_HINT": "LATENCY", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"} | (
+        {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
+    )
     limit = thread_limit()
     return settings if limit is None else settings | {"INFERENCE_NUM_THREADS": str(limit)}
 

@@ -184,7 +184,7 @@ def model_of(network: Network, card: ModelCard) -> onnx.ModelProto:
     model = program.model_proto
     strip_traces(model)
     folded = find_folded_weights(model, network.state_dict())
-    store_small(model)
+    store_small(model, folded)
     helper.set_model_props(model, {CARD_KEY: card.to_json(), FOLDED_KEY: json.dumps(folded)})
     onnx.checker.check_model(model)
     return model

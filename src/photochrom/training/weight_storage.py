@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -20,25 +20,31 @@ def round_to_stored(network: nn.Module) -> None:
     """Round the weights of a network, in place, to the values that ``store_small`` stores."""
     for name, tensor in network.state_dict().items():
         if _is_kernel(name, tensor.shape):
-            integers, scale = _eight_bits(tensor.numpy())
+            integers, scale = _eight_bits(tensor.numpy(), 0)
             tensor.copy_(torch.from_numpy(integers * scale))
         elif tensor.numel() >= _SMALL:
             tensor.copy_(tensor.half().float())
 
 
-def store_small(model: onnx.ModelProto) -> None:
+def store_small(model: onnx.ModelProto, folded: Mapping[str, str]) -> None:
     """Store a model's large float32 weights in fewer bits, in place, with nodes that restore them on loading.
 
     Kernels of the decoder are stored as int8 with a scale per output channel, other weights as float16.
+
+    Args:
+        model: The model.
+        folded: Unnamed constants by the names of weights; see ``export.find_folded_weights``. Those of linear layers
+            are transposed.
     """
+    names = {constant: name for name, constant in folded.items()}
     stored: list[TensorProto] = []
     nodes: list[onnx.NodeProto] = []  # nodes that restore the weights
     for tensor in model.graph.initializer:
         name, array = tensor.name, numpy_helper.to_array(tensor)
         if array.dtype != np.float32 or array.size < _SMALL:
             stored.append(tensor)
-        elif _is_kernel(name, array.shape):
-            integers, scale = _eight_bits(array)
+        elif _is_kernel(names.get(name, name), array.shape):
+            integers, scale = _eight_bits(array, 1 if name in names else 0)
             parts = {f"{name}.integers": integers, f"{name}.scale": scale}
             stored += [numpy_helper.from_array(part, part_name) for part_name, part in parts.items()]
             nodes.append(helper.make_node("Cast", [f"{name}.integers"], [f"{name}.unscaled"], to=TensorProto.FLOAT))
@@ -53,14 +59,32 @@ def store_small(model: onnx.ModelProto) -> None:
 
 
 def _is_kernel(name: str, shape: Sequence[int]) -> bool:
-    """Return whether a weight is stored in 8 bits: the decoder's convolutions are, except those that compute logits."""
-    last = name.startswith(("head.decoder.classify.", "head.decoder.queries.add."))
-    return name.startswith("head.decoder.") and not last and len(shape) == 4 and math.prod(shape) >= _SMALL
+    """Return whether a weight is stored in 8 bits.
+
+    The decoder's convolutions and linear layers are, except those that compute logits. The exporter may give weights of
+    norms the shape ``[C, 1]``, which is no kernel's.
+    """
+    is_last = name.startswith(("head.decoder.classify.", "head.decoder.queries.add."))
+    is_kernel = (
+        name.startswith("head.decoder.")
+        and name.endswith(".weight")
+        and (len(shape) == 4 or (len(shape) == 2 and 1 not in shape))
+    )
+    return is_kernel and not is_last and math.prod(shape) >= _SMALL
 
 
-def _eight_bits(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Quantise a kernel ``[out, in, h, w]`` to int8, with a float32 scale per output, ``[out, 1, 1, 1]``."""
-    scale = np.maximum(np.abs(kernel).max((1, 2, 3), keepdims=True) / np.float32(127), np.float32(1e-12))
+def _eight_bits(kernel: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Quantise a kernel to int8, with a float32 scale for each output channel.
+
+    Args:
+        kernel: The weights.
+        axis: Axis of the output channels.
+
+    Returns:
+        The integers, and the scales, which can be broadcast to them.
+    """
+    others = tuple(i for i in range(kernel.ndim) if i != axis)
+    scale = np.maximum(np.abs(kernel).max(others, keepdims=True) / np.float32(127), np.float32(1e-12))
     return np.rint(kernel / scale).astype(np.int8), scale
 
 
