@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from photochrom import Colorizer, ColorOptions
+from photochrom.colorizer import coherence
 from photochrom.colorizer.coherence import coherent, mean_color
 from photochrom.colorizer.network import network_inputs
 from tests.helpers.suggesting import BINS, hinting_engine
@@ -47,6 +48,17 @@ def test_things_of_another_lightness_do_not_join():
     ab = mean_color(coherent(before, grey, TUPLES, 0.002), TUPLES)
     assert (ab[1, :, :11] > 0).all()
     assert (ab[1, :, 13:] < 0).all()
+
+
+def test_colours_that_are_improbable_everywhere_change_nothing(monkeypatch):
+    before = torn(ORANGE, VIOLET)
+    before[:] = np.where(before < 1e-3, 5e-5, before)  # below the limit, and high enough to count if it were lower
+    after = coherent(before, luma(), TUPLES, 0.002)
+    monkeypatch.setattr(coherence, "_RARE", np.float32(0))
+    with_all = coherent(before, luma(), TUPLES, 0.002)
+    assert np.count_nonzero(after.any((1, 2))) == 2
+    assert np.all(with_all > 0)
+    assert np.abs(mean_color(after, TUPLES) - mean_color(with_all, TUPLES)).max() < 0.5
 
 
 def test_a_grid_of_one_cell_is_possible():

@@ -30,6 +30,7 @@ _SUPPORT: Final = 10.0  # change of the log probability of a colour if all other
 _ROUNDS: Final = 2  # iterations; further ones change little
 _RANK: Final = 16  # dimensions of the features by which distributions are compared
 _BLOCK: Final = 2  # side, in cells, of the blocks whose means represent their cells
+_RARE: Final = np.float32(1e-4)  # colours that are less probable in every cell are ruled out, to save time
 _MIN_EXPONENT: Final = -60.0  # smaller powers would be denormal numbers, which are slow
 _MIN_PROBABILITY: Final = np.float32(1e-9)  # low enough that other cells never overrule a cell that is certain
 
@@ -48,10 +49,11 @@ def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins, vivid_bias: 
         Probabilities, float32 ``[bins, h, w]``.
     """
     count, height, width = probability.shape
-    given = np.asarray(probability, np.float32).reshape(count, -1)  # [bins, cells]
+    planes = np.asarray(probability, np.float32).reshape(count, -1)  # [bins, cells]
     weights = _weights(luma, height, width)  # [blocks, cells]
     vivid = np.array(bins, np.float32) * np.float32(vivid_bias**0.5)
-    features = np.hstack([_support_features(bins), vivid])  # [bins, features]
+    likely = planes.max(1) > _RARE
+    given, features = planes[likely], np.hstack([_support_features(bins), vivid])[likely]  # [bins, features]
     own, agreed = cv2.log(np.clip(given, _MIN_PROBABILITY, 1)), given
     for _ in range(_ROUNDS):
         expected = product(features.T, agreed).reshape(-1, height, width)
@@ -60,7 +62,9 @@ def coherent(probability: np.ndarray, luma: np.ndarray, bins: Bins, vivid_bias: 
         agreed -= agreed.max(0)
         cv2.exp(agreed, dst=agreed)
         agreed /= agreed.sum(0)
-    return agreed.reshape(probability.shape)
+    decoded = np.zeros_like(planes)
+    decoded[likely] = agreed
+    return decoded.reshape(probability.shape)
 
 
 def checked_probability(probability: np.ndarray | None, card: ModelCard) -> np.ndarray:
