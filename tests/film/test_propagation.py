@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photochrom import ColorOptions
+from photochrom import Colorizer, ColorOptions
 from photochrom.film import FilmOptions, colorize_film, optical_flow, propagation
+from photochrom.film.frames import at_scale_of_propagation
 from photochrom.film.propagation import Frame, steady_colors
+from tests.helpers.fakes import FakeEngine, card_metadata, constant_answer
 from tests.helpers.films import colorizer, decoded, other_shot, pan, plane, write_film
 
 SIZE = {"width": 96, "height": 64}
@@ -38,6 +40,13 @@ def frames_of(lumas, look, starts=(0,)):
 
 def colors_of(frames, before=None, **options):
     return list(steady_colors(iter(frames), before, **options))
+
+
+@pytest.mark.parametrize(("working_size", "expected"), [(64, (32, 48)), (256, (128, 192)), (384, (128, 192))])
+def test_a_model_that_sees_more_does_not_slow_down_propagation(working_size, expected):
+    model = Colorizer(engine=FakeEngine(constant_answer(0, 0), card_metadata(working_size=working_size)))
+    thumbnail = model.thumbnail(np.zeros((600, 900), np.uint8))
+    assert at_scale_of_propagation(model, thumbnail).shape == expected
 
 
 def test_only_a_difference_that_is_not_the_same_everywhere_lowers_the_flow_confidence():

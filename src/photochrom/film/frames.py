@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _WAITING_BYTES = 256e6  # limit on the frames that wait for the prediction of later key frames
 _STILL_WEIGHT = 8.0  # a still's colours count as much as eight predictions of full confidence
 _LEAST_WEIGHT = 0.05  # weight of colours of no confidence, and of the grey of frames that are not predicted
+_SHORT_SIDE = 128  # of the pictures on which optical flow and propagation work, in pixels
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class PreparedFrame:
     thumbnail: np.ndarray
     """Luma as the network sees it, uint8 ``[H, W]``, full range, upright."""
     small: np.ndarray
-    """The thumbnail at half its width and height, uint8 ``[h, w]``, for optical flow and propagation."""
+    """The thumbnail at the scale of propagation, uint8 ``[h, w]``."""
     interlaced: bool
     """Whether the frame consists of two fields, whose chroma is computed separately."""
     visibility: float
@@ -63,11 +64,12 @@ class PreparedFrame:
 
 
 def at_scale_of_propagation(colorizer: Colorizer, thumbnail: np.ndarray) -> np.ndarray:
-    """Reduce a thumbnail, uint8 ``[H, W]``, to half the usual size of thumbnails, whatever its own size.
+    """Reduce a thumbnail, uint8 ``[H, W]``, to a short side of 128 pixels, or at most half the usual one.
 
-    This averages out film grain and makes optical flow cheaper.
+    This averages out film grain and makes optical flow cheaper. Panoramas have the proportions of their thumbnails.
     """
-    height, width = (side // 2 for side in colorizer.thumbnail_size(*thumbnail.shape))
+    scale = min(0.5, _SHORT_SIDE / colorizer.card.working_size)
+    height, width = (round(scale * side) for side in colorizer.thumbnail_size(*thumbnail.shape))
     return cv2.resize(thumbnail, (width, height), interpolation=cv2.INTER_AREA)
 
 
