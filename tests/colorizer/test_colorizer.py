@@ -263,6 +263,13 @@ def test_a_thumbnail_keeps_its_size(height, width, detail, working_size):
     assert colorizer.thumbnail_size(*size, detail) == size
 
 
+@pytest.mark.parametrize(("detail", "square", "panorama"), [(1, (384, 384), (192, 1536)), (2, (768, 768), (192, 1536))])
+def test_a_panorama_takes_no_more_memory_with_detail(detail, square, panorama):
+    colorizer = Colorizer(engine=FakeEngine(constant_answer(0, 0), card_metadata(working_size=384)))
+    assert colorizer.thumbnail_size(1000, 1000, detail) == square
+    assert colorizer.thumbnail_size(1000, 8000, detail) == panorama
+
+
 def test_outputs_that_a_model_lacks_are_none(fake_colorizer):
     prediction = fake_colorizer.predict(np.zeros((64, 64), np.uint8))
     assert prediction.probability is None

@@ -194,13 +194,13 @@ class Colorizer:
         """Return height and width of the thumbnail for a picture of the given height and width.
 
         The short side is the card's working size, the long side follows from the aspect ratio, and both are multiples
-        of 32. Panoramas are reduced further, so that the long side is at most four times the working size. ``detail``
-        multiplies the working size, rounded to a multiple of 32. A picture that is already a thumbnail for this
-        ``detail`` keeps its size.
+        of 32. ``detail`` multiplies the working size, rounded to a multiple of 32. Panoramas are reduced further, so
+        that the long side is at most four times the card's working size, whatever the ``detail``. A picture that is
+        already a thumbnail for this ``detail`` keeps its size.
         """
         short, long = sorted((height, width))
         working = int(self.card.working_size * detail / _MULTIPLE + 0.5) * _MULTIPLE
-        scale = working * min(1 / short, _LONGEST / long)
+        scale = min(working / short, _LONGEST * self.card.working_size / long)
         height, width = (max(_MULTIPLE, int(side * scale / _MULTIPLE + 0.5) * _MULTIPLE) for side in (height, width))
         return height, width
 
