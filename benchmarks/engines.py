@@ -1,4 +1,4 @@
-"""The embedded network alone at 256 by 256: OpenVINO against ONNX Runtime, one picture at a time and 32 at once.
+"""The embedded network alone at 384 by 384: OpenVINO against ONNX Runtime, one picture at a time and 32 at once.
 
     python benchmarks/engines.py [--device cpu|cuda|gpu]
 
@@ -29,9 +29,9 @@ engine = kind(find_model("default"), sys.argv[2])
 t3 = time.perf_counter()
 def inputs(count):
     return {
-        "lightness": np.random.default_rng(0).random((count, 1, 256, 256), np.float32),
+        "lightness": np.random.default_rng(0).random((count, 1, 384, 384), np.float32),
         "vividness": np.float32([0.5]),
-        "hints": np.zeros((count, 3, 256, 256), np.float32),
+        "hints": np.zeros((count, 3, 384, 384), np.float32),
     }
 one, many = inputs(1), inputs(32)
 t4 = time.perf_counter()

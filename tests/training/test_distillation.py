@@ -103,7 +103,7 @@ class TestTaughtModel:
         for found in (frozen, stages(run._head(initial.bins))):
             assert found.keys() == expected.keys()
             assert all(torch.equal(found[name], value) for name, value in expected.items())
-        assert run.recipe.size == 256
+        assert run.recipe.size == 384
 
     def test_the_colours_keep_their_bins_and_weights(self, taught):
         initial, after = (load_initial_model(name, None, None) for name in ("default", str(taught[0])))

@@ -295,6 +295,14 @@ class TestColorDecoder:
     def test_any_size_is_taken(self, decoder, size):
         assert decoder(self.maps(*size), torch.zeros(1, 3, *size)).shape == (1, 7, *size)
 
+    @pytest.mark.parametrize(("size", "coarse"), [((48, 64), (8, 11)), ((48, 100), (8, 17)), ((8, 8), (1, 1))])
+    def test_the_coarser_levels_have_two_thirds_of_the_grid_and_fit_one_another(self, decoder, size, coarse):
+        seen = []
+        for level in decoder.refine:
+            level.register_forward_hook(lambda _, inputs, __: seen.append(tuple(inputs[0].shape[2:])))
+        decoder(self.maps(*size), torch.zeros(1, 3, *size))
+        assert seen == [coarse, (2 * coarse[0], 2 * coarse[1]), size]
+
     @pytest.mark.slow
     def test_a_hint_has_influence_far_away(self, decoder):
         """Only attention can do this: no convolution here reaches from one corner to the other."""

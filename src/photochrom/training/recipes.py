@@ -96,11 +96,11 @@ REFERENCE = Recipe(
 DEFAULT = Recipe(
     name="default",
     encoder="efficientnet-lite2",
-    size=256,
+    size=384,
     photographs=120_000,
     per_source=12_000,
     views=16,
-    grid=32,
+    grid=48,
     crop=None,
     epochs=1,
     batch=384,
@@ -113,7 +113,7 @@ DEFAULT = Recipe(
     decoded_weight=0.12,
     perceptual_weight=0.1,
     perceptual_networks=2,
-    cell=6,
+    cell=4,
 )
 
 # Trains the decoder of DEFAULT's network only, on features of the frozen encoder: for machines without a GPU, and for
@@ -133,7 +133,6 @@ DEFAULT_CPU = replace(
     decoded_weight=0.24,
     perceptual_weight=0.12,
     perceptual_networks=1,
-    cell=5,
 )
 
 # For many photographs, each of which is seen in one view only. Whole pictures take four times as long as crops of a
@@ -149,7 +148,6 @@ BROAD = replace(
     crop=None,
     epochs=3,
     perceptual_weight=0.24,
-    cell=6,
     color_queries=32,
 )
 
@@ -180,5 +178,5 @@ def fit_to_photographs(recipe: Recipe, photographs: int, world_size: int) -> Rec
 
 def at_size(recipe: Recipe, size: int) -> Recipe:
     """Adapt a recipe to squares of ``size`` pixels; the grid and the crop keep their proportions."""
-    crop = None if recipe.crop is None else max(4, 4 * round(recipe.crop * size / recipe.size / 4))
+    crop = None if recipe.crop is None else max(8, 4 * round(recipe.crop * size / recipe.size / 4))
     return replace(recipe, size=size, grid=recipe.grid * size // recipe.size, crop=crop)

@@ -43,6 +43,8 @@ class ColorDecoder(nn.Module):
 
     It works from coarse to fine, with lateral connections (Lin et al. 2017). Residual blocks refine each level. At the
     two coarser levels, attention relates all places to one another, so that the parts of an object get one colour.
+    These levels have two thirds of the features' height and width, which takes two thirds of the time; a larger picture
+    for the encoder is worth more than their detail (docs/experiments.md, "a larger thumbnail alone").
 
     Hints are ``[N, 3, H/8, W/8]``: a mask that is 1 where a colour is known, then a* and b* there, divided by
     ``AB_SCALE``; all three are 0 elsewhere. They are added at every level (Zhang et al. 2017), but not in the encoder,
@@ -80,16 +82,23 @@ class ColorDecoder(nn.Module):
     def forward(self, maps: Sequence[Tensor], hints: Tensor) -> Tensor:
         spread = spread_hints(hints)  # [N, 12, H/8, W/8]
         pooled = [spread, F.avg_pool2d(spread, 2), F.avg_pool2d(spread, 4)]  # at strides 8, 16 and 32
-        levels = [  # [N, widths[i], h, w] at strides 8, 16 and 32
-            lateral(features) + hint(planes)
-            for lateral, hint, features, planes in zip(self.lateral, self.hint, maps, pooled, strict=True)
+        height, width = ((2 * side + 1) // 3 for side in maps[2].shape[2:])
+        sizes = maps[0].shape[2:], (2 * height, 2 * width), (height, width)
+        levels = [  # [N, widths[i], h, w] at strides 8, 24 and 48
+            resized(lateral(features) + hint(planes), size)
+            for lateral, hint, features, planes, size in zip(self.lateral, self.hint, maps, pooled, sizes, strict=True)
         ]
         refined = [x := self.refine[-1](levels[-1])]  # from coarse to fine
         for i in reversed(range(len(self.narrow))):
-            x = self.narrow[i](F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False))
+            x = self.narrow[i](resized(x, sizes[i]))
             refined.append(x := self.refine[i](x + levels[i]))
         logits: Tensor = self.classify(F.silu(x))  # [N, bins, H/8, W/8]
         return logits if self.queries is None else logits + self.queries(*refined)
+
+
+def resized(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Return maps ``[N, C, h, w]`` interpolated to another height and width."""
+    return x if tuple(x.shape[2:]) == tuple(size) else F.interpolate(x, tuple(size), mode="bilinear")
 
 
 def spread_hints(hints: Tensor) -> Tensor:
