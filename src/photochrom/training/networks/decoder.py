@@ -43,7 +43,7 @@ class ColorDecoder(nn.Module):
 
     It works from coarse to fine, with lateral connections (Lin et al. 2017). Residual blocks refine each level. At the
     two coarser levels, attention relates all places to one another, so that the parts of an object get one colour.
-    These levels have two thirds of the features' height and width, which takes two thirds of the time; a larger picture
+    These levels have two thirds of the features' height and width, which saves a fifth of the time; a larger picture
     for the encoder is worth more than their detail (docs/experiments.md, "a larger thumbnail alone").
 
     Hints are ``[N, 3, H/8, W/8]``: a mask that is 1 where a colour is known, then a* and b* there, divided by
