@@ -1,4 +1,4 @@
-"""The embedded network alone at 384 by 384: OpenVINO against ONNX Runtime, one picture at a time and 32 at once.
+"""The embedded network alone at its working size: OpenVINO against ONNX Runtime, one picture at a time and 32 at once.
 
     python benchmarks/engines.py [--device cpu|cuda|gpu]
 
@@ -21,6 +21,7 @@ from _tools import best_seconds
 t0 = time.perf_counter()
 __import__(sys.argv[1])
 t1 = time.perf_counter()
+from photochrom import Colorizer
 from photochrom.models.engines import OnnxRuntimeEngine, OpenVinoEngine
 from photochrom.models.registry import find_model
 t2 = time.perf_counter()
@@ -28,10 +29,11 @@ kind = {"openvino": OpenVinoEngine, "onnxruntime": OnnxRuntimeEngine}[sys.argv[1
 engine = kind(find_model("default"), sys.argv[2])
 t3 = time.perf_counter()
 def inputs(count):
+    size = Colorizer(engine=engine).card.working_size
     return {
-        "lightness": np.random.default_rng(0).random((count, 1, 384, 384), np.float32),
+        "lightness": np.random.default_rng(0).random((count, 1, size, size), np.float32),
         "vividness": np.float32([0.5]),
-        "hints": np.zeros((count, 3, 384, 384), np.float32),
+        "hints": np.zeros((count, 3, size, size), np.float32),
     }
 one, many = inputs(1), inputs(32)
 t4 = time.perf_counter()

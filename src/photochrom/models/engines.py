@@ -117,9 +117,9 @@ def openvino_settings(exact: bool) -> dict[str, str]:
     They ask for low latency, for float32 if ``exact`` (else bfloat16 is used if available), and for at most as many
     threads as ``thread_limit`` allows. Only weights are stored as int8: activations must not be quantised as well.
     """
-    settings = {"PERFORMANCE_HINT": "LATENCY", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"} | (
-        {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
-    )
+    settings = {"PERFORMANCE_HINT": "LATENCY", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
+    if exact:
+        settings["INFERENCE_PRECISION_HINT"] = "f32"
     limit = thread_limit()
     return settings if limit is None else settings | {"INFERENCE_NUM_THREADS": str(limit)}
 

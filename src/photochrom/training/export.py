@@ -32,7 +32,7 @@ from .networks.losses import ColorBins
 from .networks.onnx_export import to_onnx
 from .published_weights import FOLDED_KEY
 from .recipes import Recipe
-from .weight_storage import round_to_stored, store_small
+from .weight_storage import is_linear, round_to_stored, store_small
 
 _SIZES = ((224, 224), (256, 320), (416, 192))  # heights and widths in pixels at which the file is compared
 TOLERANCE = 0.05  # in units of a*b*; results differ slightly because numbers are added in another order
@@ -234,7 +234,7 @@ def _folded_shape(array: np.ndarray) -> tuple[int, ...]:
     The constants of linear layers, ``[in, out]``, keep their shape. All others, such as ``[C, 1]`` or ``[C, 1, 1]`` of
     a group norm, are flattened.
     """
-    return array.shape if array.ndim == 2 and array.shape[1] > 1 else (array.size,)
+    return array.shape if is_linear(array.shape) else (array.size,)
 
 
 def difference(network: Network, path: Path) -> float:

@@ -14,7 +14,7 @@ from ..errors import WHOLE_COPY, ModelError, TrainingError
 from ..json_text import parse_json
 from ..models.registry import ModelCard
 from .networks.losses import ColorBins
-from .weight_storage import restored
+from .weight_storage import is_linear, restored
 
 Weights = dict[str, Tensor]
 
@@ -56,7 +56,7 @@ def _unfold(constant: Tensor) -> Tensor:
     - A linear layer's ``[in, out]`` becomes ``[out, in]``.
     - A group norm's ``[C, 1]`` or ``[C, 1, 1]`` becomes ``[C]``.
     """
-    return constant.T if constant.ndim == 2 and constant.shape[1] > 1 else constant.ravel()
+    return constant.T if is_linear(constant.shape) else constant.ravel()
 
 
 def load_part(part: nn.Module, prefix: str, weights: Weights, path: Path) -> None:

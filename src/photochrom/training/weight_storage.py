@@ -61,16 +61,17 @@ def store_small(model: onnx.ModelProto, folded: Mapping[str, str]) -> None:
 def _is_kernel(name: str, shape: Sequence[int]) -> bool:
     """Return whether a weight is stored in 8 bits.
 
-    The decoder's convolutions and linear layers are, except those that compute logits. The exporter may give weights of
-    norms the shape ``[C, 1]``, which is no kernel's.
+    The decoder's convolutions and linear layers are, except those that compute logits.
     """
     is_last = name.startswith(("head.decoder.classify.", "head.decoder.queries.add."))
-    is_kernel = (
-        name.startswith("head.decoder.")
-        and name.endswith(".weight")
-        and (len(shape) == 4 or (len(shape) == 2 and 1 not in shape))
-    )
+    is_weight = name.startswith("head.decoder.") and name.endswith(".weight")
+    is_kernel = is_weight and (len(shape) == 4 or is_linear(shape))
     return is_kernel and not is_last and math.prod(shape) >= _SMALL
+
+
+def is_linear(shape: Sequence[int]) -> bool:
+    """Return whether a weight or constant of this shape is a linear layer's; a norm's may have the shape ``[C, 1]``."""
+    return len(shape) == 2 and shape[1] > 1
 
 
 def _eight_bits(kernel: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
