@@ -237,6 +237,16 @@ class TestBadStarts:
         with pytest.raises(OptionError, match="has weights for VGG16, but the encoder is efficientnet-lite"):
             load_initial_model(name, encoder, tmp_path / "vgg16.h5")
 
+    def test_a_file_whose_layers_differ_while_its_weights_fit(self, tmp_path):
+        model = onnx.load(find_model("default"))
+        modes = [a for node in model.graph.node if node.op_type == "Resize" for a in node.attribute if a.name == "mode"]
+        assert modes
+        for mode in modes:
+            mode.s = b"nearest"
+        onnx.save(model, tmp_path / "old.onnx")
+        with pytest.raises(TrainingError, match=r"old\.onnx: contains a network of another architecture"):
+            load_initial_model(str(tmp_path / "old.onnx"), None, None)
+
     def test_an_unknown_encoder(self):
         with pytest.raises(TrainingError, match="choose one of vgg16"):
             load_initial_model("scratch", "resnet", None)
