@@ -237,10 +237,13 @@ def _folded_shape(array: np.ndarray) -> tuple[int, ...]:
     return array.shape if is_linear(array.shape) else (array.size,)
 
 
-def difference(network: Network, path: Path) -> float:
-    """Return the largest difference in a*b* between PyTorch and the file in ONNX Runtime.
+def difference(network: Network, path: Path, counts: Sequence[int] = (1, 2)) -> float:
+    """Return the largest difference in a*b* between PyTorch and the file in ONNX Runtime, at three sizes.
 
-    One picture and two at once are compared, at three sizes.
+    Args:
+        network: The network in PyTorch.
+        path: The model file.
+        counts: Numbers of pictures that the file is given at once, 1 or 2 each; older files take only one.
 
     Raises:
         ModelError, EngineError: ONNX Runtime cannot load or run the file.
@@ -252,7 +255,7 @@ def difference(network: Network, path: Path) -> float:
         with torch.no_grad():
             expected = network(*inputs.values())
         ab = expected[0] if isinstance(expected, tuple) else expected
-        for count in (1, 2):
+        for count in counts:
             exported = engine.run({k: v[:count].numpy() for k, v in inputs.items()})["ab"]
             worst = max(worst, float(np.abs(exported - ab[:count].numpy()).max()))
     return worst
