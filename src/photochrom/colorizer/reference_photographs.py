@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _STRIDE = 16  # side of a place, in pixels of the thumbnail
 _PROBE = 256  # input size with which the sizes of the network's feature maps are determined
-_MIN_SIMILARITY = 0.67  # cosine; frames of one scene then match at hundreds of places, unrelated pictures at few
+_MIN_SIMILARITY = 0.74  # cosine; frames of one scene then match at hundreds of places, unrelated pictures at few
 _TONE = 25.0  # largest difference in L* between matching places
 _CELL = 3  # side, in places, of the cells of which only the best match is kept: more hints cost time and add little
 _FEATURES = "features"
