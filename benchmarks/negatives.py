@@ -4,8 +4,10 @@
 
 Prints the weights for ``film/source/negatives.py``, fitted by logistic regression on the first folder, and the share of
 photographs in both folders that they classify correctly. Then it does the same for ``photo/negatives.py``, which also
-uses the network's predictions for the picture and its inversion, with the shares of negatives and of positives that are
-classified as negatives.
+uses the network's predictions for the picture and its inversion, and prints both scores that belong to the weights:
+below the first, a photograph is a negative; above the second, no prediction for the inversion is needed. The last table
+is about the weights and scores in the package: the shares of negatives and of positives that are classified as
+negatives, and of positives that are predicted twice.
 """
 
 import argparse
@@ -20,6 +22,9 @@ from photochrom.color.coding import Coding
 from photochrom.color.polarity import at_small_size, statistics
 from photochrom.photo.negatives import chroma_difference, confidence_difference, is_negative, may_be_negative
 from photochrom.training.data.aging import age
+
+FALSE_ALARMS = 0.005  # share of positives that may be classified as negatives
+FOUND = 0.98  # share of the negatives found by both predictions that the statistics must let through
 
 
 def table(folder: Path, limit: int) -> np.ndarray:
@@ -73,16 +78,29 @@ def main() -> None:
     weights = fitted(rows[:, :4])
     right = [f"{(part[:, :4] @ weights > 0).mean():.3f}" for part in (rows, others)]
     print_table(["film: weights", "right", "right, other photographs"], [[str(np.round(weights, 1).tolist()), *right]])
-    columns = [0, 1, 3, 4, 5, 6, 7, 8]
-    weights = fitted(np.vstack([rows, others])[:, columns])
-    print_table(["photo: weights"], [[str(np.round(weights, 2).tolist())]])
-    called = [[f"{called_negative(part).mean():.3f}" for part in (-each, each)] for each in (rows, others)]
-    print_table(["photo, as it is", "negatives", "positives"], [["first folder", *called[0]], ["second", *called[1]]])
+    weights, score, by_statistics = fitted_for_photographs(rows)
+    row = [str(np.round(weights, 2).tolist()), f"{score:.2f}", f"{by_statistics:.2f}"]
+    print_table(["photo: weights", "score", "score by statistics alone"], [row])
+    measured = [[name, *shares(part)] for name, part in (("first folder", rows), ("second", others))]
+    print_table(["photo, as it is", "negatives", "positives", "predicted twice"], measured)
 
 
-def called_negative(rows: np.ndarray) -> np.ndarray:
-    """Return whether each photograph is classified as a negative, bool ``[N]``."""
-    return np.array([may_be_negative(row[:7]) and is_negative(row[:7], row[7], row[8]) for row in rows])
+def fitted_for_photographs(rows: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Return the weights, and the highest score of a negative: by all of them, and by those of the statistics."""
+    columns = [0, 1, 3, 4, 5, 6, 7, 8]  # light from above adds nothing to the correlation with height
+    weights = np.insert(fitted(rows[:, columns]), 2, 0.0)
+    score = np.quantile(rows @ weights, FALSE_ALARMS)
+    found = rows[-rows @ weights < score]
+    return weights, float(score), float(np.quantile(-found[:, :7] @ weights[:7], FOUND))
+
+
+def shares(rows: np.ndarray) -> list[str]:
+    """Return the shares of negatives and positives that are called negatives, and of positives predicted twice."""
+    twice = sum(may_be_negative(row[:7]) for row in rows)
+    called = [
+        sum(may_be_negative(row[:7]) and is_negative(row[:7], *row[7:]) for row in each) for each in (-rows, rows)
+    ]
+    return [f"{count / len(rows):.3f}" for count in (*called, twice)]
 
 
 if __name__ == "__main__":
